@@ -1,0 +1,57 @@
+/* A growable byte buffer, and a bounded reader. Both know the Avro binary encodings (Apache Avro specification 1.11,
+ * "Binary Encoding") because those are what the project writes most.
+ *
+ * Errors: growth failure sets `failed` and later puts do nothing; check once at the end. A reader that runs past its
+ * end, or meets an invalid varint, sets `failed` and returns zeros. */
+#ifndef HOTLEAD_BASE_BUF_H
+#define HOTLEAD_BASE_BUF_H
+
+#include "hotlead/base/slice.h"
+
+struct hl_buf {
+    uint8_t *data;
+    size_t len;
+    size_t cap;
+    bool failed;
+};
+
+void hl_buf_init(struct hl_buf *b);
+void hl_buf_fini(struct hl_buf *b);  /* frees; safe on a zeroed buffer */
+void hl_buf_clear(struct hl_buf *b); /* len = 0, keeps the memory, clears failed */
+
+void hl_buf_put(struct hl_buf *b, const void *data, size_t len);
+void hl_buf_put_u8(struct hl_buf *b, uint8_t v);
+void hl_buf_put_u32be(struct hl_buf *b, uint32_t v);
+void hl_buf_put_u64le(struct hl_buf *b, uint64_t v);
+void hl_buf_put_varint(struct hl_buf *b, uint64_t v);   /* LEB128, unsigned */
+void hl_buf_put_long(struct hl_buf *b, int64_t v);      /* Avro int/long: zigzag varint */
+void hl_buf_put_double(struct hl_buf *b, double v);     /* Avro double: 8 bytes little endian IEEE 754 */
+void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s); /* Avro string/bytes: long length, then the bytes */
+void hl_buf_printf(struct hl_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline struct hl_slice hl_buf_slice(const struct hl_buf *b)
+{
+    return (struct hl_slice){b->data ? (const char *)b->data : "", b->len};
+}
+
+struct hl_reader {
+    const uint8_t *p;
+    const uint8_t *end;
+    bool failed;
+};
+
+static inline struct hl_reader hl_reader_of(struct hl_slice s)
+{
+    const uint8_t *p = (const uint8_t *)(s.data ? s.data : ""); /* no arithmetic on NULL */
+    return (struct hl_reader){p, p + s.len, false};
+}
+
+uint8_t hl_reader_u8(struct hl_reader *r);
+uint32_t hl_reader_u32be(struct hl_reader *r);
+uint64_t hl_reader_u64le(struct hl_reader *r);
+uint64_t hl_reader_varint(struct hl_reader *r); /* at most 10 bytes */
+int64_t hl_reader_long(struct hl_reader *r);
+struct hl_slice hl_reader_bytes(struct hl_reader *r); /* borrowed from the reader's bytes; negative length fails */
+struct hl_slice hl_reader_take(struct hl_reader *r, size_t n);
+
+#endif

@@ -1,0 +1,177 @@
+#include "hotlead/base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void hl_buf_init(struct hl_buf *b)
+{
+    *b = (struct hl_buf){0};
+}
+
+void hl_buf_fini(struct hl_buf *b)
+{
+    free(b->data);
+    *b = (struct hl_buf){0};
+}
+
+void hl_buf_clear(struct hl_buf *b)
+{
+    b->len = 0;
+    b->failed = false;
+}
+
+/* Room for n more bytes at the end; NULL after a failure. Doubles, so that puts are constant time on average. */
+static uint8_t *reserve(struct hl_buf *b, size_t n)
+{
+    if (b->failed) return NULL;
+    if (b->cap - b->len >= n) return b->data + b->len;
+    size_t want = 0, cap = b->cap < 128 ? 256 : b->cap * 2;
+    uint8_t *data = NULL;
+    if (!__builtin_add_overflow(b->len, n, &want)) data = realloc(b->data, cap < want ? want : cap);
+    if (!data) {
+        b->failed = true;
+        return NULL;
+    }
+    b->data = data;
+    b->cap = cap < want ? want : cap;
+    return data + b->len;
+}
+
+void hl_buf_put(struct hl_buf *b, const void *data, size_t len)
+{
+    if (len == 0) return;
+    uint8_t *p = reserve(b, len);
+    if (!p) return;
+    memcpy(p, data, len);
+    b->len += len;
+}
+
+void hl_buf_put_u8(struct hl_buf *b, uint8_t v)
+{
+    hl_buf_put(b, &v, 1);
+}
+
+void hl_buf_put_u32be(struct hl_buf *b, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    hl_buf_put(b, &v, sizeof v);
+}
+
+void hl_buf_put_u64le(struct hl_buf *b, uint64_t v)
+{
+    hl_buf_put(b, &v, sizeof v);
+}
+
+void hl_buf_put_varint(struct hl_buf *b, uint64_t v)
+{
+    uint8_t *p = reserve(b, 10), *start = p;
+    if (!p) return;
+    for (; v >= 0x80; v >>= 7) *p++ = (uint8_t)(v | 0x80);
+    *p++ = (uint8_t)v;
+    b->len += (size_t)(p - start);
+}
+
+void hl_buf_put_long(struct hl_buf *b, int64_t v)
+{
+    hl_buf_put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+void hl_buf_put_double(struct hl_buf *b, double v)
+{
+    hl_buf_put(b, &v, sizeof v);
+}
+
+void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s)
+{
+    hl_buf_put_long(b, (int64_t)s.len);
+    hl_buf_put(b, s.data, s.len);
+}
+
+void hl_buf_printf(struct hl_buf *b, const char *fmt, ...)
+{
+    if (b->failed) return;
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(room ? (char *)b->data + b->len : NULL, room, fmt, ap);
+    va_end(ap);
+    if (n < 0) {
+        b->failed = true;
+    } else if ((size_t)n < room) {
+        b->len += (size_t)n;
+    } else if (reserve(b, (size_t)n + 1)) { /* the terminating NUL needs room, but is not counted */
+        vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+/* The next n bytes, or NULL and the failed state, in which nothing is left to read. */
+static const uint8_t *next(struct hl_reader *r, size_t n)
+{
+    if (r->failed || (size_t)(r->end - r->p) < n) {
+        r->failed = true;
+        r->p = r->end;
+        return NULL;
+    }
+    const uint8_t *p = r->p;
+    r->p += n;
+    return p;
+}
+
+uint8_t hl_reader_u8(struct hl_reader *r)
+{
+    const uint8_t *p = next(r, 1);
+    return p ? *p : 0;
+}
+
+uint32_t hl_reader_u32be(struct hl_reader *r)
+{
+    uint32_t v = 0;
+    const uint8_t *p = next(r, sizeof v);
+    if (p) memcpy(&v, p, sizeof v);
+    return __builtin_bswap32(v);
+}
+
+uint64_t hl_reader_u64le(struct hl_reader *r)
+{
+    uint64_t v = 0;
+    const uint8_t *p = next(r, sizeof v);
+    if (p) memcpy(&v, p, sizeof v);
+    return v;
+}
+
+uint64_t hl_reader_varint(struct hl_reader *r)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        const uint8_t *p = next(r, 1);
+        if (!p) return 0;
+        if (shift == 63 && *p > 1) break; /* the tenth byte has room for one bit */
+        v |= (uint64_t)(*p & 0x7f) << shift;
+        if (*p < 0x80) return v;
+    }
+    r->failed = true;
+    r->p = r->end;
+    return 0;
+}
+
+int64_t hl_reader_long(struct hl_reader *r)
+{
+    uint64_t v = hl_reader_varint(r);
+    return (int64_t)((v >> 1) ^ (0 - (v & 1)));
+}
+
+struct hl_slice hl_reader_bytes(struct hl_reader *r)
+{
+    int64_t n = hl_reader_long(r);
+    return hl_reader_take(r, n < 0 ? SIZE_MAX : (size_t)n); /* no input is SIZE_MAX long */
+}
+
+struct hl_slice hl_reader_take(struct hl_reader *r, size_t n)
+{
+    const uint8_t *p = next(r, n);
+    return p ? (struct hl_slice){(const char *)p, n} : HL_SLICE_NULL;
+}

@@ -1,0 +1,45 @@
+#include "hotlead/base/hash.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+uint64_t hl_hash64(struct hl_slice s)
+{
+    return XXH3_64bits(s.data ? s.data : "", s.len);
+}
+
+/* Four bytes, little endian, as the algorithm reads them. */
+static uint32_t word(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+uint32_t hl_murmur2(struct hl_slice s)
+{
+    const uint32_t m = 0x5bd1e995;
+    const uint8_t *p = (const uint8_t *)s.data;
+    uint32_t h = 0x9747b28c ^ (uint32_t)s.len;
+    size_t left = s.len;
+    for (; left >= 4; left -= 4, p += 4) {
+        uint32_t k = word(p) * m;
+        h = (h * m) ^ ((k ^ k >> 24) * m);
+    }
+    if (left) {
+        for (size_t i = 0; i < left; i++) h ^= (uint32_t)p[i] << (8 * i);
+        h *= m;
+    }
+    h = (h ^ h >> 13) * m;
+    return h ^ h >> 15;
+}
+
+int32_t hl_partition_of(struct hl_slice key, int32_t partitions)
+{
+    return (int32_t)(hl_murmur2(key) & 0x7fffffff) % partitions;
+}
+
+uint32_t hl_name_hash(struct hl_slice name)
+{
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < name.len; i++) h = (h ^ (uint8_t)name.data[i]) * 16777619u;
+    return h;
+}
