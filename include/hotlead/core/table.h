@@ -1,0 +1,52 @@
+/* The lock-striped table: contact id -> contact.
+ *
+ * Stripe from the high bits of the hash, bucket from the low bits. Each stripe is a padded lock with its own open-addressing index and its
+ * own slab, so growth is local. Growth failure degrades (keeps serving while a free bucket is left) before it fails.
+ *
+ * Threading: any thread. At most one stripe is held by a thread at a time; nothing but core code runs while one is held: no I/O, no log.
+ * Lock order: stripe, then nothing. */
+#ifndef HOTLEAD_CORE_TABLE_H
+#define HOTLEAD_CORE_TABLE_H
+
+#include "hotlead/core/contact.h"
+
+struct hl_table;
+
+/* stripes: power of two, 1 .. 65536. NULL: no memory. */
+struct hl_table *hl_table_new(unsigned stripes);
+void hl_table_free(struct hl_table *t);
+
+/* Hints, safe on any hash and without a lock. First, for the whole group of records: fetch the lines of stripe and bucket. */
+void hl_table_prefetch(const struct hl_table *t, uint64_t hash);
+/* Then, a few records later: look the contact up and fetch its lines. Takes the stripe's lock if it is free, else does nothing, so
+ * the caller must not hold a stripe. */
+void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash);
+
+/* Lock the stripe of `hash` and return its slab; every call below that takes a stripe's contact needs the lock held. */
+struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash);
+void hl_table_release(struct hl_table *t, uint64_t hash);
+
+/* @locks requires the stripe of hash. NULL when absent. */
+struct hl_contact *hl_table_find(struct hl_table *t, uint64_t hash, struct hl_slice id);
+/* Find or make. NULL: no memory. *created may be NULL. */
+struct hl_contact *hl_table_put(struct hl_table *t, uint64_t hash, struct hl_slice id, uint16_t partition, bool *created);
+void hl_table_remove(struct hl_table *t, struct hl_contact *c);
+
+/* Calls fn for each contact, stripe by stripe, under its lock; fn must not call the table and must not block. Returns the number
+ * of calls. fn returning true removes the contact. */
+typedef bool hl_table_scan_fn(void *ctx, struct hl_contact *c);
+size_t hl_table_scan(struct hl_table *t, hl_table_scan_fn *fn, void *ctx);
+/* Remove every contact of a partition. Returns how many. */
+size_t hl_table_drop_partition(struct hl_table *t, uint16_t partition);
+
+struct hl_table_stats {
+    uint64_t contacts;
+    uint64_t bytes;     /* slabs and indexes, taken from the system */
+    uint64_t contended; /* lock acquisitions that had to wait */
+};
+/* Approximate while others write. */
+struct hl_table_stats hl_table_stats(struct hl_table *t);
+/* Checks every invariant; for tests. False with a message in err. */
+bool hl_table_verify(struct hl_table *t, struct hl_error *err);
+
+#endif
