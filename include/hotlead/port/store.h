@@ -1,0 +1,35 @@
+/* The warm copy of state: records of a partition, as of a position of the state topic (the marker). Implemented by adapter/redis and by a
+ * fake in tests. One store object is used by one thread at a time. All calls may fail with HL_E_UNAVAILABLE (server away: reconnects on
+ * the next call) or HL_E_FENCED (another instance has taken the partition). */
+#ifndef HOTLEAD_PORT_STORE_H
+#define HOTLEAD_PORT_STORE_H
+
+#include "hotlead/base/hash.h"
+#include "hotlead/base/status.h"
+
+struct hl_store_record {
+    struct hl_slice id;
+    uint64_t hash;         /* hl_hash64 of the id */
+    struct hl_slice value; /* null: delete */
+};
+
+struct hl_store {
+    /* Take the partition over: a new owner token fences all earlier owners. */
+    enum hl_status (*own)(struct hl_store *s, int32_t partition, uint64_t *token, struct hl_error *err);
+    /* Marker: position of the state topic that the copy reflects; -1: no copy. */
+    enum hl_status (*marker)(struct hl_store *s, int32_t partition, int64_t *position, struct hl_error *err);
+    /* Write records and move the marker from `from` to `to`, in one step; refused as HL_E_FENCED when token is not the owner's, and as
+     * HL_E_GAP when the marker is not at `from` (the server went back in time: read the marker again). */
+    enum hl_status (*write)(struct hl_store *s, int32_t partition, uint64_t token, int64_t from, int64_t to,
+                            const struct hl_store_record *records, size_t n, struct hl_error *err);
+    /* Every record of the partition, pipelined. fn returns a status that stops the load. */
+    enum hl_status (*load)(struct hl_store *s, int32_t partition,
+                           enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err);
+    /* One contact; *value malloc'ed, NULL when absent. */
+    enum hl_status (*get)(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len, struct hl_error *err);
+    /* Remove the copy of a partition (marker first). */
+    enum hl_status (*discard)(struct hl_store *s, int32_t partition, uint64_t token, struct hl_error *err);
+    void (*free)(struct hl_store *s);
+};
+
+#endif

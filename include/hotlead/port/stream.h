@@ -1,0 +1,78 @@
+/* One worker's session with the log: what it consumes, what it produces, and the commit that ties both together. Implemented by
+ * adapter/kafka, and by a fake in tests.
+ *
+ * Threading: one thread. Inputs are numbered as in the configuration, outputs by enum hl_output.
+ * Errors: HL_E_ABORT (the transaction cannot go on: abort, then recover the partitions), HL_E_IN_DOUBT (the outcome of a commit is not known
+ * or the producer is broken: renew it, then recover), HL_E_FENCED (another instance has this identity: stop), HL_E_UNAVAILABLE. */
+#ifndef HOTLEAD_PORT_STREAM_H
+#define HOTLEAD_PORT_STREAM_H
+
+#include "hotlead/base/slice.h"
+#include "hotlead/base/status.h"
+
+enum hl_output { HL_OUT_TRANSITIONS, HL_OUT_STATE, HL_OUT_ALERTS, HL_OUT_DEAD_LETTER, HL_OUT_COUNT };
+
+struct hl_record {
+    struct hl_slice key, value;  /* null slices for null */
+    struct hl_slice traceparent; /* header, null when absent */
+    int64_t offset;
+    int64_t timestamp_ms; /* of the record; -1: none */
+    int32_t partition;
+    uint16_t topic; /* index of the input */
+    void *handle;
+};
+
+struct hl_header {
+    const char *name;
+    struct hl_slice value;
+};
+
+/* Where one partition of one input stands. Low-water travels in the metadata of the committed offset. */
+struct hl_position {
+    uint16_t topic;
+    int32_t partition;
+    int64_t offset;    /* next to read; -1: none committed */
+    int64_t low_water; /* replay starts here; -1: not known, take offset */
+};
+
+/* What has happened to the assignment since the last poll; the session does nothing until the worker answers with `assign`. */
+enum hl_assignment_change { HL_ASSIGNMENT_SAME, HL_ASSIGNMENT_GAINED, HL_ASSIGNMENT_REVOKED, HL_ASSIGNMENT_LOST };
+
+/* Return HL_OK to go on; anything else stops the read and is passed on. */
+typedef enum hl_status hl_record_fn(void *ctx, const struct hl_record *r);
+
+struct hl_stream {
+    /* Up to cap records; waits up to timeout_ms for the first. Returns early when the assignment changed. Records are valid until release. */
+    enum hl_status (*poll)(struct hl_stream *s, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err);
+    void (*release)(struct hl_stream *s, struct hl_record *records, size_t n);
+    /* GAINED: *partitions (borrowed until the next poll) are all partitions now assigned. REVOKED: finish them, commit, then assign(NULL, 0).
+     * LOST: they already belong to another: commit nothing, then assign(NULL, 0). HL_E_CONFIG when topics are not co-assigned. */
+    enum hl_status (*assignment)(struct hl_stream *s, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
+                                 struct hl_error *err);
+    /* Consume exactly these positions from now on; replaces what was there. n = 0: give the assignment back. */
+    enum hl_status (*assign)(struct hl_stream *s, const struct hl_position *positions, size_t n, struct hl_error *err);
+    /* Fill offset and low_water of each from the group's committed offsets; waits until open transactions on them are decided. */
+    enum hl_status (*committed)(struct hl_stream *s, struct hl_position *positions, size_t n, struct hl_error *err);
+    /* First offset kept, and end, of an input partition. */
+    enum hl_status (*bounds)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err);
+    /* Committed records of [from, to) of an input partition; of the state topic when topic = HL_STATE_TOPIC. to = -1: until the end, open
+     * transactions awaited. *end gets the position reached. from = -1: from the first kept. HL_E_GAP when from is no longer there. */
+    enum hl_status (*read)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t from, int64_t to, hl_record_fn *fn, void *ctx,
+                           int64_t *end, struct hl_error *err);
+    /* Put one record into the open transaction (opens it); key, value and headers are copied. value null: tombstone. */
+    enum hl_status (*produce)(struct hl_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                              const struct hl_header *headers, size_t n_headers, struct hl_error *err);
+    /* Make everything produced since the last commit, and these positions, durable: in one transaction, or (low latency) wait for the
+     * acknowledgements and then commit the offsets. */
+    enum hl_status (*commit)(struct hl_stream *s, const struct hl_position *positions, size_t n, struct hl_error *err);
+    /* Drop the open transaction. After HL_E_ABORT or HL_E_IN_DOUBT; renews the producer where that is needed. */
+    enum hl_status (*abort)(struct hl_stream *s, struct hl_error *err);
+    /* Records behind the end of an input partition that the client has heard of; -1 when not known. */
+    int64_t (*lag)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t next);
+    /* Leaves the group (unless static) and frees. */
+    void (*free)(struct hl_stream *s);
+};
+
+#define HL_STATE_TOPIC UINT16_MAX
+
+#endif

@@ -1,0 +1,121 @@
+/* What decoders of all formats share: field names, a topic's field map and type aliases, the last checks on an event. */
+#include "hotlead/port/decoder.h"
+
+#include <stdlib.h>
+
+const char *hl_field_name(enum hl_field f)
+{
+    static const char *const names[] = {
+#define X(code, name, required) name,
+        HL_FIELDS(X)
+#undef X
+    };
+    return (unsigned)f < HL_FIELD_COUNT ? names[f] : "?";
+}
+
+void hl_field_map_fini(struct hl_field_map *m)
+{
+    for (size_t i = 0; i < HL_FIELD_COUNT; i++) free(m->path[i]);
+    *m = (struct hl_field_map){{NULL}};
+}
+
+enum hl_status hl_field_map_copy(struct hl_field_map *to, const struct hl_field_map *from)
+{
+    *to = (struct hl_field_map){{NULL}};
+    for (size_t i = 0; from && i < HL_FIELD_COUNT; i++) {
+        if (!from->path[i]) continue;
+        to->path[i] = strdup(from->path[i]);
+        if (!to->path[i]) {
+            hl_field_map_fini(to);
+            return HL_E_NOMEM;
+        }
+    }
+    return HL_OK;
+}
+
+struct hl_type_table {
+    size_t n;
+    struct {
+        struct hl_slice spelling;
+        enum hl_event_type type;
+    } alias[];
+};
+
+static int slice_cmp(struct hl_slice a, struct hl_slice b)
+{
+    int c = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+    return c ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+/* A spelling given twice: the later one counts. */
+static void insert(struct hl_type_table *t, struct hl_slice spelling, enum hl_event_type type)
+{
+    size_t i = 0;
+    while (i < t->n && slice_cmp(t->alias[i].spelling, spelling) < 0) i++;
+    if (i == t->n || !hl_slice_eq(t->alias[i].spelling, spelling)) {
+        memmove(&t->alias[i + 1], &t->alias[i], (t->n - i) * sizeof(t->alias[0]));
+        t->n++;
+    }
+    t->alias[i].spelling = spelling;
+    t->alias[i].type = type;
+}
+
+enum hl_status hl_type_table_new(const struct hl_type_alias *aliases, size_t n, struct hl_type_table **out)
+{
+    /* The text lies behind the array, in the same block. */
+    size_t array = sizeof(struct hl_type_table) + n * sizeof(((struct hl_type_table *)NULL)->alias[0]), text = 0;
+    for (size_t i = 0; i < n; i++) text += strlen(aliases[i].spelling);
+    struct hl_type_table *t = malloc(array + text + 1);
+    if (!t) return HL_E_NOMEM;
+    t->n = 0;
+    char *p = (char *)t + array;
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(aliases[i].spelling);
+        memcpy(p, aliases[i].spelling, len);
+        insert(t, (struct hl_slice){p, len}, aliases[i].type);
+        p += len;
+    }
+    *out = t;
+    return HL_OK;
+}
+
+void hl_type_table_free(struct hl_type_table *t)
+{
+    free(t);
+}
+
+enum hl_event_type hl_type_table_find(const struct hl_type_table *t, struct hl_slice spelling)
+{
+    size_t lo = 0, hi = t ? t->n : 0;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = slice_cmp(t->alias[mid].spelling, spelling);
+        if (c == 0) return t->alias[mid].type;
+        if (c < 0) lo = mid + 1;
+        else hi = mid;
+    }
+    return hl_event_type_find(spelling);
+}
+
+void hl_event_reset(struct hl_event *ev)
+{
+    memset(ev, 0, sizeof(*ev));
+    ev->type = HL_EVENT_UNKNOWN;
+    ev->occurred_at = HL_TIME_ABSENT;
+}
+
+static enum hl_status missing(struct hl_error *err, enum hl_field f, bool absent)
+{
+    return hl_error_set(err, HL_E_MISSING, HL_SKIP, "field '%s' is %s", hl_field_name(f), absent ? "missing or null" : "empty");
+}
+
+enum hl_status hl_event_check(const struct hl_event *ev, struct hl_error *err)
+{
+    if (ev->event_id.len == 0) return missing(err, HL_FIELD_EVENT_ID, hl_slice_is_null(ev->event_id));
+    if (ev->contact_id.len == 0) return missing(err, HL_FIELD_CONTACT_ID, hl_slice_is_null(ev->contact_id));
+    if (ev->type_name.len == 0) return missing(err, HL_FIELD_TYPE, hl_slice_is_null(ev->type_name));
+    if (ev->occurred_at == HL_TIME_ABSENT) return missing(err, HL_FIELD_OCCURRED_AT, true);
+    if (ev->occurred_at < 0)
+        return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "field 'occurred_at': %lld ms is before 1970", (long long)ev->occurred_at);
+    return HL_OK;
+}
