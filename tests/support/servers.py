@@ -1,0 +1,248 @@
+"""Real servers for the integration tests: one Kafka broker (KRaft), one redis-server, one stub of a schema registry.
+
+Each is a context manager, listens on a free loopback port, keeps its files in a temporary folder and is ended by its own pid:
+at the end of the block, at exit of Python, and by the kernel if Python itself is killed."""
+import atexit
+import ctypes
+import http.server
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KAFKA_LIB = ROOT / "build" / "kafka" / "lib"
+_LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, check, seconds=60.0, every=0.05):
+    """Poll until check() is true; the result. TimeoutError with `what` after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        got = check()
+        if got:
+            return got
+        if time.monotonic() > end:
+            raise TimeoutError(f"no {what} within {seconds:.0f} s")
+        time.sleep(every)
+
+
+def port_open(port):
+    with socket.socket() as s:
+        s.settimeout(0.5)
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def spawn(args, **kw):
+    """A child that dies with this process."""
+    child = subprocess.Popen(args, stdin=subprocess.DEVNULL, preexec_fn=lambda: _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), **kw)
+    atexit.register(stop, child, 0)
+    return child
+
+
+def stop(child, seconds=15):
+    """SIGTERM, then SIGKILL after `seconds`; the exit status."""
+    if child.poll() is None and seconds:
+        child.terminate()
+        try:
+            child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+    if child.poll() is None:
+        child.kill()
+    return child.wait()
+
+
+class Server:
+    """What the servers share: a folder, a log, a child process."""
+    name = "server"
+
+    def __init__(self):
+        self.port = free_port()
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix=f"hotlead-{self.name}-"))
+        atexit.register(shutil.rmtree, self.dir, True)
+        self.child = None
+
+    def command(self):
+        raise NotImplementedError
+
+    def start(self):
+        with open(self.dir / "log", "ab") as log:
+            self.child = spawn(self.command(), stdout=log, stderr=log, cwd=self.dir)
+        wait_for(f"{self.name} on its port", lambda: self.child.poll() is not None or port_open(self.port))
+        if self.child.poll() is not None:
+            raise RuntimeError(f"{self.name} ended at once:\n" + self.log()[-2000:])
+        return self
+
+    def log(self):
+        return (self.dir / "log").read_text(errors="replace")
+
+    def kill(self):
+        """As a crash would: SIGKILL. start() brings it back with the same files and port."""
+        stop(self.child, 0)
+
+    def close(self):
+        if self.child:
+            stop(self.child)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Kafka(Server):
+    """A single-node Apache Kafka. The jars are in build/kafka/lib, see tests/support/kafka/pom.xml."""
+    name = "kafka"
+
+    def __init__(self, heap_mb=768):
+        super().__init__()
+        self.heap_mb = heap_mb
+        controller = free_port()
+        self.bootstrap = f"127.0.0.1:{self.port}"
+        settings = {
+            "process.roles": "broker,controller", "node.id": 1, "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}", "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs": self.dir / "data",
+            "auto.create.topics.enable": "false", "default.replication.factor": 1, "min.insync.replicas": 1,
+            "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4, "group.initial.rebalance.delay.ms": 0,
+            "message.max.bytes": 4 * 1024 * 1024, "log.retention.hours": -1, "num.network.threads": 2, "num.io.threads": 2,
+            "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024, "log.cleaner.threads": 1, "group.min.session.timeout.ms": 1000,
+            "broker.session.timeout.ms": 2000, "broker.heartbeat.interval.ms": 500,
+        }
+        self.properties = self.dir / "server.properties"
+        self.properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+
+    def java(self, main, *args, heap_mb=256):
+        return ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1" if heap_mb == 256 else "-Xms256m",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dlog4j2.level=WARN", "-cp", f"{KAFKA_LIB}/*", main, *map(str, args)]
+
+    def command(self):
+        return self.java("kafka.Kafka", self.properties, heap_mb=self.heap_mb)
+
+    def start(self):
+        if not (self.dir / "data").exists():
+            subprocess.run(self.java("kafka.tools.StorageTool", "format", "--cluster-id", "aG90bGVhZC10ZXN0LTAwMQ",
+                                     "--config", self.properties), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        super().start()
+        wait_for("answer of the broker", self._answers)
+        return self
+
+    def _answers(self):
+        from confluent_kafka.admin import AdminClient
+        from confluent_kafka import KafkaException
+        try:
+            return bool(AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0}).list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    def create_topics(self, *names, partitions=8, config=None):
+        from confluent_kafka.admin import AdminClient, NewTopic
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        topics = [NewTopic(n, num_partitions=partitions, replication_factor=1, config=config or {}) for n in names]
+        for future in admin.create_topics(topics).values():
+            future.result(30)
+
+
+class Redis(Server):
+    """A redis-server without persistence."""
+    name = "redis"
+
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                "--dir", str(self.dir)]
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def call(self, *words):
+        """One command over a plain socket; the reply, arrays as lists, bulk strings as bytes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as s, s.makefile("rwb") as f:
+            parts = [w if isinstance(w, bytes) else str(w).encode() for w in words]
+            f.write(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
+            f.flush()
+            return self._reply(f)
+
+    def _reply(self, f):
+        line = f.readline().rstrip(b"\r\n")
+        kind, rest = line[:1], line[1:]
+        if kind == b"*":
+            return [self._reply(f) for _ in range(int(rest))]
+        if kind == b"$":
+            if int(rest) < 0:
+                return None
+            data = f.read(int(rest) + 2)
+            return data[:-2]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        return int(rest) if kind == b":" else rest
+
+    def keys(self, pattern="*"):
+        return sorted(self.call("KEYS", pattern))
+
+
+class Registry:
+    """A stub of a schema registry: GET /schemas/ids/{id}. `down` answers 503 to everything."""
+
+    def __init__(self, schemas=None):
+        self.schemas = dict(schemas or {})
+        self.down = False
+        self.asked = []   # the paths, in order
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                registry.asked.append(self.path)
+                self._answer(*registry.answer(self.path.split("?")[0]))
+
+            def _answer(self, status, body):
+                data = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def answer(self, path):
+        if self.down:
+            return 503, {"error_code": 50301, "message": "down for the test"}
+        head, _, number = path.rpartition("/")
+        if head == "/schemas/ids" and number.isdigit() and int(number) in self.schemas:
+            return 200, {"schema": json.dumps(self.schemas[int(number)])}
+        return 404, {"error_code": 40403, "message": "Schema not found"}
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()

@@ -1,0 +1,251 @@
+"""Cases worked out by hand against the reference, so that the oracle itself is not taken on trust."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import reference  # noqa: E402
+
+DAY = 86_400_000
+T0 = 1_700_000_000_000
+
+MODEL = """
+model: t
+version: "1"
+lists: {free: [gmail.com]}
+fit:
+  must_have:
+    - {name: business, attribute: email_domain, not_in: $free}
+    - {name: country, attribute: country, in: [US, NO]}
+  disqualify: [{name: student, attribute: job_title, matches: "(?i)student"}]
+  suspect: [{name: rival, attribute: email_domain, in: [rival.example]}]
+  rules: [{name: size, attribute: company_size, between: [50, 100], points: 20}]
+  grades: {A: 20, B: 10}
+behavior:
+  half_life: 10d
+  groups: {web: {max: 25}}
+  rules:
+    - {name: pricing, on: page_viewed, path: "/pricing*", points: 10, group: web, max_times: 2 per 1d}
+    - {name: ebook, on: file_downloaded, asset: "ebook/*", points: 30}
+    - {name: bye, on: email_unsubscribed, points: -20}
+hand_raise: [{name: demo, on: form_submitted, form: demo, valid_for: 5d}]
+thresholds: {mql: {enter: 40, exit: 20}, sql: {enter: 60, exit: 35}}
+stages: {sal: true, extra: [{name: vip, from: [lead], to: opportunity, on: meeting_booked, where: {attribute: vip, equals: "yes"}}]}
+recycle: {cooldown: 2d, reset_behavior: true}
+"""
+GOOD = {"email": "Ann@Acme.Example", "country": "no", "company_size": "60"}
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.begin()
+
+    def begin(self, model=MODEL, **kw):
+        self.s = reference.Scorer(model, **kw)
+        self.n = 0
+
+    def send(self, kind, at=0, contact="c", **fields):
+        self.n += 1
+        ev = {"event_id": f"e{self.n}", "contact_id": contact, "occurred_at": T0 + at, "type": kind, **fields}
+        return self.s.apply(ev)
+
+    def path(self, contact="c"):
+        return [(t["from"], t["to"], t["cause"]) for t in self.s.transitions if t["contact_id"] == contact]
+
+    def lead(self, **more):
+        self.send("form_submitted", form="newsletter", attributes={**GOOD, **more})
+
+    # -- gates
+
+    def test_one_event_moves_a_contact_up_several_stages(self):
+        self.send("form_submitted", form="demo", attributes=GOOD)
+        self.assertEqual(self.path(), [("anonymous", "subscriber", "opt_in"), ("subscriber", "lead", "fit"),
+                                       ("lead", "mql", "hand_raise")])
+        last = self.s.transitions[-1]
+        self.assertEqual((last["seq"], last["kind"], last["rule"], last["grade"], last["score"]), (3, "active", "demo", "A", 20.0))
+
+    def test_a_hand_raise_waits_for_fit_and_ends_after_its_time(self):
+        self.send("form_submitted", form="demo", attributes={"email": "a@acme.example"})
+        self.send("contact_identified", 5 * DAY, attributes={"country": "US"})
+        self.assertEqual(self.path()[-1], ("lead", "mql", "hand_raise"))
+        self.begin()
+        self.send("form_submitted", form="demo", attributes={"email": "a@acme.example"})
+        self.send("contact_identified", 5 * DAY + 1, attributes={"country": "US"})
+        self.assertEqual(self.path()[-1], ("subscriber", "lead", "fit"))
+
+    def test_free_mail_is_no_lead_and_a_trait_is_the_end(self):
+        self.send("form_submitted", attributes={**GOOD, "email": "a@gmail.com"})
+        self.assertEqual(self.path(), [("anonymous", "subscriber", "opt_in")])
+        self.send("contact_identified", 1, attributes={"job_title": "PhD Student"})
+        self.assertEqual(self.path()[-1], ("subscriber", "disqualified", "fit"))
+        self.assertEqual(self.send("form_submitted", 2, form="demo"), "ignored")
+
+    def test_a_suspect_is_scored_but_stays_lead(self):
+        self.send("form_submitted", form="demo", attributes={**GOOD, "email": "x@rival.example"})
+        self.assertEqual(self.path()[-1][1], "lead")
+        self.assertTrue(self.s.transitions[-1]["suspect"])
+
+    # -- score
+
+    def test_points_halve_every_half_life_and_the_group_is_cut(self):
+        self.send("page_viewed", url="https://x.example/pricing?a=1")
+        self.send("page_viewed", url="/pricing/eu#b")
+        self.send("page_viewed", url="/pricing")                     # third of the day: nothing
+        self.assertAlmostEqual(self.s.state("c", T0)["score"], 20)
+        self.send("page_viewed", DAY, url="/pricing")
+        self.send("page_viewed", DAY, url="/pricing")
+        self.assertAlmostEqual(self.s.state("c", T0 + DAY)["score"], 25)   # 38.66 cut at 25
+        self.assertAlmostEqual(self.s.state("c", T0 + 11 * DAY)["score"], 10 + 20 * 2 ** -1.1)
+
+    def test_order_of_arrival_does_not_change_the_sum(self):
+        self.send("file_downloaded", 10 * DAY, asset="ebook/a")
+        self.send("file_downloaded", 0, asset="ebook/b")
+        self.assertAlmostEqual(self.s.state("c")["score"], 45)
+
+    def test_the_total_is_never_below_zero_and_the_sum_is(self):
+        self.send("email_unsubscribed")
+        state = self.s.state("c")
+        self.assertEqual((state["score"], state["behavior"]), (0, -20))
+
+    def test_repeated_ids_machines_and_unknown_types_do_nothing(self):
+        ev = {"event_id": "x", "contact_id": "c", "occurred_at": T0, "type": "file_downloaded", "asset": "ebook/a"}
+        self.assertEqual([self.s.apply(ev), self.s.apply(ev)], ["scored", "duplicate"])
+        self.assertEqual(self.send("file_downloaded", asset="ebook/a", machine=True), "ignored")
+        self.assertEqual(self.send("danced", contact="nobody"), "ignored")
+        self.assertNotIn("nobody", self.s.contacts)
+        self.assertAlmostEqual(self.s.state("c")["score"], 30)
+
+    def test_the_ninth_id_is_forgotten(self):
+        for i in range(9):
+            self.s.apply({"event_id": f"d{i}", "contact_id": "c", "occurred_at": T0, "type": "email_sent"})
+        again = lambda i: self.s.apply({"event_id": f"d{i}", "contact_id": "c", "occurred_at": T0, "type": "email_sent"})
+        self.assertEqual([again(1), again(0)], ["duplicate", "scored"])
+
+    # -- arms
+
+    def test_a_crossing_fires_once_until_exit_was_crossed(self):
+        self.lead()                                                  # fit 20
+        self.send("file_downloaded", asset="ebook/a")                # 50: passive
+        self.assertEqual(self.path()[-1], ("lead", "mql", "score"))
+        self.send("lead_rejected", 1)
+        self.assertEqual(self.path()[-1], ("mql", "unqualified", "sales"))
+        self.send("file_downloaded", DAY, asset="ebook/a")           # in the cool-down
+        self.assertEqual(self.path()[-1][1], "unqualified")
+        self.send("page_viewed", 2 * DAY + 1, url="/")               # cool-down over: 20 + 27.99 by itself is enough
+        self.assertEqual(self.path()[-1], ("unqualified", "mql", "score"))
+        self.assertEqual(self.s.transitions[-1]["visit"], 2)
+
+    def test_passive_mql_falls_to_lead_below_exit(self):
+        self.lead(company_size="10")
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("file_downloaded", asset="ebook/a")                # 60, fit 0
+        self.send("page_viewed", 16 * DAY, url="/")                  # 60 * 2^-1.6 = 19.79 < 20
+        self.assertEqual(self.path()[-1], ("mql", "lead", "score"))
+
+    # -- sales
+
+    def test_an_early_fact_waits_at_its_gate(self):
+        self.send("opportunity_opened")
+        self.send("sales_contact_made")
+        self.send("form_submitted", 1, form="demo", attributes=GOOD)
+        self.assertEqual([to for _, to, _ in self.path()], ["subscriber", "lead", "mql", "sql", "opportunity"])
+
+    def test_sal_when_accepted(self):
+        self.send("form_submitted", form="demo", attributes=GOOD)
+        self.send("lead_accepted", 1)
+        self.assertEqual(self.path()[-1], ("mql", "sal", "sales"))
+
+    def test_a_second_win_is_advocacy(self):
+        self.send("form_submitted", form="demo", attributes=GOOD)
+        self.send("sales_contact_made", 1)
+        self.send("opportunity_won", 2)
+        self.assertEqual(self.path()[-1], ("opportunity", "customer", "sales"))
+        self.send("opportunity_won", 3)
+        self.assertEqual(self.path()[-1], ("customer", "evangelist", "sales"))
+
+    def test_a_rejection_clears_the_rows_and_old_events_stay_out(self):
+        self.send("form_submitted", form="demo", attributes=GOOD)
+        self.send("file_downloaded", 5, asset="ebook/a")
+        self.send("lead_rejected", 10)
+        self.assertAlmostEqual(self.s.transitions[-1]["score"], 50, places=6)
+        self.assertEqual(self.s.state("c")["score"], 20)
+        self.send("file_downloaded", 9, asset="ebook/a")
+        self.send("form_submitted", 10, form="demo")
+        self.assertEqual((self.s.state("c")["score"], self.path()[-1][1]), (20, "unqualified"))
+        self.send("form_submitted", 11, form="demo")
+        self.assertEqual(self.path()[-1], ("unqualified", "mql", "hand_raise"))
+
+    def test_an_extra_edge_needs_its_own_event(self):
+        self.lead()
+        self.send("meeting_booked", 1, attributes={"vip": "no"})
+        self.assertEqual(self.path()[-1][1], "lead")
+        self.send("meeting_booked", 2, attributes={"vip": " YES "})
+        self.assertEqual(self.path()[-1], ("lead", "opportunity", "rule"))
+
+    def test_score_driven_goes_up_and_down_by_score(self):
+        self.begin(MODEL + "preset: score-driven\nqualify: [{name: guide, on: file_downloaded, asset: guide}]\n")
+        self.lead()
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("file_downloaded", 1, asset="ebook/a")             # 80
+        self.assertEqual(self.path()[-1], ("mql", "sql", "score"))
+        self.send("email_sent", 21 * DAY)                            # 20 + 60 * 2^-2.1 = 33.99 < 35
+        self.assertEqual(self.path()[-1], ("sql", "mql", "score"))
+        self.send("file_downloaded", 22 * DAY, asset="guide")
+        self.assertEqual((self.path()[-1], self.s.transitions[-1]["rule"]), (("mql", "sql", "score"), "guide"))
+        self.send("email_sent", 80 * DAY)                            # reached by latch: stays
+        self.assertEqual(self.path()[-1][1], "sql")
+
+    # -- by hand
+
+    def test_a_stage_set_by_hand_is_held(self):
+        self.lead(company_size="10")
+        self.send("stage_set", 1, attributes={"stage": "mql"})
+        self.assertEqual((self.path()[-1], self.s.transitions[-1]["kind"]), (("lead", "mql", "manual"), "passive"))
+        self.send("email_sent", 2)                                   # score 0 < exit, but held
+        self.assertEqual(self.path()[-1][1], "mql")
+        self.send("form_submitted", 3, form="demo")
+        self.assertEqual(self.path()[-1], ("mql", "mql", "hand_raise"))
+        self.assertEqual(self.s.transitions[-1]["visit"], 1)
+
+    def test_back_from_disqualified_by_hand_despite_the_trait(self):
+        self.send("contact_identified", attributes={**GOOD, "job_title": "student"})
+        self.send("stage_set", 1, attributes={"stage": "lead"})
+        self.send("email_sent", 2)
+        self.assertEqual(self.path()[-1], ("disqualified", "lead", "manual"))
+        self.send("contact_identified", 3, attributes={"x": "y"})
+        self.assertEqual(self.path()[-1], ("lead", "disqualified", "fit"))
+
+    # -- attributes
+
+    def test_the_newer_value_wins_and_an_empty_one_removes(self):
+        self.send("contact_identified", 10, attributes={"email": "a@acme.example", "country": "US"})
+        self.send("contact_identified", 5, attributes={"country": "FR"})
+        c = self.s.contacts["c"]
+        self.assertEqual((c.attribute("country"), c.attribute("email_domain")), ("US", "acme.example"))
+        self.send("contact_identified", 10, attributes={"email_domain": "given.example"})
+        self.assertEqual(c.attribute("email_domain"), "given.example")
+        self.send("contact_identified", 11, attributes={"email_domain": "", "country": ""})
+        self.assertEqual((c.attribute("country"), c.attribute("email_domain")), (None, "acme.example"))
+
+    # -- time
+
+    def test_time_alone_takes_away_at_the_millisecond(self):
+        self.begin(time_acts=True)
+        self.lead(company_size="10")
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("file_downloaded", asset="ebook/a")                # 60 falls below 20 after 10 d * log2(3) = 1,369,407,600.6 ms
+        self.send("email_sent", 40 * DAY, contact="other")
+        self.assertEqual(self.path()[-1], ("mql", "lead", "decay"))
+        last = self.s.transitions[-1]
+        self.assertEqual(last["occurred_at"] - T0, 1_369_407_601)
+        self.assertIsNone(last["trigger_event_id"])
+        self.assertLess(last["score"], 20)
+
+    def test_urls(self):
+        path = reference.url_path
+        self.assertEqual([path("https://a.example"), path("https://a.example?x"), path("/a/b?c"), path("a/b"), path(None)],
+                         ["/", "/", "/a/b", None, None])
+
+
+if __name__ == "__main__":
+    unittest.main()
