@@ -1,0 +1,29 @@
+/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only, bounded connections, time and sizes. */
+#ifndef HOTLEAD_ADAPTER_HTTP_H
+#define HOTLEAD_ADAPTER_HTTP_H
+
+#include "hotlead/base/buf.h"
+#include "hotlead/base/status.h"
+
+struct hl_http_response {
+    int status;
+    const char *content_type; /* static */
+    struct hl_buf body;
+};
+
+/* Fill `r` (body is an empty buffer, status 200). Called on the server's thread. path has no query; query may be "". */
+typedef void hl_http_handler(void *ctx, const char *path, const char *query, struct hl_http_response *r);
+
+struct hl_http;
+struct hl_http_config {
+    const char *listen;     /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
+    const char *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
+};
+enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handler *handler, void *ctx, struct hl_http **out,
+                             struct hl_error *err) HL_WARN_UNUSED;
+int hl_http_port(const struct hl_http *h);
+void hl_http_stop(struct hl_http *h);
+/* Problem details (RFC 9457) into a response. */
+void hl_http_problem(struct hl_http_response *r, int status, const char *title, const char *detail);
+
+#endif

@@ -1,0 +1,69 @@
+/* Kafka by librdkafka (2.0.2 and later). What this adapter works around is listed at the top of each .c file. */
+#ifndef HOTLEAD_ADAPTER_KAFKA_H
+#define HOTLEAD_ADAPTER_KAFKA_H
+
+#include "hotlead/port/stream.h"
+
+struct hl_kafka_property {
+    const char *key, *value;
+};
+
+struct hl_kafka_config {
+    const struct hl_kafka_property *properties; /* librdkafka properties, bootstrap.servers among them */
+    size_t n_properties;
+    const char *group_id;
+    const char *identity;   /* "<group>-<instance>": prefix of transactional.id and group.instance.id */
+    bool static_membership;
+    bool transactions;      /* false: low latency */
+    const char **inputs;
+    size_t n_inputs;
+    const char *outputs[HL_OUT_COUNT];
+    bool create_topics;
+    int replication_factor;
+    int64_t startup_timeout_ms;
+    _Atomic bool *stop;     /* gives up waiting when true; may be NULL */
+};
+
+struct hl_kafka;
+
+/* Checks every property by name and value (HL_E_CONFIG). Does not connect. The config's strings must outlive it. */
+enum hl_status hl_kafka_new(const struct hl_kafka_config *config, struct hl_kafka **out, struct hl_error *err) HL_WARN_UNUSED;
+void hl_kafka_free(struct hl_kafka *k);
+/* Wait for a broker (HL_E_UNAVAILABLE after startup_timeout), check that all inputs have the same number of partitions (HL_E_CONFIG with the
+ * counts), create missing outputs. */
+enum hl_status hl_kafka_prepare(struct hl_kafka *k, int32_t *n_partitions, struct hl_error *err) HL_WARN_UNUSED;
+/* The session of worker number `index`. */
+enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl_stream **out, struct hl_error *err) HL_WARN_UNUSED;
+
+/* Tail of the state topic, for the warm copy: plain assignment, read committed. */
+struct hl_kafka_tail;
+enum hl_status hl_kafka_tail_new(struct hl_kafka *k, struct hl_kafka_tail **out, struct hl_error *err) HL_WARN_UNUSED;
+void hl_kafka_tail_free(struct hl_kafka_tail *t);
+/* (Re)start reading partition i of the list at its position (-1: the first kept). Replaces the whole assignment. */
+struct hl_tail_position {
+    int32_t partition;
+    int64_t position;
+};
+enum hl_status hl_kafka_tail_assign(struct hl_kafka_tail *t, const struct hl_tail_position *p, size_t n, struct hl_error *err) HL_WARN_UNUSED;
+/* One record, or the end of a partition (*at_end, then r->partition and r->offset tell where). *got false: nothing within timeout_ms. */
+enum hl_status hl_kafka_tail_poll(struct hl_kafka_tail *t, int timeout_ms, struct hl_record *r, bool *got, bool *at_end,
+                                  struct hl_error *err) HL_WARN_UNUSED;
+void hl_kafka_tail_release(struct hl_kafka_tail *t, struct hl_record *r);
+
+/* librdkafka's in-process mock cluster: for the demo and for client error paths, never for exactly-once (it forgets transactions). */
+struct hl_kafka_mock;
+enum hl_status hl_kafka_mock_new(const char *const *topics, size_t n_topics, int partitions, struct hl_kafka_mock **out, struct hl_error *err)
+    HL_WARN_UNUSED;
+const char *hl_kafka_mock_bootstrap(const struct hl_kafka_mock *m);
+void hl_kafka_mock_free(struct hl_kafka_mock *m);
+
+/* A plain producer, for the demo's made-up day: partition by the Java client's murmur2. */
+struct hl_kafka_writer;
+enum hl_status hl_kafka_writer_new(const char *bootstrap, struct hl_kafka_writer **out, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_kafka_writer_put(struct hl_kafka_writer *w, const char *topic, struct hl_slice key, struct hl_slice value,
+                                   struct hl_error *err) HL_WARN_UNUSED;
+void hl_kafka_writer_free(struct hl_kafka_writer *w); /* flushes */
+
+const char *hl_kafka_version(void); /* of librdkafka at run time */
+
+#endif

@@ -1,0 +1,61 @@
+/* config/hotlead.yaml: the process. One table in config.c gives key, type, default and help; the loader, the nearest-name hints and the
+ * environment overrides all come from it. */
+#ifndef HOTLEAD_APP_CONFIG_H
+#define HOTLEAD_APP_CONFIG_H
+
+#include "hotlead/base/status.h"
+#include "hotlead/port/decoder.h"
+
+enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT };
+enum hl_delivery { HL_EXACTLY_ONCE, HL_LOW_LATENCY };
+enum hl_on_gap { HL_GAP_STOP, HL_GAP_ACCEPT };
+
+struct hl_input {
+    char *topic;
+    enum hl_format format;
+    struct hl_field_map fields;
+    struct hl_type_alias *aliases;
+    size_t n_aliases;
+};
+
+struct hl_property {
+    char *key, *value;
+};
+
+struct hl_config {
+    char *path; /* of the file */
+    /* kafka: librdkafka properties as given (bootstrap.servers and the like), without the ones hotlead owns */
+    struct hl_property *kafka;
+    size_t n_kafka;
+    char *group_id;            /* kafka.group.id */
+    char *instance;            /* kafka.instance; "" = host name */
+    bool create_topics;        /* kafka.create_topics, true */
+    int replication_factor;    /* kafka.replication_factor, -1 = the broker's default */
+    bool static_membership;    /* kafka.static_membership, true */
+    int64_t startup_timeout_ms; /* kafka.startup_timeout, 30s: how long to wait for a broker before exit 69 */
+    struct hl_input *inputs;
+    size_t n_inputs;
+    char *transitions, *state, *alerts, *dead_letter; /* outputs.* */
+    enum hl_delivery delivery;
+    int64_t commit_max_interval_ms;
+    int64_t checkpoint_interval_ms, checkpoint_max_replay_ms;
+    double checkpoint_max_share;
+    int64_t max_clock_skew_ms;  /* 5m */
+    int64_t max_record_bytes;   /* 1MiB: larger values are dead letters of class too-large */
+    enum hl_on_gap on_gap;
+    char *schemas_registry, *schemas_dir, *schemas_user_file, *schemas_token_file, *schemas_ca_file;
+    char *redis_url, *redis_user, *redis_password_file; /* redis.url "" = no Redis */
+    bool redis_cluster;
+    int threads; /* 0: auto, the number of CPUs this process may use */
+    char *model; /* path, made relative to the config file's folder */
+    char *http_listen, *http_token_file; /* http.listen "" = no HTTP */
+    char *log_level;
+};
+
+/* Load and check; environment overrides (HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=...) are applied after the file. All problems are printed
+ * into `problems` (one a line: FILE:LINE:COLUMN: message), the first into err. */
+struct hl_buf;
+enum hl_status hl_config_load(const char *path, struct hl_config **out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
+void hl_config_free(struct hl_config *c);
+
+#endif

@@ -1,0 +1,17 @@
+/* config/model.yaml -> struct hl_model. */
+#ifndef HOTLEAD_APP_MODEL_FILE_H
+#define HOTLEAD_APP_MODEL_FILE_H
+
+#include "hotlead/base/buf.h"
+#include "hotlead/core/model.h"
+
+/* Every problem goes into `problems`, one a line ("FILE:LINE:COLUMN: message"), the first into err; HL_E_CONFIG. Warnings, with the word
+ * "warning:", are added too and do not fail. */
+enum hl_status hl_model_load(const char *path, struct hl_model **out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_model_load_text(const char *name, struct hl_slice text, struct hl_model **out, struct hl_buf *problems,
+                                  struct hl_error *err) HL_WARN_UNUSED;
+
+/* "30d", "5m", "100ms", "2h", "1w", "10s" -> ms. A number without a unit is refused. */
+bool hl_duration_parse(struct hl_slice s, int64_t *ms);
+
+#endif

@@ -1,0 +1,76 @@
+/* The one entry point of the pipeline: an event meets its contact. */
+#ifndef HOTLEAD_CORE_APPLY_H
+#define HOTLEAD_CORE_APPLY_H
+
+#include "hotlead/core/score.h"
+
+#define HL_DIRECTIONS(X) X(ADVANCE, "advance") X(REGRESS, "regress") X(RECYCLE, "recycle") X(EXIT, "exit") X(RETRACT, "retract")
+#define HL_CAUSES(X)                                                                                                 \
+    X(OPT_IN, "opt_in") X(HAND_RAISE, "hand_raise") X(SCORE, "score") X(FIT, "fit") X(SALES, "sales")                \
+    X(MANUAL, "manual") X(DECAY, "decay") X(RULE, "rule") X(VOID, "void") X(MERGE, "merge")
+
+enum hl_direction {
+#define X(code, name) HL_DIRECTION_##code,
+    HL_DIRECTIONS(X)
+#undef X
+};
+enum hl_cause {
+#define X(code, name) HL_CAUSE_##code,
+    HL_CAUSES(X)
+#undef X
+};
+const char *hl_direction_name(enum hl_direction d);
+const char *hl_cause_name(enum hl_cause c);
+const char *hl_kind_name(enum hl_kind k); /* NULL for none */
+
+#define HL_MAX_REASONS 5
+#define HL_MAX_TRANSITIONS 24 /* of one event; HL_BUG_ON beyond */
+
+struct hl_reason {
+    const char *rule; /* borrowed from the model; "manual" for manual points */
+    hl_fixed points;  /* what it contributes now, before group caps */
+};
+
+struct hl_transition {
+    enum hl_stage from, to;
+    enum hl_kind kind; /* of the contact after the move */
+    enum hl_direction direction;
+    enum hl_cause cause;
+    const char *rule; /* the rule that caused it (hand-raise, qualify, fit, extra edge), borrowed from the model; may be NULL */
+    uint32_t seq;
+    uint16_t visit;
+    int64_t occurred_at;
+    int64_t time_in_from_ms; /* -1: not known */
+    struct hl_score score;
+    char grade;
+    bool suspect;
+    struct hl_reason reasons[HL_MAX_REASONS]; /* largest first, positive contributions only */
+    unsigned n_reasons;
+};
+
+enum hl_result {
+    HL_RESULT_SCORED,    /* took part: applied and evaluated */
+    HL_RESULT_IGNORED,   /* unknown type, machine traffic, disqualified contact */
+    HL_RESULT_DUPLICATE, /* event id among the last 8 */
+    HL_RESULT_COUNT,
+};
+const char *hl_result_name(enum hl_result r);
+
+struct hl_outcome {
+    enum hl_result result;
+    bool changed; /* the contact's stored state differs: it is dirty */
+    unsigned n_transitions;
+    struct hl_transition transitions[HL_MAX_TRANSITIONS];
+};
+
+enum hl_apply_mode {
+    HL_APPLY_LIVE,   /* steps 0 to 4 */
+    HL_APPLY_REPLAY, /* steps 0 to 3, no evaluation: recovery, where no event can have moved the contact */
+};
+
+/* Apply `ev` to `c`. HL_E_NOMEM leaves the contact in an undefined but valid state: the caller must drop the partition. Events of unknown
+ * type must not be given (the caller counts them without touching the table). */
+enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev,
+                        enum hl_apply_mode mode, struct hl_outcome *out) HL_WARN_UNUSED;
+
+#endif

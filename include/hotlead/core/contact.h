@@ -1,0 +1,144 @@
+/* The state of one contact. Lives in the table; every access under the lock of its stripe.
+ *
+ *   struct hl_contact --id----> bytes of the contact id
+ *                     --rows--> ledger rows, one for each (rule)           [n_rows of cap_rows]
+ *                     --windows> counts of capped rules                    [n_windows of cap_windows]
+ *                     --attributes> packed entries, see contact.c          [attributes_len of attributes_cap bytes]
+ *                     --ext---> latches, facts, manual points; absent for most contacts
+ *
+ * All blocks come from the stripe's slab. The address of a contact is stable until it is removed. */
+#ifndef HOTLEAD_CORE_CONTACT_H
+#define HOTLEAD_CORE_CONTACT_H
+
+#include "hotlead/base/slab.h"
+#include "hotlead/core/model.h"
+
+/* A ledger row: the decayed sum of the points of one rule, exactly, whatever the order of arrival.
+ *
+ * Time is cut into epochs of HL_EPOCH_HALF_LIVES half-lives from 1970 on. An event at t in epoch e = floor(t / (D h)) is worth, in
+ * units of 2^-32 points,
+ *     near(t) = points * 2^((t - e D h)/h)            seen from the start of its own epoch, and
+ *     far(t)  = points * 2^((t - (e + 1) D h)/h)      seen from the start of the next one,
+ * both rounded on their own, to the nearest unit, ties away from zero. A row holds, for the newest epoch E that has an event,
+ *     near = sum of near(t) over the events of E + sum of far(t) over those of E - 1
+ *     far  = sum of far(t) over the events of E
+ * and older events are gone (worth less than points * 2^-40). Each of these is a sum of integers over a set that does not depend on
+ * the order, so any order gives the same bits. Value at time T: near * 2^-((T - E D h)/h).
+ * Without a half-life, epoch = 0 and near is the plain sum. */
+#define HL_EPOCH_HALF_LIVES 40
+
+struct hl_row {
+    int64_t near_hi;  /* near = near_hi * 2^32 + near_lo: 96 bits, two's complement */
+    int64_t far;
+    uint32_t near_lo;
+    uint32_t epoch;
+    uint32_t count;   /* matches that were scored, for explain; saturates */
+    uint16_t rule;    /* index into the model's rules */
+    uint16_t spare;
+};
+
+/* Matches in the two newest windows that have any, for a rule with max_times. window[0] is the newer; -1: unused. */
+struct hl_window {
+    int64_t window[2];
+    uint32_t count[2];
+    uint16_t rule;
+};
+
+enum hl_fact {
+    HL_FACT_ACCEPTED,
+    HL_FACT_CONTACTED,
+    HL_FACT_OPPORTUNITY,
+    HL_FACT_WON,
+    HL_FACT_ADVOCACY,
+    HL_FACT_COUNT,
+};
+
+#define HL_NO_TIME INT64_MIN
+
+struct hl_contact_ext {
+    int64_t facts[HL_FACT_COUNT]; /* time of the event, HL_NO_TIME: none */
+    int64_t rejected_at;          /* HL_NO_TIME: never */
+    hl_fixed manual;
+    uint16_t n_hand_raise, n_qualify; /* sizes of the model that made it */
+    int64_t latches[];                /* hand-raise, then qualify; HL_NO_TIME: off */
+};
+
+enum hl_kind { HL_KIND_NONE, HL_KIND_ACTIVE, HL_KIND_PASSIVE };
+
+/* contact flags */
+enum {
+    HL_C_SUBSCRIBED = 1 << 0,
+    HL_C_ARMED_MQL = 1 << 1, /* starts set */
+    HL_C_ARMED_SQL = 1 << 2, /* starts set */
+    HL_C_HELD = 1 << 3,
+    HL_C_HELD_FIT = 1 << 4,
+    HL_C_WAS_MQL = 1 << 5,
+    HL_C_SQL_BY_SCORE = 1 << 6,
+    /* cached from attributes and model by hl_contact_refit */
+    HL_C_MUST_HAVE = 1 << 7,
+    HL_C_DISQUALIFIED_TRAIT = 1 << 8,
+    HL_C_SUSPECT = 1 << 9,
+};
+
+#define HL_EVENT_IDS 8
+
+struct hl_contact {
+    uint64_t hash; /* hl_hash64 of the id */
+    char *id;
+    struct hl_row *rows;
+    struct hl_window *windows;
+    uint8_t *attributes;
+    struct hl_contact_ext *ext;
+    int64_t clock;       /* ms; 0 before the first event */
+    int64_t stage_since; /* ms; time of entry into the stage (of the first event for anonymous) */
+    hl_fixed fit;        /* cached */
+    uint64_t event_ids[HL_EVENT_IDS]; /* hashes of the last ids, a ring; 0: unused */
+    uint32_t seq;
+    uint32_t flags;
+    uint32_t id_len;
+    uint32_t attributes_len, attributes_cap;
+    /* For the engine, never stored: index of the applied-offsets vector this contact was restored with, 0: none. */
+    uint32_t applied;
+    uint16_t visit;
+    uint16_t partition;
+    uint16_t n_rows, cap_rows;
+    uint16_t n_windows, cap_windows;
+    uint8_t event_id_pos;
+    uint8_t stage; /* enum hl_stage */
+    uint8_t kind;  /* enum hl_kind */
+    uint8_t grade; /* letter, cached */
+    uint8_t dirty; /* the engine's: which dirty list holds it, 0: clean */
+    uint8_t spare[3];
+};
+
+static inline struct hl_slice hl_contact_id(const struct hl_contact *c)
+{
+    return (struct hl_slice){c->id, c->id_len};
+}
+
+/* A fresh contact in caller's storage: anonymous, seq 0, visit 1, both arms set; copies the id. HL_E_NOMEM. */
+enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
+    HL_WARN_UNUSED;
+/* Give all its blocks back to the slab. */
+void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab);
+/* Bytes of the blocks it owns, the struct itself included. */
+size_t hl_contact_bytes(const struct hl_contact *c);
+
+/* Attributes: per key the larger time wins, on a tie the later call. An empty value removes (and is remembered with its time).
+ * Keys are at most 255 bytes, values at most 4096 (longer ones are cut at a UTF-8 boundary), at most 64 keys; a new key beyond that
+ * is dropped (HL_E_TOO_LARGE). */
+enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value,
+                                        int64_t time) HL_WARN_UNUSED;
+/* HL_SLICE_NULL when absent; "email_domain" may be derived from "email" (see semantics). Borrowed from the contact, except that a
+ * derived domain may have been lower-cased into `scratch` (256 bytes). */
+struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice key, char *scratch);
+/* Iterate over the stored entries: start with *pos = 0; false at the end. Removed ones have a null value. */
+bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value, int64_t *time);
+
+/* Recompute fit, grade, must-have, disqualifying trait and suspect from the attributes. */
+void hl_contact_refit(struct hl_contact *c, const struct hl_model *m);
+
+/* The ext block, made on first use with room for the model's latches. NULL: no memory. */
+struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m);
+
+#endif

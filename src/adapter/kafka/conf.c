@@ -1,0 +1,132 @@
+/* Client configuration and logging.
+ *
+ * WHY NOT acks, isolation.level and the like from the user: a read_uncommitted consumer also drops RequireStable from its offset
+ * fetches, and then a crash loses exactly-once silently; the loader refuses such keys with the reason. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotlead/base/log.h"
+#include "internal.h"
+
+struct setting {
+    const char *key, *value;
+};
+
+/* Defaults that a user may override. CRC checks are on: a flipped bit must not become a score. */
+static const struct setting CONSUMER_DEFAULTS[] = {
+    {"check.crcs", "true"},           {"queued.min.messages", "200000"},  {"queued.max.messages.kbytes", "131072"},
+    {"fetch.message.max.bytes", "4194304"}, {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "100"},
+    {NULL, NULL},
+};
+static const struct setting PRODUCER_DEFAULTS[] = {
+    {"compression.type", "lz4"}, {"linger.ms", "1"}, {"queue.buffering.max.messages", "1000000"}, {"socket.nagle.disable", "true"},
+    {"message.max.bytes", "2097152"}, {NULL, NULL},
+};
+static const struct setting COMMON_DEFAULTS[] = {
+    {"client.id", "hotlead"}, {"reconnect.backoff.max.ms", "2000"}, {"log.connection.close", "false"}, {NULL, NULL},
+};
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    (void)rk;
+    char quoted[400];
+    enum hl_log_level to = level <= 3 ? HL_LOG_ERROR : level == 4 ? HL_LOG_WARN : HL_LOG_INFO;
+    /* one set of properties serves consumers and producers, so this warning is expected; connection errors come by on_error, too */
+    if (strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0) to = HL_LOG_DEBUG;
+    hl_log(to, "kafka_client", "facility=%s message=%s", facility, hl_log_quote(quoted, sizeof(quoted), text));
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    (void)rk;
+    (void)opaque;
+    char quoted[400];
+    hl_log(HL_LOG_WARN, "kafka_error", "code=%s message=%s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
+           hl_log_quote(quoted, sizeof(quoted), reason));
+}
+
+static bool set(rd_kafka_conf_t *conf, const char *key, const char *value, struct hl_error *err)
+{
+    char reason[256];
+    if (rd_kafka_conf_set(conf, key, value, reason, sizeof(reason)) == RD_KAFKA_CONF_OK) return true;
+    hl_error_set(err, HL_E_CONFIG, HL_STOP, "kafka: property '%s': %s", key, reason);
+    return false;
+}
+
+static bool set_all(rd_kafka_conf_t *conf, const struct setting *settings, struct hl_error *err)
+{
+    for (; settings->key; settings++)
+        if (!set(conf, settings->key, settings->value, err)) return false;
+    return true;
+}
+
+static bool set_consumer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsigned index, struct hl_error *err)
+{
+    char id[512];
+    snprintf(id, sizeof(id), "%s-%u", k->config.identity, index);
+    return set(conf, "group.id", k->config.group_id, err) && set(conf, "partition.assignment.strategy", "range", err) &&
+           set(conf, "auto.offset.reset", "error", err) && set(conf, "enable.partition.eof", "false", err) &&
+           (!k->config.static_membership || set(conf, "group.instance.id", id, err));
+}
+
+static bool set_producer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsigned index, struct hl_error *err)
+{
+    if (!k->config.transactions) return set(conf, "enable.idempotence", "true", err) && set(conf, "acks", "all", err);
+    char id[512];
+    snprintf(id, sizeof(id), "%s-%u", k->config.identity, index);
+    /* 15 s: long enough for a broker restart, short enough that the next owner of an orphaned transaction's partitions need not wait a minute */
+    return set(conf, "transactional.id", id, err) && set(conf, "transaction.timeout.ms", "15000", err);
+}
+
+static bool set_reader(const struct hl_kafka *k, rd_kafka_conf_t *conf, const char *suffix, struct hl_error *err)
+{
+    char id[512];
+    snprintf(id, sizeof(id), "%s-%s", k->config.group_id, suffix);
+    return set(conf, "group.id", id, err) && set(conf, "auto.offset.reset", "error", err) && set(conf, "enable.partition.eof", "true", err);
+}
+
+static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_kafka_role role, unsigned index, struct hl_error *err)
+{
+    switch (role) {
+    case HL_KAFKA_CONSUMER: return set_consumer(k, conf, index, err);
+    case HL_KAFKA_PRODUCER: return set_producer(k, conf, index, err);
+    case HL_KAFKA_READER: return set_reader(k, conf, "recovery", err);
+    case HL_KAFKA_TAIL: return set_reader(k, conf, "mirror", err);
+    case HL_KAFKA_ADMIN: return true;
+    }
+    return false;
+}
+
+rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_ADMIN;
+    bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
+    for (size_t i = 0; ok && i < k->config.n_properties; i++)
+        ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);
+    if (ok && !producer)
+        ok = set(conf, "enable.auto.commit", "false", err) && set(conf, "enable.auto.offset.store", "false", err) &&
+             set(conf, "isolation.level", "read_committed", err);
+    if (!ok || !set_owned(k, conf, role, index, err)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    return conf;
+}
+
+enum hl_status hl_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out, struct hl_error *err)
+{
+    char reason[512];
+    *out = rd_kafka_new(type, conf, reason, sizeof(reason));
+    if (*out) return HL_OK;
+    rd_kafka_conf_destroy(conf);
+    return hl_error_set(err, HL_E_CONFIG, HL_STOP, "kafka: %s", reason);
+}
+
+const char *hl_kafka_version(void)
+{
+    return rd_kafka_version_str();
+}

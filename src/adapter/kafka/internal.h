@@ -1,0 +1,39 @@
+/* Private to adapter/kafka. */
+#ifndef HL_KAFKA_INTERNAL_H
+#define HL_KAFKA_INTERNAL_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "hotlead/adapter/kafka.h"
+
+#define HL_KAFKA_MAX_INPUTS 64
+
+struct hl_kafka {
+    struct hl_kafka_config config;
+    int32_t n_partitions; /* 0 until prepared */
+};
+
+enum hl_kafka_role { HL_KAFKA_CONSUMER, HL_KAFKA_PRODUCER, HL_KAFKA_READER, HL_KAFKA_TAIL, HL_KAFKA_ADMIN };
+
+/* Configuration for a client: our defaults, then the user's properties, then what hotlead owns. NULL on error. */
+rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err);
+/* rd_kafka_new that keeps ownership clear: conf is taken in every case. */
+enum hl_status hl_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out, struct hl_error *err);
+
+static inline bool hl_kafka_stopping(const struct hl_kafka *k)
+{
+    return k->config.stop && *k->config.stop;
+}
+
+/* The one place where librdkafka's codes become ours. */
+enum hl_status hl_kafka_status(rd_kafka_resp_err_t code, enum hl_action *action);
+enum hl_status hl_kafka_error(struct hl_error *err, rd_kafka_resp_err_t code, const char *doing);
+
+/* Fill a record from a message that is no error; `topic` is the caller's. */
+void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r);
+
+/* reader.c: bounded reads of one partition for recovery */
+enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition, int64_t from,
+                             int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err);
+
+#endif

@@ -1,0 +1,223 @@
+/* The producing half of a worker's session: transactions, and the low-latency path.
+ *
+ * DESIGN  Every way a commit can fail ends in one of two answers: HL_E_ABORT, after which `abort` makes the producer usable, and HL_E_IN_DOUBT,
+ * after which `abort` replaces it; its epoch fences whatever of the old one is still on the way, and the committed offsets tell what became of
+ * the transaction. The worker recovers its partitions in both cases, so neither needs to know the outcome.
+ * The order of checks is librdkafka's contract: abortable, then retriable (same call, same arguments), else fatal.
+ *
+ * WHY NOT exit on a fatal error, as the library's examples do: a transaction that the broker timed out (a stopped process, a long pause) makes
+ * a producer fatal on 2.0.2, and that is an ordinary event in the life of a service. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotlead/base/clock.h"
+#include "hotlead/base/log.h"
+#include "stream.h"
+
+#define FENCED_OFTEN_NS 60000000000ll
+
+static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
+{
+    (void)rk;
+    struct hl_kafka_stream *s = opaque;
+    if (!m->err || m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
+    char quoted[256];
+    hl_log(HL_LOG_WARN, "delivery_failed", "topic=%s partition=%d reason=%s", rd_kafka_topic_name(m->rkt), m->partition,
+           hl_log_quote(quoted, sizeof(quoted), rd_kafka_err2str(m->err)));
+    atomic_fetch_add_explicit(&s->failed_deliveries, 1, memory_order_relaxed);
+}
+
+/* Takes the error object. */
+static enum hl_status txn_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err)
+{
+    enum hl_status status = rd_kafka_error_txn_requires_abort(e) ? HL_E_ABORT : HL_E_IN_DOUBT;
+    if (rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) status = HL_E_PERMISSION;
+    if (rd_kafka_error_is_fatal(e)) s->renew = true;
+    if (status == HL_E_IN_DOUBT) s->renew = true;
+    hl_error_set(err, status, status == HL_E_PERMISSION ? HL_STOP : HL_RETRY, "kafka: %s: %s (%s)", doing, rd_kafka_error_string(e),
+                 rd_kafka_error_name(e));
+    rd_kafka_error_destroy(e);
+    return status;
+}
+
+/* True when the same call should be made again; takes the error then. */
+static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
+{
+    if (!e || rd_kafka_error_txn_requires_abort(e) || !rd_kafka_error_is_retriable(e) || hl_kafka_stopping(s->k)) return false;
+    rd_kafka_error_destroy(e);
+    rd_kafka_poll(s->producer, 100);
+    return true;
+}
+
+static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_error_t *e;
+    do e = rd_kafka_init_transactions(s->producer, 10000);
+    while (again(s, e));
+    return e ? txn_error(s, e, "initialising transactions", err) : HL_OK;
+}
+
+enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_conf_t *conf = hl_kafka_conf(s->k, HL_KAFKA_PRODUCER, s->index, err);
+    if (!conf) return HL_E_CONFIG;
+    rd_kafka_conf_set_opaque(conf, s);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    enum hl_status status = hl_kafka_client(RD_KAFKA_PRODUCER, conf, &s->producer, err);
+    if (status) return status;
+    s->renew = s->in_transaction = false;
+    atomic_store(&s->failed_deliveries, 0);
+    for (int o = 0; o < HL_OUT_COUNT; o++) {
+        s->outputs[o] = rd_kafka_topic_new(s->producer, s->k->config.outputs[o], NULL);
+        const rd_kafka_metadata_t *md; /* warm: the first produce to an unknown topic can wait a second */
+        if (rd_kafka_metadata(s->producer, 0, s->outputs[o], &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(md);
+    }
+    return s->k->config.transactions ? transactions_init(s, err) : HL_OK;
+}
+
+void hl_kafka_producer_close(struct hl_kafka_stream *s)
+{
+    if (s->in_transaction || s->renew) rd_kafka_purge(s->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    for (int o = 0; o < HL_OUT_COUNT; o++) {
+        if (s->outputs[o]) rd_kafka_topic_destroy(s->outputs[o]);
+        s->outputs[o] = NULL;
+    }
+    rd_kafka_destroy(s->producer);
+    s->producer = NULL;
+}
+
+static enum hl_status begin(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (s->in_transaction || !s->k->config.transactions) return HL_OK;
+    rd_kafka_error_t *e = rd_kafka_begin_transaction(s->producer);
+    if (e) return txn_error(s, e, "beginning a transaction", err);
+    s->in_transaction = true;
+    return HL_OK;
+}
+
+static rd_kafka_headers_t *headers_of(const struct hl_header *headers, size_t n)
+{
+    rd_kafka_headers_t *h = rd_kafka_headers_new(n);
+    for (size_t i = 0; i < n; i++) rd_kafka_header_add(h, headers[i].name, -1, headers[i].value.data, (ssize_t)headers[i].value.len);
+    return h;
+}
+
+enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    enum hl_status status = begin(s, err);
+    if (status) return status;
+    for (;;) {
+        rd_kafka_headers_t *h = headers_of(headers, n_headers);
+        rd_kafka_resp_err_t code = rd_kafka_producev(
+            s->producer, RD_KAFKA_V_RKT(s->outputs[out]), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+            RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
+        rd_kafka_headers_destroy(h); /* ours again after a failure */
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            s->renew |= rd_kafka_fatal_error(s->producer, NULL, 0) != 0;
+            hl_kafka_error(err, code, s->k->config.outputs[out]);
+            if (err) err->code = HL_E_ABORT;
+            return HL_E_ABORT;
+        }
+        rd_kafka_poll(s->producer, 50);
+        if (hl_kafka_stopping(s->k) && rd_kafka_outq_len(s->producer) == 0) return hl_error_set(err, HL_E_ABORT, HL_STOP, "stopping");
+    }
+}
+
+static rd_kafka_topic_partition_list_t *offsets_of(const struct hl_kafka_stream *s, const struct hl_position *p, size_t n)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
+    for (size_t i = 0; i < n; i++) {
+        rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, s->k->config.inputs[p[i].topic], p[i].partition);
+        char text[40];
+        int len = snprintf(text, sizeof(text), "L=%lld", (long long)p[i].low_water);
+        tp->offset = p[i].offset;
+        tp->metadata = malloc((size_t)len + 1); /* the list frees it */
+        if (!tp->metadata) continue;
+        memcpy(tp->metadata, text, (size_t)len + 1);
+        tp->metadata_size = (size_t)len;
+    }
+    return list;
+}
+
+static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+{
+    enum hl_status status = begin(s, err);
+    if (status) return status;
+    rd_kafka_error_t *e;
+    if (offsets->cnt) {
+        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
+        do e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, -1);
+        while (again(s, e));
+        rd_kafka_consumer_group_metadata_destroy(group);
+        if (e) return txn_error(s, e, "sending offsets to the transaction", err);
+    }
+    do e = rd_kafka_commit_transaction(s->producer, -1);
+    while (again(s, e));
+    if (e) return txn_error(s, e, "committing the transaction", err);
+    s->in_transaction = false;
+    return HL_OK;
+}
+
+static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+{
+    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        if (rd_kafka_fatal_error(s->producer, NULL, 0)) break;
+    if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
+        s->renew = true;
+        return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "kafka: %d records were not delivered", atomic_load(&s->failed_deliveries));
+    }
+    rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return hl_kafka_error(err, code, "committing offsets");
+    hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
+    return HL_E_ABORT;
+}
+
+enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_topic_partition_list_t *offsets = offsets_of(s, positions, n);
+    enum hl_status status = s->k->config.transactions ? commit_transaction(s, offsets, err) : commit_offsets(s, offsets, err);
+    rd_kafka_topic_partition_list_destroy(offsets);
+    return status;
+}
+
+/* Fenced once is a timed-out transaction; fenced again and again is a second process of this name. */
+static bool fenced_often(struct hl_kafka_stream *s)
+{
+    int64_t now = hl_clock_mono_ns();
+    bool often = s->fenced_ns[2] && now - s->fenced_ns[2] < FENCED_OFTEN_NS;
+    s->fenced_ns[2] = s->fenced_ns[1];
+    s->fenced_ns[1] = s->fenced_ns[0];
+    s->fenced_ns[0] = now;
+    return often;
+}
+
+static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (fenced_often(s))
+        return hl_error_set(err, HL_E_FENCED, HL_STOP, "the producer '%s-%u' was fenced or broken 4 times within a minute: does another process run "
+                            "with the same kafka.instance?", s->k->config.identity, s->index);
+    hl_kafka_producer_close(s);
+    hl_log(HL_LOG_WARN, "producer_renewed", "worker=%u", s->index);
+    return hl_kafka_producer_open(s, err);
+}
+
+enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    if (!s->k->config.transactions) rd_kafka_flush(s->producer, 5000);
+    if (s->renew || rd_kafka_fatal_error(s->producer, NULL, 0)) return renew(s, err);
+    if (!s->in_transaction) return HL_OK;
+    rd_kafka_error_t *e;
+    do e = rd_kafka_abort_transaction(s->producer, -1);
+    while (again(s, e));
+    s->in_transaction = false;
+    if (!e) return HL_OK;
+    txn_error(s, e, "aborting the transaction", err);
+    return renew(s, err);
+}

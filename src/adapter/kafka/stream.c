@@ -1,0 +1,294 @@
+/* The consuming half of a worker's session.
+ *
+ * DESIGN  The rebalance callback only notes what happened; the worker sees it after it has dealt with the records in hand, and answers with
+ * assign. While partitions are being recovered the assignment is the empty list, so that the session stays alive and nothing flows; recovered
+ * partitions are then assigned with explicit offsets. The same call rewinds after an abort.
+ *
+ * WHY NOT rd_kafka_consume_batch_queue: on 2.0.2 it loses track of offsets over pause, seek and rebalance (issue 4208), and the loop over
+ * consumer_poll was measured as fast. WHY NOT pause and resume: resume of a partition that was not paused rewinds (issue 4637). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotlead/base/log.h"
+#include "stream.h"
+
+static int input_index(struct hl_kafka_stream *s, rd_kafka_topic_t *rkt)
+{
+    const struct hl_kafka_config *c = &s->k->config;
+    for (size_t i = 0; i < c->n_inputs; i++)
+        if (s->inputs[i] == rkt) return (int)i;
+    for (size_t i = 0; i < c->n_inputs; i++) {
+        if (strcmp(c->inputs[i], rd_kafka_topic_name(rkt)) != 0) continue;
+        s->inputs[i] = rkt;
+        return (int)i;
+    }
+    return -1;
+}
+
+static bool list_has(const rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition)
+{
+    for (int i = 0; i < list->cnt; i++)
+        if (list->elems[i].partition == partition && strcmp(list->elems[i].topic, topic) == 0) return true;
+    return false;
+}
+
+/* Note the partitions of an assignment; every input must bring the same ones. */
+static void note_gained(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *list)
+{
+    const struct hl_kafka_config *c = &s->k->config;
+    s->n_partitions = 0;
+    s->assignment_status = HL_OK;
+    free(s->partitions);
+    s->partitions = calloc((size_t)list->cnt + 1, sizeof(*s->partitions));
+    HL_BUG_ON(!s->partitions);
+    for (int i = 0; i < list->cnt; i++)
+        if (strcmp(list->elems[i].topic, c->inputs[0]) == 0) s->partitions[s->n_partitions++] = list->elems[i].partition;
+    bool equal = s->n_partitions * c->n_inputs == (size_t)list->cnt;
+    for (size_t p = 0; p < s->n_partitions; p++)
+        for (size_t t = 0; t < c->n_inputs; t++) equal = equal && list_has(list, c->inputs[t], s->partitions[p]);
+    if (equal) return;
+    s->assignment_status = HL_E_CONFIG;
+    snprintf(s->assignment_message, sizeof(s->assignment_message),
+             "the group gave this worker different partitions of its topics; every member of group '%s' must subscribe to the same topics and use "
+             "the range assignor",
+             c->group_id);
+}
+
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+    struct hl_kafka_stream *s = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !s->closing) {
+        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
+        rd_kafka_assign(rk, none); /* acknowledged at once, so that heartbeats go on while the partitions are recovered */
+        rd_kafka_topic_partition_list_destroy(none);
+        note_gained(s, list);
+        s->change = HL_ASSIGNMENT_GAINED;
+    } else if (s->closing) {
+        rd_kafka_assign(rk, NULL);
+    } else {
+        s->change = rd_kafka_assignment_lost(rk) ? HL_ASSIGNMENT_LOST : HL_ASSIGNMENT_REVOKED;
+    }
+}
+
+/* Errors that come as messages: most are passing troubles that librdkafka mends by itself. */
+static enum hl_status consumer_error(struct hl_kafka_stream *s, const rd_kafka_message_t *m, struct hl_error *err)
+{
+    char text[256], quoted[400];
+    rd_kafka_resp_err_t code = m->err;
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) return HL_OK;
+    snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
+    if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(s->consumer, text, sizeof(text));
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+        return hl_error_set(err, HL_E_FENCED, HL_STOP,
+                            "another process runs as the same instance of group '%s'; give each process its own kafka.instance (%s)",
+                            s->k->config.group_id, text);
+    enum hl_action action;
+    enum hl_status status = hl_kafka_status(code, &action);
+    if (action != HL_RETRY) return hl_error_set(err, status, action, "kafka: %s", text);
+    hl_log(HL_LOG_WARN, "consumer_error", "code=%s message=%s", rd_kafka_err2name(code), hl_log_quote(quoted, sizeof(quoted), text));
+    return HL_OK;
+}
+
+static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_poll(s->producer, 0); /* delivery reports */
+    *n = 0;
+    while (*n < cap && s->change == HL_ASSIGNMENT_SAME) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->consumer, *n ? 0 : timeout_ms);
+        if (!m) break;
+        int topic = m->err ? -1 : input_index(s, m->rkt);
+        if (topic >= 0) {
+            hl_kafka_record(m, (uint16_t)topic, &records[(*n)++]);
+            continue;
+        }
+        enum hl_status status = m->err ? consumer_error(s, m, err) : HL_OK;
+        rd_kafka_message_destroy(m);
+        if (status) return status;
+    }
+    return HL_OK;
+}
+
+static void stream_release(struct hl_stream *port, struct hl_record *records, size_t n)
+{
+    (void)port;
+    for (size_t i = 0; i < n; i++) rd_kafka_message_destroy(records[i].handle);
+}
+
+static enum hl_status stream_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
+                                        struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    *change = s->change;
+    s->change = HL_ASSIGNMENT_SAME;
+    *partitions = s->partitions;
+    *n = s->n_partitions;
+    if (*change == HL_ASSIGNMENT_GAINED && s->assignment_status)
+        return hl_error_set(err, s->assignment_status, HL_STOP, "%s", s->assignment_message);
+    return HL_OK;
+}
+
+static rd_kafka_topic_partition_list_t *list_of(const struct hl_kafka_stream *s, const struct hl_position *p, size_t n)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, s->k->config.inputs[p[i].topic], p[i].partition)->offset = p[i].offset;
+    return list;
+}
+
+static enum hl_status stream_assign(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
+    rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, n ? list : NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (n && s->reader) {
+        rd_kafka_consumer_close(s->reader);
+        rd_kafka_destroy(s->reader);
+        s->reader = NULL;
+    }
+    return code ? hl_kafka_error(err, code, "assigning partitions") : HL_OK;
+}
+
+/* "L=<offset>": the checkpoint's low-water of the same topic and partition. */
+static int64_t low_water_parse(const rd_kafka_topic_partition_t *p)
+{
+    struct hl_slice text = {p->metadata, p->metadata_size};
+    int64_t v;
+    while (text.len && text.data[text.len - 1] == '\0') text.len--;
+    if (text.len < 3 || memcmp(text.data, "L=", 2) != 0) return -1;
+    return hl_slice_parse_i64((struct hl_slice){text.data + 2, text.len - 2}, &v) && v >= 0 ? v : -1;
+}
+
+static enum hl_status stream_committed(struct hl_stream *port, struct hl_position *positions, size_t n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
+    rd_kafka_resp_err_t code;
+    enum hl_action action;
+    /* unstable offsets (an open transaction of the predecessor) are waited for inside */
+    do code = rd_kafka_committed(s->consumer, list, 5000);
+    while (code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME);
+    for (size_t i = 0; !code && i < n; i++) {
+        const rd_kafka_topic_partition_t *p = &list->elems[i];
+        code = p->err;
+        positions[i].offset = p->offset < 0 ? -1 : p->offset;
+        positions[i].low_water = p->offset < 0 ? -1 : low_water_parse(p);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? hl_kafka_error(err, code, "reading committed offsets") : HL_OK;
+}
+
+static enum hl_status reader_open(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (s->reader) return HL_OK;
+    rd_kafka_conf_t *conf = hl_kafka_conf(s->k, HL_KAFKA_READER, s->index, err);
+    if (!conf) return HL_E_CONFIG;
+    enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->reader, err);
+    if (!status) rd_kafka_poll_set_consumer(s->reader);
+    return status;
+}
+
+static const char *topic_name(const struct hl_kafka_stream *s, uint16_t topic)
+{
+    return topic == HL_STATE_TOPIC ? s->k->config.outputs[HL_OUT_STATE] : s->k->config.inputs[topic];
+}
+
+static enum hl_status stream_bounds(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_resp_err_t code;
+    enum hl_action action;
+    do code = rd_kafka_query_watermark_offsets(s->consumer, topic_name(s, topic), partition, low, high, 5000);
+    while (code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME);
+    return code ? hl_kafka_error(err, code, topic_name(s, topic)) : HL_OK;
+}
+
+static enum hl_status stream_read(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t from, int64_t to, hl_record_fn *fn, void *ctx,
+                                  int64_t *end, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    enum hl_status status = reader_open(s, err);
+    if (status) return status;
+    return hl_kafka_read(s->k, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
+}
+
+static int64_t stream_lag(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t next)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(s->consumer, s->k->config.inputs[topic], partition, &low, &high) || high < 0) return -1;
+    return high > next ? high - next : 0;
+}
+
+static void stream_free(struct hl_stream *port)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    if (!s) return;
+    s->closing = true;
+    if (s->producer) hl_kafka_producer_close(s);
+    if (s->reader) {
+        rd_kafka_consumer_close(s->reader);
+        rd_kafka_destroy(s->reader);
+    }
+    if (s->consumer) {
+        rd_kafka_consumer_close(s->consumer);
+        rd_kafka_destroy(s->consumer);
+    }
+    free(s->partitions);
+    free(s);
+}
+
+static enum hl_status subscribe(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new((int)s->k->config.n_inputs);
+    for (size_t i = 0; i < s->k->config.n_inputs; i++)
+        rd_kafka_topic_partition_list_add(topics, s->k->config.inputs[i], RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(s->consumer, topics);
+    rd_kafka_topic_partition_list_destroy(topics);
+    return code ? hl_kafka_error(err, code, "subscribing") : HL_OK;
+}
+
+static enum hl_status consumer_open(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_conf_t *conf = hl_kafka_conf(s->k, HL_KAFKA_CONSUMER, s->index, err);
+    if (!conf) return HL_E_CONFIG;
+    rd_kafka_conf_set_opaque(conf, s);
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->consumer, err);
+    if (status) return status;
+    rd_kafka_poll_set_consumer(s->consumer);
+    return subscribe(s, err);
+}
+
+enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl_stream **out, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = calloc(1, sizeof(*s));
+    if (!s) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    s->port = (struct hl_stream){
+        .poll = stream_poll,
+        .release = stream_release,
+        .assignment = stream_assignment,
+        .assign = stream_assign,
+        .committed = stream_committed,
+        .bounds = stream_bounds,
+        .read = stream_read,
+        .produce = hl_kafka_produce,
+        .commit = hl_kafka_commit,
+        .abort = hl_kafka_abort,
+        .lag = stream_lag,
+        .free = stream_free,
+    };
+    s->k = k;
+    s->index = index;
+    /* the producer first: it aborts what a predecessor of this name left open, before the group hands out partitions */
+    enum hl_status status = hl_kafka_producer_open(s, err);
+    if (!status) status = consumer_open(s, err);
+    if (status) {
+        stream_free(&s->port);
+        return status;
+    }
+    *out = &s->port;
+    return HL_OK;
+}
