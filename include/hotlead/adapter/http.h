@@ -1,4 +1,6 @@
-/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only, bounded connections, time and sizes. */
+/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), at most 64 connections, 16 of one address, each
+ * dropped after 10 s without traffic, 32 KiB of memory for a request. Errors are problem details (RFC 9457).
+ * Works with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
 
@@ -11,17 +13,26 @@ struct hl_http_response {
     struct hl_buf body;
 };
 
-/* Fill `r` (body is an empty buffer, status 200). Called on the server's thread. path has no query; query may be "". */
-typedef void hl_http_handler(void *ctx, const char *path, const char *query, struct hl_http_response *r);
+/* Strings live until the handler returns. */
+struct hl_http_request {
+    const char *path;   /* percent-decoded, without the query */
+    const char *query;  /* as sent, may be "" */
+    const char *accept; /* Accept header, may be "" */
+};
+
+/* Fill `r` (body is an empty buffer, status 200). Called on the server's thread. */
+typedef void hl_http_handler(void *ctx, const struct hl_http_request *q, struct hl_http_response *r);
 
 struct hl_http;
 struct hl_http_config {
     const char *listen;     /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
     const char *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
 };
+/* HL_E_CONFIG: bad address or token; HL_E_UNAVAILABLE: the address cannot be listened on. `handler` may be called before this returns. */
 enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handler *handler, void *ctx, struct hl_http **out,
                              struct hl_error *err) HL_WARN_UNUSED;
 int hl_http_port(const struct hl_http *h);
+/* Waits for requests being answered. NULL is allowed. */
 void hl_http_stop(struct hl_http *h);
 /* Problem details (RFC 9457) into a response. */
 void hl_http_problem(struct hl_http_response *r, int status, const char *title, const char *detail);

@@ -1,0 +1,281 @@
+/* DESIGN: the socket is opened here, not by libmicrohttpd, so that a failure has its reason and port 0 its number on every version of the
+ * library. Answers are built whole and copied: they are small and rare.
+ * THREADS: libmicrohttpd's one thread calls the handler; start and stop belong to the caller's. */
+#include "hotlead/adapter/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "hotlead/base/slice.h"
+
+#define CONNECTIONS 64u
+#define CONNECTIONS_PER_IP 16u
+#define IDLE_SECONDS 10u
+#define REQUEST_BYTES ((size_t)32 << 10)
+#define TOKEN_CAP 512
+
+struct hl_http {
+    struct MHD_Daemon *daemon;
+    hl_http_handler *handler;
+    void *ctx;
+    int port;
+    char token[TOKEN_CAP]; /* "": none */
+};
+
+/* What is kept from the request line until the answer. */
+struct request {
+    bool seen; /* headers have been looked at */
+    char query[];
+};
+
+/* --- problem details --- */
+
+static void put_json_text(struct hl_buf *b, const char *s)
+{
+    hl_buf_put_u8(b, '"');
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') hl_buf_printf(b, "\\%c", c);
+        else if (c < 0x20) hl_buf_printf(b, "\\u%04x", c);
+        else hl_buf_put_u8(b, c);
+    }
+    hl_buf_put_u8(b, '"');
+}
+
+void hl_http_problem(struct hl_http_response *r, int status, const char *title, const char *detail)
+{
+    r->status = status;
+    r->content_type = "application/problem+json";
+    hl_buf_clear(&r->body);
+    hl_buf_printf(&r->body, "{\"type\":\"about:blank\",\"title\":");
+    put_json_text(&r->body, title);
+    hl_buf_printf(&r->body, ",\"status\":%d,\"detail\":", status);
+    put_json_text(&r->body, detail);
+    hl_buf_printf(&r->body, "}\n");
+}
+
+/* --- requests --- */
+
+/* Every byte of the token is looked at whatever was given, so time says nothing about it but its length. */
+static bool same_secret(const char *token, const char *given)
+{
+    size_t n = strlen(token), m = strlen(given);
+    volatile unsigned char diff = n != m;
+    for (size_t i = 0; i < n; i++) diff |= (unsigned char)(token[i] ^ given[i < m ? i : m]);
+    return diff == 0;
+}
+
+static bool allowed(const struct hl_http *h, struct MHD_Connection *c, const char *path)
+{
+    if (!h->token[0]) return true;
+    if (strncmp(path, "/v1", 3) != 0 || (path[3] != '/' && path[3] != '\0')) return true;
+    const char *given = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+    return given && strncasecmp(given, "Bearer ", 7) == 0 && same_secret(h->token, given + 7);
+}
+
+static enum MHD_Result send_response(struct MHD_Connection *c, struct hl_http_response *r)
+{
+    if (r->body.failed) hl_http_problem(r, 500, "Internal Server Error", "out of memory");
+    struct hl_slice body = hl_buf_slice(&r->body);
+    union { /* the library takes a pointer to non-const and copies from it */
+        const char *from;
+        void *to;
+    } data = {.from = body.data};
+    struct MHD_Response *m = MHD_create_response_from_buffer(body.len, data.to, MHD_RESPMEM_MUST_COPY);
+    if (!m) return MHD_NO;
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->status == 405) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    enum MHD_Result result = MHD_queue_response(c, (unsigned)r->status, m);
+    MHD_destroy_response(m);
+    return result;
+}
+
+static bool is_read(const char *method)
+{
+    return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+}
+
+static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const char *path, const char *method, const char *query)
+{
+    const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+    struct hl_http_request q = {.path = path, .query = query, .accept = accept ? accept : ""};
+    struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
+    hl_buf_init(&r.body);
+    if (!is_read(method)) hl_http_problem(&r, 405, "Method Not Allowed", "only GET and HEAD are answered");
+    else if (!allowed(h, c, path)) hl_http_problem(&r, 401, "Unauthorized", "a bearer token is needed for /v1");
+    else h->handler(h->ctx, &q, &r);
+    enum MHD_Result result = send_response(c, &r);
+    hl_buf_fini(&r.body);
+    return result;
+}
+
+/* libmicrohttpd calls this when the headers are in, then for each piece of a body, then at the end. A method that is not read is answered at
+ * once; a body that no GET should have drops the connection. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **state)
+{
+    struct hl_http *h = cls;
+    struct request *q = *state;
+    (void)version, (void)upload;
+    if (!q) return MHD_NO; /* out of memory */
+    if (q->seen || !is_read(method)) return *upload_size ? MHD_NO : answer(h, c, url, method, q->query);
+    q->seen = true;
+    return MHD_YES;
+}
+
+/* First sight of the request line, before the library cuts it up. */
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
+{
+    (void)cls, (void)c;
+    const char *mark = strchr(uri, '?'), *query = mark ? mark + 1 : "";
+    size_t size = strlen(query) + 1;
+    struct request *q = malloc(sizeof(*q) + size);
+    if (!q) return NULL;
+    q->seen = false;
+    memcpy(q->query, query, size);
+    return q;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
+{
+    (void)cls, (void)c, (void)why;
+    free(*state);
+    *state = NULL;
+}
+
+/* --- start and stop --- */
+
+static bool is_loopback(const struct sockaddr *a)
+{
+    if (a->sa_family == AF_INET) return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
+/* First word of the file. */
+static enum hl_status read_token(struct hl_http *h, const char *path, struct hl_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, h->token, sizeof(h->token) - 1);
+    int error = errno;
+    if (fd >= 0) close(fd);
+    if (n < 0) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http token file %s: %s", path, strerror(error));
+    if ((size_t)n == sizeof(h->token) - 1) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http token file %s: too long", path);
+    h->token[n] = '\0';
+    h->token[strcspn(h->token, " \t\r\n")] = '\0';
+    if (!h->token[0]) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http token file %s: empty", path);
+    return HL_OK;
+}
+
+/* "host:port" or "[v6]:port" into its parts. */
+static bool split_listen(const char *listen, char *host, size_t cap, const char **port)
+{
+    const char *colon = strrchr(listen, ':');
+    int64_t number;
+    if (!colon || !hl_slice_parse_i64(hl_slice_of(colon + 1), &number) || number < 0 || number > 65535) return false;
+    struct hl_slice h = {listen, (size_t)(colon - listen)};
+    if (h.len >= 2 && h.data[0] == '[' && h.data[h.len - 1] == ']') h = (struct hl_slice){h.data + 1, h.len - 2};
+    else if (memchr(h.data, ':', h.len)) return false;
+    if (h.len == 0 || h.len >= cap) return false;
+    memcpy(host, h.data, h.len);
+    host[h.len] = '\0';
+    *port = colon + 1;
+    return true;
+}
+
+static enum hl_status resolve(const char *listen, struct addrinfo **out, struct hl_error *err)
+{
+    char host[256];
+    const char *port;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    if (!split_listen(listen, host, sizeof(host), &port)) {
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http listen address %s: expected host:port or [address]:port", listen);
+    }
+    int rc = getaddrinfo(host, port, &hints, out);
+    if (rc) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http listen address %s: %s", listen, gai_strerror(rc));
+    return HL_OK;
+}
+
+static int listen_on(const struct addrinfo *a)
+{
+    int yes = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
+        listen(fd, CONNECTIONS) == 0) {
+        return fd;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof(a);
+    if (getsockname(fd, (struct sockaddr *)&a, &len) != 0) return 0;
+    return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port : ((struct sockaddr_in6 *)&a)->sin6_port);
+}
+
+static enum hl_status serve(struct hl_http *h, const char *listen, const struct addrinfo *a, struct hl_error *err)
+{
+    if (!h->token[0] && !is_loopback(a->ai_addr)) {
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP,
+                            "http listen address %s is reachable from outside: set http.token_file, or listen on 127.0.0.1", listen);
+    }
+    int fd = listen_on(a);
+    if (fd < 0) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http cannot listen on %s: %s", listen, strerror(errno));
+    h->port = port_of(fd);
+    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
+    h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                 CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
+                                 IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    if (h->daemon) return HL_OK;
+    /* fd is left alone: the library has closed it on some of its ways out */
+    return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server on %s did not start", listen);
+}
+
+enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handler *handler, void *ctx, struct hl_http **out,
+                             struct hl_error *err)
+{
+    struct addrinfo *a = NULL;
+    struct hl_http *h = calloc(1, sizeof(*h));
+    if (!h) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "http server: out of memory");
+    h->handler = handler;
+    h->ctx = ctx;
+    enum hl_status status = config->token_file && config->token_file[0] ? read_token(h, config->token_file, err) : HL_OK;
+    if (!status) status = resolve(config->listen, &a, err);
+    if (!status) status = serve(h, config->listen, a, err);
+    if (a) freeaddrinfo(a);
+    if (status) hl_http_stop(h);
+    else *out = h;
+    return status;
+}
+
+int hl_http_port(const struct hl_http *h)
+{
+    return h->port;
+}
+
+void hl_http_stop(struct hl_http *h)
+{
+    if (!h) return;
+    if (h->daemon) MHD_stop_daemon(h->daemon);
+    explicit_bzero(h->token, sizeof(h->token));
+    free(h);
+}

@@ -1,0 +1,128 @@
+#include "url.h"
+
+#define REDIS_PORT 6379
+#define MAX_DB 65535
+
+static enum hl_status bad(struct hl_error *err, const char *what)
+{
+    return hl_error_set(err, HL_E_CONFIG, HL_STOP,
+                        "redis url: %s; expected redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]", what);
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decoded copy with a NUL behind it; false when malformed, too long, or holding a NUL. */
+static bool unescape(struct hl_slice s, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.data[i];
+        if (c == '%') {
+            if (i + 2 >= s.len || hex_value(s.data[i + 1]) < 0 || hex_value(s.data[i + 2]) < 0) return false;
+            c = (char)(hex_value(s.data[i + 1]) << 4 | hex_value(s.data[i + 2]));
+            i += 2;
+        }
+        if (c == '\0' || n + 1 >= cap) return false;
+        out[n++] = c;
+    }
+    out[n] = '\0';
+    return true;
+}
+
+/* Cut `s` at the first `c`: what stands before is returned, *rest is what stands behind, or null when there is no `c`. */
+static struct hl_slice cut(struct hl_slice s, char c, struct hl_slice *rest)
+{
+    const char *at = s.len ? memchr(s.data, c, s.len) : NULL;
+    *rest = HL_SLICE_NULL;
+    if (!at) return s;
+    size_t before = (size_t)(at - s.data);
+    *rest = (struct hl_slice){at + 1, s.len - before - 1};
+    return (struct hl_slice){s.data, before};
+}
+
+static bool parse_int(struct hl_slice s, int64_t min, int64_t max, int *out)
+{
+    int64_t v;
+    if (s.len == 0 || s.data[0] < '0' || s.data[0] > '9' || !hl_slice_parse_i64(s, &v) || v < min || v > max) return false;
+    *out = (int)v;
+    return true;
+}
+
+/* user[:password]; a url without a user has its password behind a lone colon. */
+static enum hl_status parse_login(struct hl_slice login, struct hl_redis_url *u, struct hl_error *err)
+{
+    struct hl_slice password, user = cut(login, ':', &password);
+    if (!unescape(user, u->user, sizeof(u->user))) return bad(err, "the user is too long or badly escaped");
+    if (!unescape(password, u->password, sizeof(u->password))) return bad(err, "the password is too long or badly escaped");
+    return HL_OK;
+}
+
+static enum hl_status parse_host(struct hl_slice at, struct hl_redis_url *u, struct hl_error *err)
+{
+    struct hl_slice host, port;
+    if (at.len && at.data[0] == '[') {
+        struct hl_slice rest;
+        host = cut((struct hl_slice){at.data + 1, at.len - 1}, ']', &rest);
+        if (hl_slice_is_null(rest)) return bad(err, "[ without ]");
+        if (rest.len && rest.data[0] != ':') return bad(err, "text between ] and the port");
+        port = rest.len ? (struct hl_slice){rest.data + 1, rest.len - 1} : HL_SLICE_NULL;
+    } else {
+        host = cut(at, ':', &port);
+    }
+    if (host.len == 0) return bad(err, "the host is missing");
+    if (!unescape(host, u->host, sizeof(u->host))) return bad(err, "the host is too long or badly escaped");
+    if (!hl_slice_is_null(port) && !parse_int(port, 1, 65535, &u->port)) return bad(err, "the port is not a number of 1 to 65535");
+    return HL_OK;
+}
+
+static enum hl_status parse_tcp(struct hl_slice s, struct hl_redis_url *u, struct hl_error *err)
+{
+    /* The last @: a password may hold one unescaped. A slash before it belongs to the password too. */
+    const char *at = s.len ? memrchr(s.data, '@', s.len) : NULL;
+    if (at) {
+        struct hl_slice login = {s.data, (size_t)(at - s.data)};
+        s = (struct hl_slice){at + 1, s.len - login.len - 1};
+        enum hl_status status = parse_login(login, u, err);
+        if (status) return status;
+    }
+    if (s.len && (memchr(s.data, '?', s.len) || memchr(s.data, '#', s.len))) return bad(err, "a query or fragment has no meaning here");
+    struct hl_slice db, host = cut(s, '/', &db);
+    if (db.len && !parse_int(db, 0, MAX_DB, &u->db)) return bad(err, "the database is not a number of 0 to 65535");
+    return parse_host(host, u, err);
+}
+
+static enum hl_status parse_unix(struct hl_slice s, struct hl_redis_url *u, struct hl_error *err)
+{
+    struct hl_slice query, path = cut(s, '?', &query);
+    u->is_unix = true;
+    if (path.len == 0 || path.data[0] != '/') return bad(err, "the socket needs an absolute path");
+    if (!unescape(path, u->host, sizeof(u->host))) return bad(err, "the path is too long or badly escaped");
+    if (hl_slice_is_null(query)) return HL_OK;
+    struct hl_slice value, key = cut(query, '=', &value);
+    if (!hl_slice_eq_cstr(key, "db")) return bad(err, "the only query parameter known is db");
+    if (!parse_int(value, 0, MAX_DB, &u->db)) return bad(err, "the database is not a number of 0 to 65535");
+    return HL_OK;
+}
+
+static bool strip(struct hl_slice *s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    if (s->len < n || memcmp(s->data, prefix, n) != 0) return false;
+    *s = (struct hl_slice){s->data + n, s->len - n};
+    return true;
+}
+
+enum hl_status hl_redis_url_parse(const char *text, struct hl_redis_url *out, struct hl_error *err)
+{
+    *out = (struct hl_redis_url){.port = REDIS_PORT};
+    struct hl_slice s = hl_slice_of(text);
+    if (strip(&s, "redis://")) return parse_tcp(s, out, err);
+    if (strip(&s, "unix://")) return parse_unix(s, out, err);
+    if (strip(&s, "rediss://")) return bad(err, "TLS is not supported, put a TLS proxy in front");
+    return bad(err, "the scheme is not known");
+}
