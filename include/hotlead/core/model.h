@@ -141,6 +141,7 @@ struct hl_model {
     int64_t facts_valid_for_ms;
     int64_t cooldown_ms;
     bool reset_behavior;
+    size_t n_sla, n_routing; /* entries of sections that are read and checked, and not acted on yet */
 
     /* Filled by hl_model_seal: for each event type, the score rules that name it. */
     uint16_t *rules_of[HL_EVENT_TYPE_COUNT];

@@ -1,0 +1,238 @@
+/* DESIGN
+ * Steps 0 to 3 of semantics: what an event does to a contact before the life cycle is looked at (lifecycle.c). The score is worked out
+ * only where an arm that is off, or a threshold of the contact's stage, asks for it; an event that only adds to a row that exists
+ * allocates nothing.
+ *
+ * THREADS: pure; the contact is guarded by its stripe. */
+#include "hotlead/core/apply.h"
+
+#include "contact_private.h"
+#include "hotlead/base/hash.h"
+#include "lifecycle.h"
+#include "match.h"
+
+#define BIT(code) (UINT64_C(1) << HL_EVENT_##code)
+
+/* Types whose map sets attributes. */
+#define SETS_ATTRIBUTES                                                                                              \
+    (BIT(CONTACT_IDENTIFIED) | BIT(FORM_SUBMITTED) | BIT(LIST_IMPORTED) | BIT(EVENT_ATTENDED) | BIT(WEBINAR_REGISTERED) | \
+     BIT(DEMO_REQUESTED) | BIT(TRIAL_STARTED))
+
+/* Facts that each type sets. */
+static const uint8_t facts_of[HL_EVENT_TYPE_COUNT] = {
+    [HL_EVENT_LEAD_ACCEPTED] = 1 << HL_FACT_ACCEPTED,
+    [HL_EVENT_SALES_CONTACT_MADE] = 1 << HL_FACT_CONTACTED,
+    [HL_EVENT_QUOTE_REQUESTED] = 1 << HL_FACT_OPPORTUNITY,
+    [HL_EVENT_OPPORTUNITY_OPENED] = 1 << HL_FACT_OPPORTUNITY,
+    [HL_EVENT_OPPORTUNITY_WON] = 1 << HL_FACT_WON | 1 << HL_FACT_OPPORTUNITY,
+    [HL_EVENT_ADVOCACY_GIVEN] = 1 << HL_FACT_ADVOCACY,
+};
+
+const char *hl_result_name(enum hl_result r)
+{
+    static const char *const names[HL_RESULT_COUNT] = {"scored", "ignored", "duplicate"};
+    return (unsigned)r < HL_RESULT_COUNT ? names[r] : "?";
+}
+
+/* ---- step 1 ---- */
+
+/* False when the id is among the last ones; else it is one of them now. */
+static bool remember(struct hl_contact *c, struct hl_slice event_id)
+{
+    uint64_t hash = hl_hash64(event_id);
+    if (hash == 0) hash = 1; /* 0 marks an unused place */
+    for (unsigned i = 0; i < HL_EVENT_IDS; i++)
+        if (c->event_ids[i] == hash) return false;
+    c->event_ids[c->event_id_pos] = hash;
+    c->event_id_pos = (uint8_t)((c->event_id_pos + 1) % HL_EVENT_IDS);
+    return true;
+}
+
+/* ---- step 2 ---- */
+
+static void advance_clock(struct hl_contact *c, int64_t t)
+{
+    if (c->clock == 0 && c->stage_since == 0) c->stage_since = t; /* its first event */
+    if (t > c->clock) c->clock = t;
+}
+
+/* ---- step 3 ---- */
+
+static enum hl_status apply_attributes(struct hl_step *s)
+{
+    const struct hl_event *ev = s->ev;
+    if (!(SETS_ATTRIBUTES & hl_match_bit(ev->type)) || ev->n_attributes == 0) return HL_OK;
+    for (size_t i = 0; i < ev->n_attributes; i++) {
+        if (hl_slice_is_null(ev->attributes[i].value)) continue;
+        enum hl_status status = hl_contact_set_attribute(s->c, s->slab, ev->attributes[i].key, ev->attributes[i].value,
+                                                         ev->occurred_at);
+        if (status == HL_E_NOMEM) return status; /* one too many is dropped */
+    }
+    hl_contact_refit(s->c, s->m);
+    s->c->flags &= ~(uint32_t)HL_C_HELD_FIT;
+    return HL_OK;
+}
+
+/* One more match in `window`: true when it counts. */
+static bool window_takes(struct hl_window *w, int64_t window, uint32_t max_times)
+{
+    if (window > w->window[0]) {
+        w->window[1] = w->window[0];
+        w->count[1] = w->count[0];
+        w->window[0] = window;
+        w->count[0] = 0;
+    } else if (window < w->window[0] && window > w->window[1]) {
+        w->window[1] = window;
+        w->count[1] = 0;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        if (w->window[i] == window) return w->count[i] < max_times && ++w->count[i];
+    return false;
+}
+
+static enum hl_status score_rule(struct hl_step *s, uint16_t index)
+{
+    const struct hl_score_rule *rule = &s->m->rules[index];
+    if (rule->max_times > 0) {
+        struct hl_window *w = hl_contact_window(s->c, s->slab, index);
+        if (!w) return HL_E_NOMEM;
+        if (!window_takes(w, s->ev->occurred_at / rule->window_ms, rule->max_times)) return HL_OK;
+    }
+    struct hl_row *row = hl_contact_row(s->c, s->slab, index);
+    if (!row) return HL_E_NOMEM;
+    hl_row_add(row, rule, s->ev->occurred_at);
+    if (row->count < UINT32_MAX) row->count++;
+    return HL_OK;
+}
+
+/* The event lies before a rejection that wiped the slate. */
+static bool is_wiped(const struct hl_step *s)
+{
+    return s->m->reset_behavior && s->c->ext && s->ev->occurred_at <= s->c->ext->rejected_at;
+}
+
+static enum hl_status apply_ledger(struct hl_step *s)
+{
+    if (is_wiped(s)) return HL_OK;
+    const uint16_t *rules = s->m->rules_of[s->ev->type];
+    for (size_t i = 0; i < s->m->n_rules_of[s->ev->type]; i++) {
+        if (!hl_match_holds(&s->m->rules[rules[i]].match, s->ev, s->path)) continue;
+        enum hl_status status = score_rule(s, rules[i]);
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+static enum hl_status adjust_score(struct hl_step *s)
+{
+    hl_fixed points;
+    if (s->ev->type != HL_EVENT_SCORE_ADJUSTED || is_wiped(s)) return HL_OK;
+    if (!hl_fixed_parse(hl_slice_trim(hl_event_attribute(s->ev, HL_SLICE_LIT("points"))), &points)) return HL_OK;
+    struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
+    if (!ext) return HL_E_NOMEM;
+    ext->manual = hl_fixed_add(ext->manual, points);
+    return HL_OK;
+}
+
+/* Keep the newer time, and none from before a rejection. */
+static enum hl_status keep_newest(struct hl_step *s, bool is_fact, unsigned index)
+{
+    struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
+    if (!ext) return HL_E_NOMEM;
+    int64_t *at = is_fact ? &ext->facts[index] : &ext->latches[index], t = s->ev->occurred_at;
+    if (t > *at && t > ext->rejected_at) *at = t;
+    return HL_OK;
+}
+
+static enum hl_status apply_latches(struct hl_step *s, const struct hl_latch_rule *rules, size_t n, size_t first)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!hl_match_holds(&rules[i].match, s->ev, s->path)) continue;
+        enum hl_status status = keep_newest(s, false, (unsigned)(first + i));
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+static enum hl_status apply_facts(struct hl_step *s)
+{
+    unsigned facts = facts_of[s->ev->type];
+    bool sold = s->c->stage == HL_STAGE_CUSTOMER || s->c->stage == HL_STAGE_EVANGELIST;
+    if (s->ev->type == HL_EVENT_OPPORTUNITY_WON && sold) facts |= 1 << HL_FACT_ADVOCACY;
+    for (unsigned f = 0; f < HL_FACT_COUNT; f++) {
+        if (!(facts >> f & 1)) continue;
+        enum hl_status status = keep_newest(s, true, f);
+        if (status != HL_OK) return status;
+    }
+    return HL_OK;
+}
+
+static enum hl_status apply_all(struct hl_step *s)
+{
+    const struct hl_model *m = s->m;
+    enum hl_status status = apply_attributes(s);
+    if (m->subscribe_on & hl_match_bit(s->ev->type)) s->c->flags |= HL_C_SUBSCRIBED;
+    if (status == HL_OK) status = apply_ledger(s);
+    if (status == HL_OK) status = adjust_score(s);
+    if (status == HL_OK) status = apply_latches(s, m->hand_raise, m->n_hand_raise, 0);
+    if (status == HL_OK) status = apply_latches(s, m->qualify, m->n_qualify, m->n_hand_raise);
+    if (status == HL_OK) status = apply_facts(s);
+    return status;
+}
+
+/* ---- all steps ---- */
+
+/* Events that are not about behaviour have their own ways; HL_WAY_NONE: the id is remembered, nothing else. */
+enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_NONE };
+
+static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, enum hl_stage *to)
+{
+    if (ev->machine) return HL_WAY_NONE;
+    switch (ev->type) {
+    case HL_EVENT_STAGE_SET:
+        if (!hl_stage_find(hl_event_attribute(ev, HL_SLICE_LIT("stage")), to) || *to == c->stage) return HL_WAY_NONE;
+        return HL_WAY_SET_STAGE;
+    case HL_EVENT_EVENT_VOIDED:
+    case HL_EVENT_CONTACT_MERGED:
+    case HL_EVENT_CONTACT_ERASED:
+        return HL_WAY_NONE; /* they concern more than one contact or event: see decision 0002 */
+    default:
+        return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_SCORE;
+    }
+}
+
+/* Steps 2 to 4. */
+static enum hl_status take(struct hl_step *s, enum way way, enum hl_stage to, enum hl_apply_mode mode)
+{
+    hl_lifecycle_look_at_arms(s);
+    enum hl_status status = apply_all(s);
+    if (status != HL_OK) return status;
+    s->score_known = false;
+    hl_lifecycle_look_at_arms(s);
+    if (mode == HL_APPLY_REPLAY) return HL_OK;
+    return way == HL_WAY_SET_STAGE ? hl_lifecycle_set_stage(s, to) : hl_lifecycle_evaluate(s);
+}
+
+enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev,
+                        enum hl_apply_mode mode, struct hl_outcome *out)
+{
+    out->result = HL_RESULT_IGNORED;
+    out->changed = false;
+    out->n_transitions = 0;
+    if ((unsigned)ev->type >= HL_EVENT_TYPE_COUNT) return HL_OK;
+    if (ev->occurred_at < 0) return HL_E_CLOCK;
+    if (c->grade == 0) hl_contact_refit(c, m); /* never seen a model: an empty must_have holds */
+    enum hl_stage to = HL_STAGE_ANONYMOUS;
+    enum way way = way_of(c, ev, &to);
+    if (!remember(c, ev->event_id)) {
+        out->result = HL_RESULT_DUPLICATE;
+        return HL_OK;
+    }
+    out->changed = true;
+    if (way == HL_WAY_NONE) return HL_OK;
+    advance_clock(c, ev->occurred_at);
+    struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out, .path = hl_url_path(ev->url)};
+    if (way == HL_WAY_ATTRIBUTES) return apply_attributes(&s);
+    out->result = HL_RESULT_SCORED;
+    return take(&s, way, to, mode);
+}

@@ -1,0 +1,291 @@
+/* DESIGN
+ * Attributes are one block of entries packed end to end:
+ *
+ *     | key length 1 | value length 2 | time 8 | key | value |   (native byte order, unaligned; the stored form is state.c's)
+ *
+ * A removed attribute keeps its entry with an empty value, so that an older event that comes late cannot bring it back. A typical contact
+ * has three to eight attributes, so a scan of one or two cache lines finds a key; the block is rewritten only when an attribute is set.
+ *
+ * WHY NOT a hash map: its own overhead would be larger than the data. Not offsets to separate strings: each would cost a slab block.
+ *
+ * THREADS: guarded by the stripe of the contact. */
+#include "hotlead/core/contact.h"
+
+#include "contact_private.h"
+#include "hotlead/core/score.h"
+
+#define ENTRY_HEAD 11
+#define MAX_KEYS 64
+#define MAX_KEY_BYTES 255
+#define MAX_VALUE_BYTES 4096
+#define DOMAIN_BYTES 256
+
+struct entry {
+    size_t at; /* offset of the entry in the block */
+    struct hl_slice key, value;
+    int64_t time;
+};
+
+enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
+{
+    memset(c, 0, sizeof *c);
+    if (id.len > UINT32_MAX) return HL_E_TOO_LARGE;
+    c->id = hl_slab_alloc(slab, id.len + (id.len == 0));
+    if (!c->id) return HL_E_NOMEM;
+    if (id.len) memcpy(c->id, id.data, id.len);
+    c->id_len = (uint32_t)id.len;
+    c->hash = hash;
+    c->partition = partition;
+    c->visit = 1;
+    c->stage = HL_STAGE_ANONYMOUS;
+    c->flags = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
+    return HL_OK;
+}
+
+static size_t ext_bytes(const struct hl_contact_ext *ext)
+{
+    return sizeof *ext + ((size_t)ext->n_hand_raise + ext->n_qualify) * sizeof ext->latches[0];
+}
+
+void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab)
+{
+    hl_slab_free(slab, c->id, c->id_len + (c->id_len == 0));
+    hl_slab_free(slab, c->rows, c->cap_rows * sizeof *c->rows);
+    hl_slab_free(slab, c->windows, c->cap_windows * sizeof *c->windows);
+    hl_slab_free(slab, c->attributes, c->attributes_cap);
+    if (c->ext) hl_slab_free(slab, c->ext, ext_bytes(c->ext));
+    memset(c, 0, sizeof *c);
+}
+
+static size_t block_bytes(const void *block, size_t bytes)
+{
+    return block ? hl_slab_usable(bytes) : 0;
+}
+
+size_t hl_contact_bytes(const struct hl_contact *c)
+{
+    return sizeof *c + block_bytes(c->id, c->id_len + (c->id_len == 0)) + block_bytes(c->rows, c->cap_rows * sizeof *c->rows) +
+           block_bytes(c->windows, c->cap_windows * sizeof *c->windows) + block_bytes(c->attributes, c->attributes_cap) +
+           (c->ext ? hl_slab_usable(ext_bytes(c->ext)) : 0);
+}
+
+/* The longest start of `s` of at most `max` bytes that ends between two characters of UTF-8. */
+static struct hl_slice cut(struct hl_slice s, size_t max)
+{
+    if (s.len <= max) return s;
+    size_t n = max;
+    while (n > 0 && max - n < 3 && ((unsigned char)s.data[n] & 0xc0) == 0x80) n--;
+    if (((unsigned char)s.data[n] & 0xc0) == 0x80) n = max; /* no UTF-8: any place is as good */
+    return (struct hl_slice){s.data, n};
+}
+
+/* The entry at offset `at`; false at the end of the block. */
+static bool entry_at(const struct hl_contact *c, size_t at, struct entry *e)
+{
+    if (at >= c->attributes_len) return false;
+    const uint8_t *p = c->attributes + at;
+    uint16_t value_len;
+    memcpy(&value_len, p + 1, sizeof value_len);
+    memcpy(&e->time, p + 3, sizeof e->time);
+    e->at = at;
+    e->key = (struct hl_slice){(const char *)p + ENTRY_HEAD, p[0]};
+    e->value = (struct hl_slice){(const char *)p + ENTRY_HEAD + p[0], value_len};
+    return true;
+}
+
+static size_t entry_end(const struct entry *e)
+{
+    return e->at + ENTRY_HEAD + e->key.len + e->value.len;
+}
+
+static bool entry_find(const struct hl_contact *c, struct hl_slice key, struct entry *e, unsigned *n)
+{
+    *n = 0;
+    for (size_t at = 0; entry_at(c, at, e); at = entry_end(e), (*n)++)
+        if (hl_slice_eq(e->key, key)) return true;
+    return false;
+}
+
+/* Make room for `need` bytes in all. */
+static enum hl_status reserve(struct hl_contact *c, struct hl_slab *slab, size_t need)
+{
+    if (need <= c->attributes_cap) return HL_OK;
+    size_t cap = hl_slab_usable(need);
+    uint8_t *block = hl_slab_alloc(slab, cap);
+    if (!block) return HL_E_NOMEM;
+    if (c->attributes_len) memcpy(block, c->attributes, c->attributes_len);
+    hl_slab_free(slab, c->attributes, c->attributes_cap);
+    c->attributes = block;
+    c->attributes_cap = (uint32_t)cap;
+    return HL_OK;
+}
+
+static void entry_append(struct hl_contact *c, struct hl_slice key, struct hl_slice value, int64_t time)
+{
+    uint8_t *p = c->attributes + c->attributes_len;
+    uint16_t value_len = (uint16_t)value.len;
+    p[0] = (uint8_t)key.len;
+    memcpy(p + 1, &value_len, sizeof value_len);
+    memcpy(p + 3, &time, sizeof time);
+    if (key.len) memcpy(p + ENTRY_HEAD, key.data, key.len);
+    if (value.len) memcpy(p + ENTRY_HEAD + key.len, value.data, value.len);
+    c->attributes_len += (uint32_t)(ENTRY_HEAD + key.len + value.len);
+}
+
+enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value,
+                                        int64_t time)
+{
+    key = cut(key, MAX_KEY_BYTES);
+    value = cut(value, MAX_VALUE_BYTES);
+    struct entry e;
+    unsigned n;
+    bool found = entry_find(c, key, &e, &n);
+    if (found && e.time > time) return HL_OK;
+    if (!found && n >= MAX_KEYS) return HL_E_TOO_LARGE;
+    size_t old = found ? entry_end(&e) - e.at : 0;
+    enum hl_status status = reserve(c, slab, c->attributes_len - old + ENTRY_HEAD + key.len + value.len);
+    if (status != HL_OK) return status;
+    if (found) {
+        memmove(c->attributes + e.at, c->attributes + e.at + old, c->attributes_len - e.at - old);
+        c->attributes_len -= (uint32_t)old;
+    }
+    entry_append(c, key, value, time);
+    return HL_OK;
+}
+
+bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value, int64_t *time)
+{
+    struct entry e;
+    if (!entry_at(c, *pos, &e)) return false;
+    *pos = entry_end(&e);
+    *key = e.key;
+    *value = e.value.len ? e.value : HL_SLICE_NULL;
+    *time = e.time;
+    return true;
+}
+
+/* What an e-mail address says of its domain: after the last @, without blanks, lower case; null when there is nothing. */
+static struct hl_slice domain_of(struct hl_slice email, char *scratch)
+{
+    const char *at = email.len ? memrchr(email.data, '@', email.len) : NULL;
+    if (!at) return HL_SLICE_NULL;
+    struct hl_slice domain = hl_slice_trim((struct hl_slice){at + 1, (size_t)(email.data + email.len - (at + 1))});
+    if (domain.len == 0 || domain.len >= DOMAIN_BYTES) return HL_SLICE_NULL;
+    for (size_t i = 0; i < domain.len; i++) {
+        char ch = domain.data[i];
+        scratch[i] = ch >= 'A' && ch <= 'Z' ? (char)(ch - 'A' + 'a') : ch;
+    }
+    return (struct hl_slice){scratch, domain.len};
+}
+
+struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice key, char *scratch)
+{
+    struct entry given, email;
+    unsigned n;
+    bool has_given = entry_find(c, key, &given, &n) && given.value.len > 0;
+    if (!hl_slice_eq_cstr(key, "email_domain")) return has_given ? given.value : HL_SLICE_NULL;
+    struct hl_slice derived = HL_SLICE_NULL;
+    if (entry_find(c, HL_SLICE_LIT("email"), &email, &n)) derived = domain_of(email.value, scratch);
+    if (has_given && (!derived.data || given.time >= email.time)) return given.value;
+    return derived;
+}
+
+static bool holds(const struct hl_contact *c, const struct hl_condition *when)
+{
+    char scratch[DOMAIN_BYTES];
+    return hl_condition_holds(when, hl_contact_attribute(c, hl_slice_of(when->attribute), scratch));
+}
+
+const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n, bool wanted)
+{
+    for (size_t i = 0; i < n; i++)
+        if (holds(c, &rules[i].when) == wanted) return &rules[i];
+    return NULL;
+}
+
+static uint8_t grade_of(const struct hl_model *m, hl_fixed fit)
+{
+    for (size_t i = 0; i < m->n_grades; i++)
+        if (fit >= m->grades[i].at_least) return (uint8_t)m->grades[i].letter;
+    return 'D';
+}
+
+void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
+{
+    c->flags &= ~(uint32_t)(HL_C_MUST_HAVE | HL_C_DISQUALIFIED_TRAIT | HL_C_SUSPECT);
+    if (!hl_contact_first_rule(c, m->must_have, m->n_must_have, false)) c->flags |= HL_C_MUST_HAVE;
+    if (hl_contact_first_rule(c, m->disqualify, m->n_disqualify, true)) c->flags |= HL_C_DISQUALIFIED_TRAIT;
+    if (hl_contact_first_rule(c, m->suspect, m->n_suspect, true)) c->flags |= HL_C_SUSPECT;
+    c->fit = 0;
+    for (size_t i = 0; i < m->n_fit; i++)
+        if (holds(c, &m->fit[i].when)) c->fit = hl_fixed_add(c->fit, m->fit[i].points);
+    c->grade = grade_of(m, c->fit);
+}
+
+struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m)
+{
+    if (c->ext) {
+        HL_BUG_ON(c->ext->n_hand_raise != m->n_hand_raise || c->ext->n_qualify != m->n_qualify);
+        return c->ext;
+    }
+    struct hl_contact_ext head = {.rejected_at = HL_NO_TIME, .n_hand_raise = (uint16_t)m->n_hand_raise,
+                                  .n_qualify = (uint16_t)m->n_qualify};
+    for (unsigned i = 0; i < HL_FACT_COUNT; i++) head.facts[i] = HL_NO_TIME;
+    struct hl_contact_ext *ext = hl_slab_alloc(slab, ext_bytes(&head));
+    if (!ext) return NULL;
+    *ext = head;
+    for (size_t i = 0; i < m->n_hand_raise + m->n_qualify; i++) ext->latches[i] = HL_NO_TIME;
+    return c->ext = ext;
+}
+
+/* First row whose rule is not below. */
+static unsigned row_place(const struct hl_contact *c, uint16_t rule)
+{
+    unsigned lo = 0, hi = c->n_rows;
+    while (lo < hi) {
+        unsigned mid = (lo + hi) / 2;
+        if (c->rows[mid].rule < rule)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* A block with room for at least one more of `n` items; *cap in items. The old one stays when memory is out. */
+static void *grown(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item)
+{
+    if (n < *cap) return old;
+    size_t items = hl_slab_usable((n + 1 + n / 2) * item) / item;
+    if (items > UINT16_MAX) items = UINT16_MAX;
+    void *block = hl_slab_alloc(slab, items * item);
+    if (!block) return NULL;
+    if (n) memcpy(block, old, n * item);
+    hl_slab_free(slab, old, *cap * item);
+    *cap = (uint16_t)items;
+    return block;
+}
+
+struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)
+{
+    unsigned at = row_place(c, rule);
+    if (at < c->n_rows && c->rows[at].rule == rule) return &c->rows[at];
+    struct hl_row *rows = grown(slab, c->rows, c->n_rows, &c->cap_rows, sizeof *rows);
+    if (!rows) return NULL;
+    c->rows = rows;
+    memmove(rows + at + 1, rows + at, (c->n_rows - at) * sizeof *rows);
+    rows[at] = (struct hl_row){.rule = rule};
+    c->n_rows++;
+    return &rows[at];
+}
+
+struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)
+{
+    for (unsigned i = 0; i < c->n_windows; i++)
+        if (c->windows[i].rule == rule) return &c->windows[i];
+    struct hl_window *windows = grown(slab, c->windows, c->n_windows, &c->cap_windows, sizeof *windows);
+    if (!windows) return NULL;
+    c->windows = windows;
+    windows[c->n_windows] = (struct hl_window){{-1, -1}, {0, 0}, rule};
+    return &windows[c->n_windows++];
+}

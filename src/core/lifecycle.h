@@ -1,0 +1,33 @@
+/* Private: one event's way through a contact, shared by apply.c (steps 0 to 3) and lifecycle.c (the arms, step 4). */
+#ifndef HL_CORE_LIFECYCLE_H
+#define HL_CORE_LIFECYCLE_H
+
+#include "hotlead/core/apply.h"
+
+struct hl_step {
+    struct hl_contact *c;
+    struct hl_slab *slab;
+    const struct hl_model *m;
+    const struct hl_event *ev;
+    struct hl_outcome *out;
+    struct hl_slice path;  /* of the event's url */
+    unsigned fired;        /* bits of the rows that fire once for one event, and have */
+    bool score_known;      /* `score` is that of the contact as it stands, at its clock */
+    struct hl_score score;
+};
+
+/* t + length, or the end of time. */
+static inline int64_t hl_time_add(int64_t t, int64_t length)
+{
+    int64_t sum;
+    return __builtin_add_overflow(t, length, &sum) ? INT64_MAX : sum;
+}
+
+/* Set an arm again if the score is seen below its threshold. */
+void hl_lifecycle_look_at_arms(struct hl_step *s);
+/* Step 4. HL_E_NOMEM. */
+enum hl_status hl_lifecycle_evaluate(struct hl_step *s) HL_WARN_UNUSED;
+/* What the event stage_set does in place of step 4. HL_E_NOMEM. */
+enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to) HL_WARN_UNUSED;
+
+#endif

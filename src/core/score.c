@@ -1,0 +1,157 @@
+/* DESIGN
+ * See struct hl_row for what a row holds. Rows are kept in the order of their rules, so that a row is found by bisection and the stored
+ * state does not show the order of arrival.
+ *
+ * near is a 96-bit two's complement number. Points are always those of one rule, so all terms of a row have one sign; near saturates at
+ * +-2^95 and far at +-2^63, and a saturating sum of terms of one sign does not depend on their order either. (A row can reach that only
+ * beyond 2^31 points.)
+ *
+ * WHY NOT totals kept beside the rows: a score is wanted only where a threshold can matter; a row costs two multiplications then, and
+ * nothing on the way in.
+ *
+ * THREADS: pure. */
+#include "hotlead/core/score.h"
+
+#define NEAR_MAX ((((__int128)1) << 95) - 1)
+
+/* magnitude * q62 / 2^down, to the nearest, ties up. 1 <= down <= 126. */
+static unsigned __int128 scale(uint64_t magnitude, uint64_t q62, unsigned down)
+{
+    unsigned __int128 p = (unsigned __int128)magnitude * q62;
+    return (p + ((unsigned __int128)1 << (down - 1))) >> down;
+}
+
+static __int128 sat96(__int128 v)
+{
+    return v > NEAR_MAX ? NEAR_MAX : v < -NEAR_MAX ? -NEAR_MAX : v;
+}
+
+static __int128 near_get(const struct hl_row *row)
+{
+    return (__int128)row->near_hi * ((__int128)1 << 32) + row->near_lo;
+}
+
+static void near_put(struct hl_row *row, __int128 v)
+{
+    v = sat96(v);
+    row->near_lo = (uint32_t)v;
+    row->near_hi = (int64_t)((v - row->near_lo) / ((__int128)1 << 32));
+}
+
+static uint64_t magnitude_of(int64_t v)
+{
+    return v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+}
+
+static hl_fixed to_fixed(unsigned __int128 magnitude, bool negative)
+{
+    if (magnitude > INT64_MAX) return negative ? -INT64_MAX : INT64_MAX;
+    return negative ? -(hl_fixed)magnitude : (hl_fixed)magnitude;
+}
+
+/* Length of an epoch; a half-life of up to 2^45 ms keeps it below 2^51. */
+static int64_t epoch_ms(const struct hl_half_life *h)
+{
+    return h->ms * HL_EPOCH_HALF_LIVES;
+}
+
+/* Epoch of t and the time in it. Half-lives under 10 ms run out of epochs before the year 2500; the last one then takes all. */
+static uint32_t epoch_of(const struct hl_half_life *h, int64_t t, int64_t *in_epoch)
+{
+    int64_t length = epoch_ms(h), e = t > 0 ? t / length : 0;
+    *in_epoch = t > 0 ? t - e * length : 0;
+    if (e <= UINT32_MAX) return (uint32_t)e;
+    *in_epoch = length - 1;
+    return UINT32_MAX;
+}
+
+void hl_row_add(struct hl_row *row, const struct hl_score_rule *rule, int64_t t)
+{
+    if (rule->half_life.ms == 0) {
+        near_put(row, near_get(row) + rule->points);
+        return;
+    }
+    int64_t in_epoch;
+    uint32_t epoch = epoch_of(&rule->half_life, t, &in_epoch);
+    uint64_t x = hl_half_lives(rule->half_life, in_epoch);
+    unsigned whole = (unsigned)(x >> 48);
+    uint64_t q = hl_exp2_q62(x & ((UINT64_C(1) << 48) - 1)), magnitude = magnitude_of(rule->points);
+    bool negative = rule->points < 0;
+    __int128 near = (__int128)scale(magnitude, q, 62 - whole);
+    hl_fixed far = to_fixed(scale(magnitude, q, 62 + HL_EPOCH_HALF_LIVES - whole), negative);
+    near = negative ? -near : near;
+    if (epoch > row->epoch) { /* the row moves on: what was far is near now, the rest is worth nothing */
+        near_put(row, epoch - row->epoch == 1 ? row->far : 0);
+        row->far = 0;
+        row->epoch = epoch;
+    }
+    if (epoch == row->epoch) {
+        near_put(row, sat96(near_get(row)) + sat96(near));
+        row->far = hl_fixed_add(row->far, far);
+    } else if (row->epoch - epoch == 1) {
+        near_put(row, near_get(row) + far);
+    }
+}
+
+/* 2^-(time since the start of an epoch), as q * 2^-(62 + down); kept from row to row, since most share it. */
+struct decay {
+    int64_t half_life_ms;
+    uint32_t epoch;
+    uint64_t q;
+    uint64_t down;
+};
+
+static void decay_set(struct decay *d, const struct hl_half_life *h, uint32_t epoch, int64_t now)
+{
+    if (d->half_life_ms == h->ms && d->epoch == epoch) return;
+    *d = (struct decay){h->ms, epoch, UINT64_C(1) << 62, 0};
+    if (h->ms == 0) return;
+    int64_t start = 0, since;
+    if (__builtin_mul_overflow(epoch_ms(h), (int64_t)epoch, &start) || now <= start) return;
+    since = now - start;
+    uint64_t x = hl_half_lives(*h, since), fraction = x & ((UINT64_C(1) << 48) - 1);
+    d->down = (x >> 48) + (fraction != 0);
+    d->q = hl_exp2_q62(fraction ? (UINT64_C(1) << 48) - fraction : 0);
+}
+
+/* near * q * 2^-(62 + down). The product has up to 158 bits: `top` holds it without its lowest 32, which cannot change the rounding. */
+static hl_fixed decayed(const struct hl_row *row, const struct decay *d)
+{
+    __int128 near = sat96(near_get(row));
+    bool negative = near < 0;
+    unsigned __int128 magnitude = (unsigned __int128)(negative ? -near : near);
+    if (d->down > 96) return 0;
+    unsigned __int128 top = (unsigned __int128)(uint64_t)(magnitude >> 32) * d->q +
+                            ((unsigned __int128)(uint32_t)magnitude * d->q >> 32);
+    unsigned shift = 62 - 32 + (unsigned)d->down;
+    return to_fixed((top + ((unsigned __int128)1 << (shift - 1))) >> shift, negative);
+}
+
+hl_fixed hl_row_value(const struct hl_row *row, const struct hl_score_rule *rule, int64_t now)
+{
+    struct decay d = {-1, 0, 0, 0};
+    decay_set(&d, &rule->half_life, row->epoch, now);
+    return decayed(row, &d);
+}
+
+struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m, int64_t now)
+{
+    hl_fixed groups[HL_MAX_GROUPS];
+    memset(groups, 0, m->n_groups * sizeof groups[0]);
+    struct hl_score s = {c->fit, c->ext ? c->ext->manual : 0, 0};
+    struct decay d = {-1, 0, 0, 0};
+    for (unsigned i = 0; i < c->n_rows; i++) {
+        const struct hl_row *row = &c->rows[i];
+        const struct hl_score_rule *rule = &m->rules[row->rule];
+        decay_set(&d, &rule->half_life, row->epoch, now);
+        hl_fixed *sum = rule->group < 0 ? &s.behavior : &groups[rule->group];
+        *sum = hl_fixed_add(*sum, decayed(row, &d));
+    }
+    for (size_t g = 0; g < m->n_groups; g++) {
+        bool capped = m->groups[g].has_max && groups[g] > m->groups[g].max;
+        s.behavior = hl_fixed_add(s.behavior, capped ? m->groups[g].max : groups[g]);
+    }
+    hl_fixed total = hl_fixed_add(s.fit, s.behavior);
+    s.total = total > 0 ? total : 0;
+    return s;
+}
