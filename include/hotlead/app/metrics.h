@@ -1,0 +1,170 @@
+/* What the process counts, and how it is shown to Prometheus.
+ *
+ * Each worker thread owns one struct hl_metrics_thread and is its only writer: plain relaxed stores, no lock, no locked instruction. Readers
+ * (the HTTP thread, the demo's live line) add the threads up whenever they like; what they see may be a few events old, and balances once
+ * the workers rest. Durations are nanoseconds inside and seconds outside.
+ *
+ * Calls marked @any may come from any thread; hl_metrics_new and hl_metrics_free enclose all others. */
+#ifndef HOTLEAD_APP_METRICS_H
+#define HOTLEAD_APP_METRICS_H
+
+#include "hotlead/base/buf.h"
+#include "hotlead/base/hist.h"
+#include "hotlead/base/status.h"
+#include "hotlead/core/model.h"
+#include "hotlead/core/table.h"
+
+/* What became of an input record. Their sum is what was consumed (promise P4). */
+#define HL_RESULTS(X)                                                                                                                      \
+    X(SCORED, "scored")                                                                                                                    \
+    X(IGNORED, "ignored") /* unknown types, machines, late for an erased contact ... */                                                    \
+    X(DUPLICATE, "duplicate")                                                                                                              \
+    X(DEAD_LETTER, "dead_letter")
+
+#define HL_TXN_OUTCOMES(X)                                                                                                                 \
+    X(COMMITTED, "committed")                                                                                                              \
+    X(ABORTED, "aborted")                                                                                                                  \
+    X(FENCED, "fenced")                                                                                                                    \
+    X(IN_DOUBT, "in_doubt")
+
+/* Where recovery reads from, one after the other. */
+#define HL_RESTORE_SOURCES(X)                                                                                                              \
+    X(REDIS, "redis")                                                                                                                      \
+    X(STATE, "state")                                                                                                                      \
+    X(INPUT, "input")
+
+#define X(code, name) HL_RESULT_##code,
+enum hl_result { HL_RESULTS(X) HL_RESULT_COUNT };
+#undef X
+#define X(code, name) HL_TXN_##code,
+enum hl_txn_outcome { HL_TXN_OUTCOMES(X) HL_TXN_COUNT };
+#undef X
+#define X(code, name) HL_RESTORE_##code,
+enum hl_restore_source { HL_RESTORE_SOURCES(X) HL_RESTORE_COUNT };
+#undef X
+
+#define HL_STATUS_COUNT (HL_E_INTERNAL + 1)
+
+typedef _Atomic uint64_t hl_counter;
+
+struct hl_metrics_topic {
+    hl_counter consumed;
+    hl_counter results[HL_RESULT_COUNT];
+};
+
+struct hl_metrics_thread {
+    _Alignas(64) hl_counter transitions[HL_STAGE_COUNT][HL_STAGE_COUNT];
+    hl_counter dead_letters[HL_STATUS_COUNT];
+    hl_counter unknown_types, rebalances, sla_breaches;
+    hl_counter txn[HL_TXN_COUNT];
+    hl_counter restores[HL_RESTORE_COUNT], restore_ns[HL_RESTORE_COUNT];
+    _Atomic int64_t checkpoint_ns; /* hl_clock_mono_ns() of the last one; 0: none yet */
+    struct hl_hist latency, batch, txn_duration, redis_flush;
+    struct hl_metrics_topic topics[];
+};
+
+/* A label of build_info: {"librdkafka", "2.0.2"}. */
+struct hl_metrics_label {
+    const char *name, *value;
+};
+
+struct hl_metrics_config {
+    const char *const *topics; /* inputs, by index everywhere below; copied */
+    size_t n_topics;
+    int partitions; /* of each input topic */
+    int threads;
+    const struct hl_metrics_label *build; /* copied */
+    size_t n_build;
+};
+
+struct hl_metrics;
+
+/* NULL: no memory. */
+struct hl_metrics *hl_metrics_new(const struct hl_metrics_config *config);
+void hl_metrics_free(struct hl_metrics *m);
+struct hl_metrics_thread *hl_metrics_thread(struct hl_metrics *m, int thread);
+
+/* --- counting, by the owner of mt --- */
+
+static inline void hl_counter_add(hl_counter *c, uint64_t n)
+{
+    atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static inline void hl_metrics_count_consumed(struct hl_metrics_thread *mt, size_t topic, uint64_t n)
+{
+    hl_counter_add(&mt->topics[topic].consumed, n);
+}
+
+/* For dead letters call hl_metrics_count_dead_letter instead. */
+static inline void hl_metrics_count_event(struct hl_metrics_thread *mt, size_t topic, enum hl_result result)
+{
+    hl_counter_add(&mt->topics[topic].results[result], 1);
+}
+
+static inline void hl_metrics_count_dead_letter(struct hl_metrics_thread *mt, size_t topic, enum hl_status error_class)
+{
+    hl_counter_add(&mt->topics[topic].results[HL_RESULT_DEAD_LETTER], 1);
+    hl_counter_add(&mt->dead_letters[error_class], 1);
+}
+
+/* An unknown type is also an event with the result `ignored`. */
+static inline void hl_metrics_count_unknown_type(struct hl_metrics_thread *mt, size_t topic)
+{
+    hl_counter_add(&mt->topics[topic].results[HL_RESULT_IGNORED], 1);
+    hl_counter_add(&mt->unknown_types, 1);
+}
+
+static inline void hl_metrics_count_transition(struct hl_metrics_thread *mt, enum hl_stage from, enum hl_stage to)
+{
+    hl_counter_add(&mt->transitions[from][to], 1);
+}
+
+static inline void hl_metrics_count_txn(struct hl_metrics_thread *mt, enum hl_txn_outcome outcome, uint64_t ns)
+{
+    hl_counter_add(&mt->txn[outcome], 1);
+    hl_hist_put(&mt->txn_duration, ns);
+}
+
+static inline void hl_metrics_count_restore(struct hl_metrics_thread *mt, enum hl_restore_source source, uint64_t ns)
+{
+    hl_counter_add(&mt->restores[source], 1);
+    hl_counter_add(&mt->restore_ns[source], ns);
+}
+
+static inline void hl_metrics_checkpoint_done(struct hl_metrics_thread *mt, int64_t mono_ns)
+{
+    atomic_store_explicit(&mt->checkpoint_ns, mono_ns, memory_order_relaxed);
+}
+
+/* --- gauges: @any --- */
+
+/* lag < 0: the partition is not ours, the series ends. */
+void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64_t lag);
+/* Without a Redis never called: the series is absent. */
+void hl_metrics_set_redis_up(struct hl_metrics *m, bool up);
+/* Copied. */
+void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version);
+
+/* --- reading: @any --- */
+
+enum hl_metrics_format { HL_METRICS_PROMETHEUS, HL_METRICS_OPENMETRICS };
+
+/* Prometheus text format 0.0.4, or OpenMetrics 1.0.0. `table` may be NULL: no contacts yet. */
+void hl_metrics_print(struct hl_metrics *m, const struct hl_table_stats *table, enum hl_metrics_format format, struct hl_buf *out);
+/* Content-Type of a format. */
+const char *hl_metrics_content_type(enum hl_metrics_format format);
+
+struct hl_metrics_totals {
+    uint64_t consumed;
+    uint64_t results[HL_RESULT_COUNT];
+    uint64_t unknown_types;
+    uint64_t transitions[HL_STAGE_COUNT][HL_STAGE_COUNT];
+    uint64_t transitions_sum;
+    uint64_t latency_p50_ns, latency_p99_ns; /* 0 when nothing was measured */
+};
+struct hl_metrics_totals hl_metrics_totals(struct hl_metrics *m);
+/* scored + ignored + duplicates + dead letters = consumed. */
+bool hl_metrics_balanced(const struct hl_metrics_totals *totals);
+
+#endif
