@@ -87,6 +87,7 @@ void hl_type_table_free(struct hl_type_table *t)
 enum hl_event_type hl_type_table_find(const struct hl_type_table *t, struct hl_slice spelling)
 {
     size_t lo = 0, hi = t ? t->n : 0;
+    if (spelling.len == 0) return HL_EVENT_UNKNOWN; /* memcmp takes no NULL */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
         int c = slice_cmp(t->alias[mid].spelling, spelling);

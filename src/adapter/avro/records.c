@@ -1,0 +1,157 @@
+/* Output records, field by field in the order of schemas/stage_transition.avsc and schemas/contact_state.avsc. */
+#include <stdio.h>
+
+#include "hotlead/adapter/avro.h"
+
+static void put_head(struct hl_buf *out, uint32_t schema_id)
+{
+    hl_buf_put_u8(out, 0);
+    hl_buf_put_u32be(out, schema_id);
+}
+
+static void put_text(struct hl_buf *out, const char *text)
+{
+    hl_buf_put_bytes(out, hl_slice_of(text ? text : ""));
+}
+
+/* The union [null, string]. */
+static void put_optional(struct hl_buf *out, struct hl_slice s)
+{
+    hl_buf_put_long(out, hl_slice_is_null(s) ? 0 : 1);
+    if (!hl_slice_is_null(s)) hl_buf_put_bytes(out, s);
+}
+
+/* The union [null, long]. */
+static void put_optional_long(struct hl_buf *out, bool present, int64_t v)
+{
+    hl_buf_put_long(out, present ? 1 : 0);
+    if (present) hl_buf_put_long(out, v);
+}
+
+static void put_grade(struct hl_buf *out, const char *letter)
+{
+    put_optional(out, *letter ? (struct hl_slice){letter, 1} : HL_SLICE_NULL);
+}
+
+static void put_score(struct hl_buf *out, struct hl_score score)
+{
+    hl_buf_put_double(out, hl_fixed_to_double(score.total));
+    hl_buf_put_double(out, hl_fixed_to_double(score.fit));
+    hl_buf_put_double(out, hl_fixed_to_double(score.behavior));
+}
+
+static void put_transition_id(struct hl_buf *out, struct hl_slice contact_id, uint32_t seq)
+{
+    char tail[16];
+    int n = snprintf(tail, sizeof(tail), ":%u", (unsigned)seq);
+    hl_buf_put_long(out, (int64_t)(contact_id.len + (size_t)n));
+    hl_buf_put(out, contact_id.data, contact_id.len);
+    hl_buf_put(out, tail, (size_t)n);
+}
+
+static void put_reasons(struct hl_buf *out, const struct hl_transition *t)
+{
+    if (t->n_reasons) hl_buf_put_long(out, t->n_reasons);
+    for (unsigned i = 0; i < t->n_reasons; i++) {
+        put_text(out, t->reasons[i].rule);
+        hl_buf_put_double(out, hl_fixed_to_double(t->reasons[i].points));
+    }
+    hl_buf_put_long(out, 0);
+}
+
+void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct hl_transition_record *r)
+{
+    const struct hl_transition *t = r->transition;
+    put_head(out, schema_id);
+    put_transition_id(out, r->contact_id, t->seq);
+    hl_buf_put_bytes(out, r->contact_id);
+    hl_buf_put_long(out, t->seq);
+    put_text(out, hl_stage_name(t->from));
+    put_text(out, hl_stage_name(t->to));
+    put_optional(out, hl_slice_of(hl_kind_name(t->kind)));
+    put_text(out, hl_direction_name(t->direction));
+    put_text(out, hl_cause_name(t->cause));
+    put_optional(out, hl_slice_of(t->rule));
+    hl_buf_put_long(out, t->visit);
+    put_optional(out, r->trigger_event_id);
+    hl_buf_put_long(out, t->occurred_at);
+    hl_buf_put_long(out, r->emitted_at);
+    put_score(out, t->score);
+    put_grade(out, &t->grade);
+    put_reasons(out, t);
+    put_optional_long(out, t->time_in_from_ms >= 0, t->time_in_from_ms);
+    put_optional(out, r->owner);
+    put_optional_long(out, r->sla_due != HL_NO_TIME, r->sla_due);
+    hl_buf_put_u8(out, t->suspect);
+    put_text(out, r->model);
+    put_text(out, r->model_version);
+}
+
+static void put_rows(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
+{
+    if (c->n_rows) hl_buf_put_long(out, c->n_rows);
+    for (size_t i = 0; i < c->n_rows; i++) {
+        const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
+        put_text(out, rule->name);
+        hl_buf_put_double(out, hl_fixed_to_double(hl_row_value(&c->rows[i], rule, c->clock)));
+        hl_buf_put_long(out, c->rows[i].count);
+    }
+    hl_buf_put_long(out, 0);
+}
+
+void hl_avro_put_state(struct hl_buf *out, uint32_t schema_id, const struct hl_contact *c, const struct hl_model *m, struct hl_slice engine,
+                       const struct hl_applied *applied, size_t n_applied)
+{
+    char grade = (char)c->grade;
+    put_head(out, schema_id);
+    hl_buf_put_bytes(out, engine);
+    if (n_applied) hl_buf_put_long(out, (int64_t)n_applied);
+    for (size_t i = 0; i < n_applied; i++) {
+        put_text(out, applied[i].topic);
+        hl_buf_put_long(out, applied[i].offset);
+    }
+    hl_buf_put_long(out, 0);
+    hl_buf_put_bytes(out, hl_contact_id(c));
+    put_text(out, hl_stage_name((enum hl_stage)c->stage));
+    put_optional(out, hl_slice_of(hl_kind_name((enum hl_kind)c->kind)));
+    hl_buf_put_long(out, c->visit);
+    hl_buf_put_long(out, c->seq);
+    hl_buf_put_long(out, c->stage_since);
+    hl_buf_put_long(out, c->clock);
+    put_score(out, hl_score_at(c, m, c->clock));
+    put_grade(out, &grade);
+    hl_buf_put_u8(out, (c->flags & HL_C_SUSPECT) != 0);
+    put_rows(out, c, m);
+    put_optional(out, HL_SLICE_NULL); /* owner: a contact holds none until routing exists */
+    put_text(out, m->name);
+    put_text(out, m->version);
+}
+
+static enum hl_status get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
+{
+    for (*n_applied = 0;;) {
+        int64_t n = hl_reader_long(r);
+        if (n < 0 && n != INT64_MIN) {
+            hl_reader_long(r); /* the size of the block */
+            n = -n;
+        }
+        if (r->failed || n < 0 || (uint64_t)n > cap - *n_applied) return HL_E_DECODE;
+        if (n == 0) return HL_OK;
+        for (; n > 0; n--) {
+            struct hl_applied_slice *a = &applied[(*n_applied)++];
+            a->topic = hl_reader_bytes(r);
+            a->offset = hl_reader_long(r);
+            if (r->failed || !hl_utf8_is_valid(a->topic)) return HL_E_DECODE;
+        }
+    }
+}
+
+enum hl_status hl_avro_get_state(struct hl_slice value, struct hl_slice *engine, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
+{
+    struct hl_reader r = hl_reader_of(value);
+    if (hl_reader_u8(&r) != 0 || r.failed) return HL_E_DECODE;
+    hl_reader_u32be(&r);
+    *engine = hl_reader_bytes(&r);
+    if (r.failed) return HL_E_DECODE;
+    return get_applied(&r, applied, cap, n_applied);
+}
