@@ -1,0 +1,353 @@
+"""What the integration tests share: a broker and a Redis, the hotlead process, readers and the comparison with the reference."""
+import atexit
+import collections
+import functools
+import itertools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import fastavro
+import io
+import yaml
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+import gen_events
+import reference
+import servers
+
+ROOT = servers.ROOT
+MODEL = ROOT / "tests" / "integration" / "model.yaml"
+_numbers = itertools.count(1)
+
+
+def binary():
+    """$HOTLEAD, or the build of the presets."""
+    if "HOTLEAD" in os.environ:
+        return os.environ["HOTLEAD"]
+    found = [p for p in (ROOT / "build" / preset / "hotlead" for preset in ("dev", "release")) if p.exists()]
+    if not found:
+        raise FileNotFoundError("no build/dev/hotlead: build first, or set HOTLEAD")
+    return str(found[0])
+
+
+@functools.cache
+def kafka():
+    broker = servers.Kafka()
+    atexit.register(broker.close)
+    return broker.start()
+
+
+@functools.cache
+def redis():
+    server = servers.Redis()
+    atexit.register(server.close)
+    return server.start()
+
+
+@functools.cache
+def schema(name):
+    return fastavro.parse_schema(json.loads((ROOT / "schemas" / f"{name}.avsc").read_text()))
+
+
+class Setup:
+    """The topics, the configuration and the files of one test; a consumer group of its own."""
+
+    def __init__(self, partitions=8, inputs=None, create=True, model=None, format="avro", **config):
+        self.id = f"t{next(_numbers)}"
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hotlead-it-"))
+        atexit.register(shutil.rmtree, self.dir, True)
+        self.partitions = partitions
+        self.inputs = [f"{self.id}.{t}" for t in (inputs or gen_events.TOPICS)]
+        self.out = {k: f"{self.id}.{v}" for k, v in {"transitions": "lead.transitions", "state": "lead.state", "alerts": "lead.alerts",
+                                                     "dead_letter": "lead.dead-letter"}.items()}
+        self.group = f"{self.id}-hotlead"
+        shutil.copy(model or MODEL, self.dir / "model.yaml")
+        self.config = {
+            "kafka": {"bootstrap.servers": kafka().bootstrap, "group.id": self.group, "instance": "one", "replication_factor": 1,
+                      "startup_timeout": "20s"},
+            "inputs": [{"topic": t, "format": format} for t in self.inputs], "outputs": self.out, "delivery": "exactly_once",
+            "checkpoint": {"interval": "1s"}, "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": redis().url},
+            "threads": 2, "model": "model.yaml", "http": {"listen": f"127.0.0.1:{servers.free_port()}"},
+        }
+        for key, value in config.items():
+            if isinstance(value, dict) and isinstance(self.config.get(key), dict):
+                self.config[key].update(value)
+            else:
+                self.config[key] = value
+        if create:
+            kafka().create_topics(*self.inputs, partitions=partitions)
+
+    def run(self, instance="one", **more):
+        """Start `hotlead run` with this configuration."""
+        config = {**self.config, **more, "kafka": {**self.config["kafka"], "instance": instance, **more.get("kafka", {})}}
+        if instance != "one":
+            config["http"] = {"listen": f"127.0.0.1:{servers.free_port()}"}
+        path = self.dir / f"{instance}.yaml"
+        path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        return Hotlead(path, config)
+
+    # -- what Kafka says
+
+    def committed(self):
+        """Sum of the group's committed offsets over all input partitions."""
+        return sum(max(p.offset, 0) for p in self._committed())
+
+    def _committed(self):
+        asker = Consumer({"bootstrap.servers": kafka().bootstrap, "group.id": self.group})
+        try:
+            return asker.committed([TopicPartition(t, p) for t in self.inputs for p in range(self.partitions)], timeout=20)
+        finally:
+            asker.close()
+
+    def ends(self):
+        asker = Consumer({"bootstrap.servers": kafka().bootstrap, "group.id": "ends"})
+        try:
+            return sum(asker.get_watermark_offsets(TopicPartition(t, p), timeout=20)[1]
+                       for t in self.inputs for p in range(self.partitions))
+        finally:
+            asker.close()
+
+    def wait_done(self, *running, seconds=90):
+        """Until every input record is committed. A process that ends before is a failure at once."""
+        end = self.ends()
+
+        def done():
+            for h in running:
+                if h.child.poll() is not None:
+                    raise AssertionError(f"hotlead ended with {h.child.returncode} before its work was done:\n{h.log()[-3000:]}")
+            return self.committed() == end
+
+        try:
+            servers.wait_for(f"commit of all {end} records", done, seconds, every=0.2)
+        except TimeoutError as e:
+            logs = "\n".join(h.log()[-3000:] for h in running)
+            raise AssertionError(f"{e}; committed {self.committed()}\n{logs}") from None
+
+    # -- what came out
+
+    def transitions(self):
+        return [Out(m, "stage_transition", 2) for m in read_all(self.out["transitions"])]
+
+    def dead_letters(self):
+        return read_all(self.out["dead_letter"])
+
+    def states(self):
+        """The last state of each contact."""
+        last = {}
+        for m in read_all(self.out["state"]):
+            last[m.key().decode()] = m
+        return {k: Out(m, "contact_state", 3).value for k, m in last.items() if m.value() is not None}
+
+
+class Out:
+    """A decoded output record."""
+
+    def __init__(self, message, schema_name, schema_id):
+        raw = message.value()
+        assert raw[:5] == b"\0" + schema_id.to_bytes(4, "big"), f"framing of {message.topic()}: {raw[:5]!r}"
+        self.value = fastavro.schemaless_reader(io.BytesIO(raw[5:]), schema(schema_name), None)
+        for field in ("occurred_at", "emitted_at", "as_of", "stage_since", "sla_due"):   # logical types come as datetime
+            if hasattr(self.value.get(field), "timestamp"):
+                self.value[field] = millis(self.value[field])
+        self.key, self.partition, self.headers = message.key().decode(), message.partition(), dict(message.headers() or [])
+
+
+def millis(moment):
+    from datetime import datetime, timedelta, timezone
+    return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
+
+
+def read_all(topic):
+    """Every record of a topic, to its present end, read committed; in order within a partition."""
+    reader = Consumer({"bootstrap.servers": kafka().bootstrap, "group.id": "reader", "enable.auto.commit": False,
+                       "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.message.max.bytes": 4 << 20})
+    try:
+        meta = reader.list_topics(topic, timeout=20).topics[topic]
+        left = {p for p in meta.partitions}
+        if meta.error or not left:
+            return []
+        reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in left])
+        out, quiet_until = [], time.monotonic() + 60
+        while left:
+            for m in reader.consume(5000, timeout=1.0):
+                if m.error() is None:
+                    out.append(m)
+                elif m.error().name() == "_PARTITION_EOF":
+                    left.discard(m.partition())
+                else:
+                    raise RuntimeError(m.error())
+            if time.monotonic() > quiet_until:
+                raise TimeoutError(f"{topic}: no end of partitions {sorted(left)}")
+        return out
+    finally:
+        reader.close()
+
+
+class Hotlead:
+    """A running `hotlead run`."""
+
+    def __init__(self, config_path, config):
+        self.path = config_path.with_suffix(".log")
+        self.config = config
+        with open(self.path, "ab") as log:
+            self.child = servers.spawn([binary(), "run", "-c", str(config_path)], stdout=log, stderr=log, cwd=config_path.parent)
+
+    def log(self):
+        return self.path.read_text(errors="replace")
+
+    def kill(self):
+        servers.stop(self.child, 0)
+
+    def stop(self, seconds=30):
+        """SIGTERM; the exit status."""
+        return servers.stop(self.child, seconds)
+
+    def wait_exit(self, seconds=60):
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"hotlead did not end within {seconds} s:\n{self.log()[-3000:]}") from None
+
+    def get(self, path, timeout=5):
+        """(status, body) of a GET on its HTTP port; status 0 when it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://{self.config['http']['listen']}{path}", timeout=timeout) as r:
+                return r.status, r.read().decode()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read().decode()
+        except OSError:
+            return 0, ""
+
+    def wait_ready(self, seconds=60):
+        def ready():
+            if self.child.poll() is not None:
+                raise AssertionError(f"hotlead ended with {self.child.returncode} at start:\n{self.log()[-3000:]}")
+            return self.get("/readyz")[0] == 200
+        servers.wait_for("/readyz", ready, seconds)
+        return self
+
+    def metrics(self):
+        """{(name, labels as sorted pairs): value}"""
+        found = {}
+        for line in self.get("/metrics")[1].splitlines():
+            got = re.fullmatch(r"(\w+)(?:\{(.*)\})? ([^ ]+)", line)
+            if got and not line.startswith("#"):
+                labels = tuple(sorted(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', got[2] or "")))
+                found[got[1], labels] = float(got[3])
+        return found
+
+    def metric(self, name, **labels):
+        """Sum over the series of the name that have these labels."""
+        wanted = set(labels.items())
+        return sum(v for (n, ls), v in self.metrics().items() if n == name and wanted <= set(ls))
+
+    def results(self):
+        """{result: events} of hotlead_events_total."""
+        sums = collections.Counter()
+        for (name, labels), value in self.metrics().items():
+            if name == "hotlead_events_total":
+                sums[dict(labels)["result"]] += int(value)
+        return sums
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+
+# ---------------------------------------------------------------- comparison with the reference
+
+EXACT = ("from", "to", "kind", "direction", "cause", "rule", "visit", "trigger_event_id", "occurred_at", "grade", "suspect")
+CLOSE = ("score", "fit", "behavior")
+
+
+def differences(expected, got, limit=10):
+    """Transitions of the reference and of hotlead, each a list in order per contact. Sentences; empty when they agree."""
+    wrong, want, have = [], collections.defaultdict(list), collections.defaultdict(list)
+    for t in expected:
+        want[t["contact_id"]].append(t)
+    for t in got:
+        have[t["contact_id"]].append(t)
+    for contact in sorted(want.keys() | have.keys()):
+        w, h = want[contact], have[contact]
+        seqs = [t["seq"] for t in h]
+        if seqs != list(range(1, len(w) + 1)):
+            wrong.append(f"{contact}: seq 1..{len(w)} expected, got {seqs}")
+            continue
+        for a, b in zip(w, h):
+            bad = [f"{k}: {a[k]!r} expected, got {b[k]!r}" for k in EXACT if a[k] != b[k]]
+            bad += [f"{k}: {a[k]:.6f} expected, got {b[k]:.6f}" for k in CLOSE if abs(a[k] - b[k]) > 0.01]
+            if b["transition_id"] != f"{contact}:{b['seq']}":
+                bad.append(f"transition_id {b['transition_id']}")
+            if bad:
+                wrong.append(f"{contact} seq {a['seq']} {a['from']}->{a['to']}: " + "; ".join(bad))
+    return wrong[:limit] + ([f"... and {len(wrong) - limit} more"] if len(wrong) > limit else [])
+
+
+def state_differences(scorer, states, limit=10):
+    """Final states: every contact that the reference knows and that has a clock must be there, and agree."""
+    wrong = []
+    known = {c.id for c in scorer.contacts.values() if c.clock is not None}
+    if known - states.keys():
+        wrong.append(f"{len(known - states.keys())} of {len(known)} contacts have no state, {min(known - states.keys())} for one")
+    for contact in sorted(known & states.keys()):
+        got, want = states[contact], scorer.state(contact, states[contact]["as_of"])
+        bad = [f"{k}: {want[k]!r} expected, got {got[k]!r}" for k in ("stage", "kind", "visit", "seq", "grade", "suspect")
+               if want[k] != got[k]]
+        bad += [f"{k}: {want[k]:.6f} expected, got {got[k]:.6f}" for k in CLOSE if abs(want[k] - got[k]) > 0.01]
+        rows = {r["rule"]: r["points"] for r in got["rows"]}
+        bad += [f"row {r}: {want['rows'].get(r, 0):.6f} expected, got {rows.get(r, 0):.6f}" for r in want["rows"].keys() | rows.keys()
+                if abs(want["rows"].get(r, 0) - rows.get(r, 0)) > 0.01]
+        if got["as_of"] != scorer.contacts[contact].clock:
+            bad.append(f"as_of: {scorer.contacts[contact].clock} expected, got {got['as_of']}")
+        if bad:
+            wrong.append(f"{contact}: " + "; ".join(bad))
+    unknown = states.keys() - scorer.contacts.keys()
+    if unknown:
+        wrong.append(f"{len(unknown)} contacts that never were, {min(unknown)} for one")
+    return wrong[:limit] + ([f"... and {len(wrong) - limit} more"] if len(wrong) > limit else [])
+
+
+def start_of_events(days=31):
+    """A first moment so that a generated month ends a day ago."""
+    return (int(time.time()) - days * 86_400) * 1000
+
+
+class Workload:
+    """Generated events, what the reference makes of them, and their Kafka records."""
+
+    def __init__(self, n, contacts, seed=1, topics=gen_events.TOPICS):
+        self.events = list(gen_events.Generator(seed, contacts, start_of_events(), n=n))
+        self.scorer = reference.run(MODEL.read_text(), self.events)
+        encode = gen_events.AvroEncoder()
+        self.values = [encode(ev) for ev in self.events]
+
+    def records(self, setup, part=0, parts=1):
+        lo, hi = len(self.events) * part // parts, len(self.events) * (part + 1) // parts
+        return ((gen_events.topic_of(ev["contact_id"], setup.inputs), ev["contact_id"], value)
+                for ev, value in zip(self.events[lo:hi], self.values[lo:hi]))
+
+
+@functools.cache
+def workload(n=200_000, contacts=8000, seed=1):
+    return Workload(n, contacts, seed)
+
+
+def event(contact_id, kind, event_id=None, occurred_at=None, **fields):
+    """One canonical event, now unless told."""
+    number = next(_numbers)
+    return {"event_id": event_id or f"{contact_id}-{number}", "contact_id": contact_id, "type": kind,
+            "occurred_at": int(time.time() * 1000) if occurred_at is None else occurred_at, "attributes": {}, **fields}
+
+
+GOOD_FIT = {"email": "ann@acme.example", "country": "US", "job_title": "VP Sales", "company_size": "200"}
