@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# All tests with one command: installs what they need, builds, runs every suite, and ends with "N passed, N failed, N skipped".
+#   tests/run.sh            everything
+#   tests/run.sh --quick    without the suites that need a real broker
+set -uo pipefail
+quick=""
+case "${1:-}" in
+    "") ;;
+    --quick) quick=1 ;;
+    *) sed -n '2,4p' "$0" | cut -c3-; [ "$1" = --help ]; exit $(($? ? 64 : 0)) ;;
+esac
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+. config/packages.sh
+results=$root/build/results
+rm -rf "$results" && mkdir -p "$results"
+jobs=$(nproc)
+
+# suite NAME COMMAND...: run it; a command that fails without writing its own results counts as one failed test.
+suite() {
+    local name=$1 began=$SECONDS status
+    shift
+    echo "== $name"
+    "$@"
+    status=$?
+    echo "== $name: $([ $status = 0 ] && echo ok || echo "FAILED, status $status"), $((SECONDS - began)) s"
+    if [ $status != 0 ] && [ ! -s "$results/$name.xml" ]; then
+        printf '<testsuite name="%s" tests="1"><testcase name="%s"><failure>status %s</failure></testcase></testsuite>\n' \
+            "$name" "$name" "$status" > "$results/$name.xml"
+    fi
+    return $status
+}
+
+install() {
+    local packages="$BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server)"
+    [ -n "$quick" ] || packages="$packages $(need java default-jre-headless)"
+    install_packages $packages
+}
+
+python_tools() {
+    [ -x build/venv/bin/python ] || python3 -m venv build/venv || return 1
+    cmp -s tests/support/requirements.txt build/venv/requirements.txt && return 0
+    build/venv/bin/python -m pip install -q --disable-pip-version-check -r tests/support/requirements.txt &&
+        cp tests/support/requirements.txt build/venv/requirements.txt
+}
+
+kafka_jars() {
+    cmp -s tests/support/kafka/pom.xml build/kafka/pom.xml && return 0
+    rm -rf build/kafka
+    mvn -q -B -f tests/support/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+        -DoutputDirectory="$root/build/kafka/lib" && cp tests/support/kafka/pom.xml build/kafka/pom.xml
+}
+
+build() {
+    cmake --preset "$1" >"build/$1.configure.log" 2>&1 || { cat "build/$1.configure.log"; return 1; }
+    cmake --build --preset "$1" -j "$jobs" >"build/$1.build.log" 2>&1 || { tail -n 60 "build/$1.build.log"; return 1; }
+}
+
+# Sanitizers need the usual layout of memory, which a kernel with much randomness of addresses does not give.
+steady=""
+setarch "$(uname -m)" -R true 2>/dev/null && steady="setarch $(uname -m) -R"
+
+tests() { # preset, extra arguments of ctest
+    local preset=$1
+    shift
+    $steady ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+        --output-junit "$results/ctest-$preset.xml" "$@"
+}
+
+python_suite() { # folder, name
+    build/venv/bin/python tests/support/runner.py "$1" --junit "$results/$2.xml"
+}
+
+suite install install || exit 1
+suite python-tools python_tools
+suite build-dev build dev && suite ctest-dev tests dev -LE 'integration|bench'
+suite build-asan build asan && suite ctest-asan tests asan -LE 'integration|bench'
+suite build-tsan build tsan && suite ctest-tsan tests tsan -L '^(unit|prop|stress)$'
+suite reference python_suite tests/support reference
+if [ -z "$quick" ]; then
+    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration
+fi
+exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"

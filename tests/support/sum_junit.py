@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Add up the JUnit files of a folder: a line a suite, the failed and the skipped with their reasons, and the sum as the last line."""
+import argparse
+import pathlib
+import sys
+import xml.etree.ElementTree as ET
+
+
+def outcome(case):
+    if case.find("failure") is not None or case.find("error") is not None or case.get("status") == "fail":
+        return "failed"
+    if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
+        return "skipped"
+    return "passed"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--seconds", type=int, default=0)
+    args = parser.parse_args()
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    print(f"\n== summary, {args.seconds} s in all")
+    for path in sorted(args.folder.glob("*.xml")):
+        cases = [(outcome(c), c) for c in ET.parse(path).getroot().iter("testcase")]
+        counts = {name: sum(1 for got, _ in cases if got == name) for name in total}
+        print(f"{path.stem}: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
+        for got, case in cases:
+            if got == "skipped":
+                reason = case.find("skipped")
+                print(f"  skipped {case.get('name')}: {reason.get('message') if reason is not None else case.get('status')}")
+            elif got == "failed":
+                print(f"  failed {case.get('name')}")
+        for name, n in counts.items():
+            total[name] += n
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(**total))
+    sys.exit(0 if total["passed"] and not total["failed"] else 1)
+
+
+if __name__ == "__main__":
+    main()
