@@ -123,6 +123,14 @@ static void vacate(struct stripe *st, size_t hole)
     st->count--;
 }
 
+/* Only a wish: an error changes nothing. */
+static void want_huge_pages(uintptr_t block, size_t bytes)
+{
+    uintptr_t from = (block + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t to = (block + bytes) & ~(HUGE_PAGE - 1);
+    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+
 static bool grow(struct stripe *st)
 {
     size_t old_mask = mask_of(st), buckets = st->raw ? (old_mask + 1) * 2 : FIRST_BUCKETS;
@@ -131,10 +139,7 @@ static bool grow(struct stripe *st)
     char *raw = hl_slab_system_alloc(bytes + LINE);
     if (!raw) return false;
     uint64_t *slots = (uint64_t *)(void *)(raw + (0 - (uintptr_t)raw) % LINE);
-    if (bytes >= HUGE_PAGE) { /* a wish: an error changes nothing */
-        uintptr_t from = ((uintptr_t)slots + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1), to = ((uintptr_t)slots + bytes) & ~(HUGE_PAGE - 1);
-        if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
-    }
+    want_huge_pages((uintptr_t)slots, bytes);
     memset(slots, 0, bytes);
     const uint64_t *old = slots_of(st);
     for (size_t i = 0; i <= old_mask; i++)

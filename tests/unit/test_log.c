@@ -113,6 +113,8 @@ static void a_flood_is_cut_and_the_cut_is_said(void **state)
         hl_log(HL_LOG_INFO, "later", "i=%d", i);
     }
     assert_int_equal(count("level=info event=flood ") + said_cut("flood"), LINES);
+    hl_log(HL_LOG_INFO, "flood", "again=1"); /* its second is over: it is heard again */
+    assert_int_equal(count("event=flood again=1"), 1);
 }
 
 static void quoting_escapes_and_cuts_to_fit(void **state)

@@ -61,6 +61,29 @@ static void every_size_is_aligned_and_can_be_filled(void **state)
     hl_slab_free(&s, NULL, 10);
 }
 
+static void whole_lines_stay_aligned_among_odd_sizes_without_gaps(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    for (unsigned i = 0; i < N; i++) {
+        assert_int_equal((uintptr_t)hl_slab_alloc(&s, 192) % 64, 0);
+        assert_non_null(hl_slab_alloc(&s, 48));
+        assert_non_null(hl_slab_alloc(&s, 16 + i % 7 * 16));
+    }
+    size_t used = N * (192 + 48 + 64);
+    assert_true(s.bytes < used + used / 16 + 8192); /* at most one chunk's worth is idle */
+}
+
+static void what_a_chunk_has_left_is_used(void **state)
+{
+    (void)state;
+    assert_non_null(hl_slab_alloc(&s, 16));
+    assert_non_null(hl_slab_alloc(&s, 8192)); /* does not fit behind it */
+    size_t bytes = s.bytes;
+    for (int i = 0; i < 6; i++) assert_non_null(hl_slab_alloc(&s, 512));
+    assert_int_equal(s.bytes, bytes);
+}
+
 static void a_freed_block_is_used_again(void **state)
 {
     (void)state;
@@ -137,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(usable_covers_the_request_and_wastes_less_than_half),
         TEST(every_size_is_aligned_and_can_be_filled),
+        TEST(whole_lines_stay_aligned_among_odd_sizes_without_gaps),
+        TEST(what_a_chunk_has_left_is_used),
         TEST(a_freed_block_is_used_again),
         TEST(little_of_a_grown_slab_is_unused),
         TEST(refused_memory_is_null_and_what_is_there_goes_on_working),
