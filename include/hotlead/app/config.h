@@ -53,9 +53,17 @@ struct hl_config {
 };
 
 /* Load and check; environment overrides (HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=...) are applied after the file. All problems are printed
- * into `problems` (one a line: FILE:LINE:COLUMN: message), the first into err. */
+ * into `problems` (may be NULL), one a line: "FILE:LINE:COLUMN: error|warning: message", or "VARIABLE: ..."; the first error into err.
+ * Warnings do not fail. HL_E_CONFIG, or HL_E_IO when the file cannot be read. */
 struct hl_buf;
 enum hl_status hl_config_load(const char *path, struct hl_config **out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
+/* The same from memory, and no file is opened, whatever the text says. `name` stands for the path; `env` holds "NAME=value" strings and
+ * ends with NULL, or is NULL. */
+enum hl_status hl_config_load_text(const char *name, struct hl_slice text, const char *const *env, struct hl_config **out,
+                                   struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
 void hl_config_free(struct hl_config *c);
+
+/* The reference of all keys as Markdown: config/CONFIGURATION.md. */
+void hl_config_print_reference(struct hl_buf *out);
 
 #endif

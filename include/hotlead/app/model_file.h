@@ -5,8 +5,8 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/core/model.h"
 
-/* Every problem goes into `problems`, one a line ("FILE:LINE:COLUMN: message"), the first into err; HL_E_CONFIG. Warnings, with the word
- * "warning:", are added too and do not fail. */
+/* Every problem goes into `problems` (may be NULL), one a line: "FILE:LINE:COLUMN: error|warning: message"; the first error into err.
+ * Warnings do not fail. HL_E_CONFIG, or HL_E_IO when the file cannot be read. */
 enum hl_status hl_model_load(const char *path, struct hl_model **out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_model_load_text(const char *name, struct hl_slice text, struct hl_model **out, struct hl_buf *problems,
                                   struct hl_error *err) HL_WARN_UNUSED;
