@@ -1,5 +1,5 @@
 /* What decoders of all formats share: field names, a topic's field map and type aliases, the last checks on an event. */
-#include "hotlead/port/decoder.h"
+#include "hotlead/core/field.h"
 
 #include <stdlib.h>
 
