@@ -37,7 +37,7 @@ struct hl_metrics {
 
 static const char *const result_names[] = {
 #define X(code, name) name,
-    HL_RESULTS(X)
+    HL_TALLIES(X)
 };
 static const char *const outcome_names[] = {
     HL_TXN_OUTCOMES(X)
@@ -268,7 +268,7 @@ static void print_consumed(struct page *p)
 static void print_events(struct page *p)
 {
     for (size_t t = 0; t < p->m->n_topics; t++) {
-        for (size_t r = 0; r < HL_RESULT_COUNT; r++) {
+        for (size_t r = 0; r < HL_TALLY_COUNT; r++) {
             begin(p, "_total");
             label(p, "topic", p->m->topics[t]);
             label(p, "result", result_names[r]);
@@ -547,7 +547,7 @@ struct hl_metrics_totals hl_metrics_totals(struct hl_metrics *m)
     struct hl_metrics_totals t = {0};
     struct hl_hist latency;
     for (size_t i = 0; i < m->n_topics; i++) {
-        for (size_t r = 0; r < HL_RESULT_COUNT; r++) t.results[r] += SUM(m, topics[i].results[r]);
+        for (size_t r = 0; r < HL_TALLY_COUNT; r++) t.results[r] += SUM(m, topics[i].results[r]);
         t.consumed += SUM(m, topics[i].consumed);
     }
     t.unknown_types = SUM(m, unknown_types);
@@ -567,6 +567,6 @@ struct hl_metrics_totals hl_metrics_totals(struct hl_metrics *m)
 bool hl_metrics_balanced(const struct hl_metrics_totals *t)
 {
     uint64_t sum = 0;
-    for (size_t r = 0; r < HL_RESULT_COUNT; r++) sum += t->results[r];
+    for (size_t r = 0; r < HL_TALLY_COUNT; r++) sum += t->results[r];
     return sum == t->consumed;
 }

@@ -48,6 +48,8 @@ enum hl_status hl_kafka_tail_assign(struct hl_kafka_tail *t, const struct hl_tai
 /* One record, or the end of a partition (*at_end, then r->partition and r->offset tell where). *got false: nothing within timeout_ms. */
 enum hl_status hl_kafka_tail_poll(struct hl_kafka_tail *t, int timeout_ms, struct hl_record *r, bool *got, bool *at_end,
                                   struct hl_error *err) HL_WARN_UNUSED;
+/* End of a partition of the state topic, as the broker says now; -1: not known. */
+int64_t hl_kafka_tail_end(struct hl_kafka_tail *t, int32_t partition);
 void hl_kafka_tail_release(struct hl_kafka_tail *t, struct hl_record *r);
 
 /* librdkafka's in-process mock cluster: for the demo and for client error paths, never for exactly-once (it forgets transactions). */

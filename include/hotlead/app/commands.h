@@ -3,6 +3,15 @@
 #ifndef HOTLEAD_APP_COMMANDS_H
 #define HOTLEAD_APP_COMMANDS_H
 
-int hl_cmd_check(int argc, char **argv);
+/* name, summary; the order is that of `hotlead help` */
+#define HL_COMMANDS(X)                                                                                                                     \
+    X(run, "the service: read events from Kafka, keep scores, write transitions")                                                         \
+    X(demo, "a made-up day on an in-process broker and a local redis-server")                                                             \
+    X(check, "validate the configuration and the scoring model")                                                                          \
+    X(version, "versions of the program and its libraries")
+
+#define X(name, summary) int hl_cmd_##name(int argc, char **argv);
+HL_COMMANDS(X)
+#undef X
 
 #endif

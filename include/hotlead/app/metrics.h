@@ -14,8 +14,9 @@
 #include "hotlead/core/model.h"
 #include "hotlead/core/table.h"
 
-/* What became of an input record. Their sum is what was consumed (promise P4). */
-#define HL_RESULTS(X)                                                                                                                      \
+/* What became of an input record; the first three are enum hl_result of core/apply.h, number for number. Their sum is what was consumed
+ * (promise P4). */
+#define HL_TALLIES(X)                                                                                                                      \
     X(SCORED, "scored")                                                                                                                    \
     X(IGNORED, "ignored") /* unknown types, machines, late for an erased contact ... */                                                    \
     X(DUPLICATE, "duplicate")                                                                                                              \
@@ -33,8 +34,8 @@
     X(STATE, "state")                                                                                                                      \
     X(INPUT, "input")
 
-#define X(code, name) HL_RESULT_##code,
-enum hl_result { HL_RESULTS(X) HL_RESULT_COUNT };
+#define X(code, name) HL_TALLY_##code,
+enum hl_tally { HL_TALLIES(X) HL_TALLY_COUNT };
 #undef X
 #define X(code, name) HL_TXN_##code,
 enum hl_txn_outcome { HL_TXN_OUTCOMES(X) HL_TXN_COUNT };
@@ -49,7 +50,7 @@ typedef _Atomic uint64_t hl_counter;
 
 struct hl_metrics_topic {
     hl_counter consumed;
-    hl_counter results[HL_RESULT_COUNT];
+    hl_counter results[HL_TALLY_COUNT];
 };
 
 struct hl_metrics_thread {
@@ -97,21 +98,21 @@ static inline void hl_metrics_count_consumed(struct hl_metrics_thread *mt, size_
 }
 
 /* For dead letters call hl_metrics_count_dead_letter instead. */
-static inline void hl_metrics_count_event(struct hl_metrics_thread *mt, size_t topic, enum hl_result result)
+static inline void hl_metrics_count_event(struct hl_metrics_thread *mt, size_t topic, enum hl_tally result)
 {
     hl_counter_add(&mt->topics[topic].results[result], 1);
 }
 
 static inline void hl_metrics_count_dead_letter(struct hl_metrics_thread *mt, size_t topic, enum hl_status error_class)
 {
-    hl_counter_add(&mt->topics[topic].results[HL_RESULT_DEAD_LETTER], 1);
+    hl_counter_add(&mt->topics[topic].results[HL_TALLY_DEAD_LETTER], 1);
     hl_counter_add(&mt->dead_letters[error_class], 1);
 }
 
 /* An unknown type is also an event with the result `ignored`. */
 static inline void hl_metrics_count_unknown_type(struct hl_metrics_thread *mt, size_t topic)
 {
-    hl_counter_add(&mt->topics[topic].results[HL_RESULT_IGNORED], 1);
+    hl_counter_add(&mt->topics[topic].results[HL_TALLY_IGNORED], 1);
     hl_counter_add(&mt->unknown_types, 1);
 }
 
@@ -157,7 +158,7 @@ const char *hl_metrics_content_type(enum hl_metrics_format format);
 
 struct hl_metrics_totals {
     uint64_t consumed;
-    uint64_t results[HL_RESULT_COUNT];
+    uint64_t results[HL_TALLY_COUNT];
     uint64_t unknown_types;
     uint64_t transitions[HL_STAGE_COUNT][HL_STAGE_COUNT];
     uint64_t transitions_sum;

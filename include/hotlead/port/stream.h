@@ -49,7 +49,10 @@ struct hl_stream {
      * LOST: they already belong to another: commit nothing, then assign(NULL, 0). HL_E_CONFIG when topics are not co-assigned. */
     enum hl_status (*assignment)(struct hl_stream *s, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
                                  struct hl_error *err);
-    /* Consume exactly these positions from now on; replaces what was there. n = 0: give the assignment back. */
+    /* True when the assignment has changed and `assignment` was not called yet. */
+    bool (*changed)(struct hl_stream *s);
+    /* Consume exactly these positions from now on; replaces what was there. positions = NULL: give the assignment back, as the answer to REVOKED
+     * and LOST. */
     enum hl_status (*assign)(struct hl_stream *s, const struct hl_position *positions, size_t n, struct hl_error *err);
     /* Fill offset and low_water of each from the group's committed offsets; waits until open transactions on them are decided. */
     enum hl_status (*committed)(struct hl_stream *s, struct hl_position *positions, size_t n, struct hl_error *err);

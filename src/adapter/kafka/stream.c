@@ -129,6 +129,11 @@ static enum hl_status stream_assignment(struct hl_stream *port, enum hl_assignme
     return HL_OK;
 }
 
+static bool stream_changed(struct hl_stream *port)
+{
+    return hl_kafka_stream_of(port)->change != HL_ASSIGNMENT_SAME;
+}
+
 static rd_kafka_topic_partition_list_t *list_of(const struct hl_kafka_stream *s, const struct hl_position *p, size_t n)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
@@ -141,7 +146,7 @@ static enum hl_status stream_assign(struct hl_stream *port, const struct hl_posi
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
-    rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, n ? list : NULL);
+    rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, positions ? list : NULL);
     rd_kafka_topic_partition_list_destroy(list);
     if (n && s->reader) {
         rd_kafka_consumer_close(s->reader);
@@ -270,6 +275,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .poll = stream_poll,
         .release = stream_release,
         .assignment = stream_assignment,
+        .changed = stream_changed,
         .assign = stream_assign,
         .committed = stream_committed,
         .bounds = stream_bounds,

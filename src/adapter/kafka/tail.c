@@ -67,3 +67,9 @@ void hl_kafka_tail_release(struct hl_kafka_tail *t, struct hl_record *r)
     (void)t;
     rd_kafka_message_destroy(r->handle);
 }
+
+int64_t hl_kafka_tail_end(struct hl_kafka_tail *t, int32_t partition)
+{
+    int64_t low, high;
+    return rd_kafka_query_watermark_offsets(t->rk, t->k->config.outputs[HL_OUT_STATE], partition, &low, &high, 2000) ? -1 : high;
+}

@@ -1,0 +1,35 @@
+/* The running scorer: workers, table, mirror, HTTP. `run` and `demo` both drive it. */
+#ifndef HOTLEAD_APP_ENGINE_H
+#define HOTLEAD_APP_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "hotlead/adapter/avro.h"
+#include "hotlead/app/config.h"
+#include "hotlead/app/metrics.h"
+#include "hotlead/core/table.h"
+
+struct hl_engine;
+
+/* Called on a worker's thread for each transition, when it is handed to the producer (before its commit). Must be quick. */
+typedef void hl_transition_observer(void *ctx, const struct hl_transition_record *r);
+
+struct hl_engine_options {
+    const struct hl_config *config; /* must outlive the engine */
+    const struct hl_model *model;   /* likewise */
+    _Atomic bool *stop;             /* set by a signal handler: drain, commit, checkpoint, end */
+    hl_transition_observer *observer;
+    void *observer_ctx;
+};
+
+/* Connect, check topics, start everything. Blocks until the brokers answer or the start-up time is over. */
+enum hl_status hl_engine_start(const struct hl_engine_options *options, struct hl_engine **out, struct hl_error *err) HL_WARN_UNUSED;
+/* Wait until the workers have ended, by stop or by an error (then all stop); the first error wins. */
+enum hl_status hl_engine_wait(struct hl_engine *e, struct hl_error *err);
+void hl_engine_free(struct hl_engine *e);
+
+struct hl_table *hl_engine_table(struct hl_engine *e);
+struct hl_metrics *hl_engine_metrics(struct hl_engine *e);
+int hl_engine_http_port(const struct hl_engine *e); /* 0: none */
+
+#endif

@@ -1,0 +1,168 @@
+/* The commit, and the checkpoint that rides in it.
+ *
+ * DESIGN  A round of the checkpoint starts between two batches: `cut` is where the inputs stand, and the contacts that are dirty then are its work.
+ * Each commit writes a share of them, spread over the interval. A contact that changes before its turn is written as it is then; one that changes
+ * after its turn goes to the list of the next round. When the list is empty, everything before `cut` is in the state topic, so low := cut, in the
+ * same transaction as the last of these records. A contact that changed stage is written in the transaction of its transition, whatever its turn.
+ *
+ *     low <= cut <= committed <= next
+ *
+ * State records are encoded here, between batches, so that "applied offsets" of a record are simply the partition's `next`.
+ *
+ * WHY NOT one stop-the-world snapshot: at a million dirty contacts it would stall scoring for seconds, and the latency of a hand-raise with it. */
+#include <string.h>
+
+#include "hotlead/base/clock.h"
+#include "worker.h"
+
+#define NS_PER_MS 1000000ll
+#define QUICK_COMMIT_MS 10     /* a transition waits no longer than this for its commit to start */
+#define EVENTS_PER_COMMIT 500000
+
+static int64_t commit_deadline_ns(const struct hl_worker *w)
+{
+    const struct hl_config *c = w->e->config;
+    if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
+    int64_t wait_ms = c->commit_max_interval_ms;
+    if (w->outputs_since && wait_ms > QUICK_COMMIT_MS) wait_ms = QUICK_COMMIT_MS;
+    return w->last_commit_ns + wait_ms * NS_PER_MS;
+}
+
+bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns)
+{
+    return w->events_since >= EVENTS_PER_COMMIT || now_ns >= commit_deadline_ns(w);
+}
+
+int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns)
+{
+    int64_t deadline = commit_deadline_ns(w);
+    if (deadline <= now_ns) return 0;
+    int64_t ms = deadline == INT64_MAX ? 100 : (deadline - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+    return ms > 100 ? 100 : (int)ms;
+}
+
+static enum hl_status write_moved(struct hl_worker *w, struct hl_partition *p, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < p->moved.n && !status; i++) status = hl_emit_state(w, p, p->moved.items[i], err);
+    p->moved.n = 0;
+    return status;
+}
+
+static void round_start(struct hl_worker *w, struct hl_partition *p, int64_t now)
+{
+    size_t n = hl_engine_inputs(w->e);
+    p->current = p->current == 1 ? 2 : 1;
+    p->round_size = p->dirty[p->current - 1].n;
+    p->round_start_ns = now;
+    memcpy(p->cut, p->next, n * sizeof(*p->cut));
+}
+
+static void round_end(struct hl_worker *w, struct hl_partition *p)
+{
+    memcpy(p->low, p->cut, hl_engine_inputs(w->e) * sizeof(*p->low));
+    p->low_since_ns = p->round_start_ns;
+}
+
+/* How many contacts of the round may still be left after this commit, so that it ends within the interval. */
+static size_t round_target(const struct hl_worker *w, const struct hl_partition *p, int64_t now)
+{
+    int64_t interval = w->e->config->checkpoint_interval_ms * NS_PER_MS;
+    int64_t ahead = now - p->round_start_ns + w->e->config->commit_max_interval_ms * NS_PER_MS;
+    if (ahead >= interval) return 0;
+    return p->round_size - (size_t)((double)p->round_size * ((double)ahead / (double)interval));
+}
+
+struct budget {
+    int64_t deadline_ns; /* stop writing then */
+    bool drain;
+};
+
+/* Write contacts of the current round until the target, or the time, is reached. */
+static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, const struct budget *b, struct hl_error *err)
+{
+    struct hl_contact_list *l = &p->dirty[p->current - 1];
+    size_t target = b->drain ? 0 : round_target(w, p, w->last_commit_ns);
+    enum hl_status status = HL_OK;
+    while (l->n > target && !status) {
+        struct hl_contact *c = l->items[--l->n];
+        if ((c->dirty & HL_DIRTY_LIST) != p->current) continue; /* written meanwhile, with a transition */
+        status = hl_emit_state(w, p, c, err);
+        if ((l->n & 63) == 0 && !b->drain && hl_clock_mono_ns() > b->deadline_ns) break;
+    }
+    return status;
+}
+
+static enum hl_status checkpoint_partition(struct hl_worker *w, struct hl_partition *p, const struct budget *b, int64_t now, struct hl_error *err)
+{
+    const struct hl_config *c = w->e->config;
+    struct hl_contact_list *l = &p->dirty[p->current - 1];
+    struct budget mine = *b;
+    mine.drain |= now - p->low_since_ns > c->checkpoint_max_replay_ms * NS_PER_MS;
+    enum hl_status status = round_write(w, p, &mine, err);
+    if (status || l->n) return status;
+    round_end(w, p);
+    if (!b->drain && now - p->round_start_ns < c->checkpoint_interval_ms * NS_PER_MS) return HL_OK;
+    round_start(w, p, now);
+    if (!b->drain) return HL_OK;
+    status = round_write(w, p, &mine, err);
+    if (!status) round_end(w, p);
+    return status;
+}
+
+static size_t positions_of(struct hl_worker *w)
+{
+    struct hl_position *out = w->positions;
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_parts; i++) {
+        struct hl_partition *p = w->parts[i];
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
+            out[n++] = (struct hl_position){t, p->id, p->next[t], p->low[t]};
+    }
+    return n;
+}
+
+/* When the checkpoint of a partition has something to do even if no event comes. */
+static int64_t checkpoint_due_ns(const struct hl_worker *w, const struct hl_partition *p, int64_t now)
+{
+    if (p->dirty[p->current - 1].n) return now + w->e->config->commit_max_interval_ms * NS_PER_MS;
+    if (memcmp(p->low, p->next, hl_engine_inputs(w->e) * sizeof(*p->low)) == 0) return INT64_MAX;
+    return p->round_start_ns + w->e->config->checkpoint_interval_ms * NS_PER_MS;
+}
+
+static void committed(struct hl_worker *w, int64_t start)
+{
+    int64_t now = hl_clock_mono_ns(), wall = hl_clock_wall_ms(), oldest = now;
+    w->checkpoint_due_ns = INT64_MAX;
+    for (size_t i = 0; i < w->n_parts; i++) {
+        int64_t due = checkpoint_due_ns(w, w->parts[i], now);
+        if (due < w->checkpoint_due_ns) w->checkpoint_due_ns = due;
+        if (due != INT64_MAX && w->parts[i]->low_since_ns < oldest) oldest = w->parts[i]->low_since_ns;
+    }
+    hl_metrics_checkpoint_done(w->metrics, oldest);
+    for (size_t i = 0; i < w->n_samples; i++) {
+        int64_t ms = wall - w->samples[i].timestamp_ms;
+        hl_hist_put_n(&w->metrics->latency, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, w->samples[i].n);
+    }
+    w->n_samples = 0;
+    w->events_since = w->outputs_since = 0;
+    hl_metrics_count_txn(w->metrics, HL_TXN_COMMITTED, (uint64_t)(now - start));
+    w->last_commit_ns = now;
+}
+
+enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
+{
+    if (w->n_parts == 0) return HL_OK;
+    int64_t start = hl_clock_mono_ns();
+    struct budget b = {.drain = drain};
+    b.deadline_ns = start + (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share) + NS_PER_MS;
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < w->n_parts && !status; i++) {
+        status = write_moved(w, w->parts[i], err);
+        if (!status) status = checkpoint_partition(w, w->parts[i], &b, start, err);
+    }
+    if (status) return status;
+    status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
+    if (!status) committed(w, start);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* `hotlead version`: of the program and of what it runs on. */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "hotlead/adapter/kafka.h"
+#include "hotlead/app/commands.h"
+
+static const char USAGE[] = "Usage: hotlead version [-o json]\n"
+                            "\n"
+                            "  -o, --output FORMAT   text (default) or json\n"
+                            "  -h, --help            this text\n";
+
+int hl_cmd_version(int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    bool json = false;
+    for (int o; (o = getopt_long(argc, argv, "o:h", OPTIONS, NULL)) != -1;) {
+        if (o == 'h') {
+            fputs(USAGE, stdout);
+            return 0;
+        }
+        if (o != 'o' || (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)) {
+            if (o == 'o') fprintf(stderr, "hotlead version: output '%s' is neither text nor json\n", optarg);
+            fputs("Try 'hotlead version --help'.\n", stderr);
+            return 64;
+        }
+        json = strcmp(optarg, "json") == 0;
+    }
+    printf(json ? "{\"hotlead\": \"%s\", \"librdkafka\": \"%s\"}\n" : "hotlead %s (librdkafka %s)\n", HL_VERSION, hl_kafka_version());
+    return 0;
+}

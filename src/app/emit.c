@@ -1,0 +1,109 @@
+/* What leaves the scorer: each record carries where its cause came from. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "hotlead/base/clock.h"
+#include "hotlead/base/log.h"
+#include "hotlead/core/state.h"
+#include "worker.h"
+
+#define MAX_HEADERS 7
+
+const char *hl_dead_letter_class(enum hl_status code)
+{
+    switch (code) {
+    case HL_E_SCHEMA:
+    case HL_E_MISSING:
+    case HL_E_TOO_LARGE:
+    case HL_E_CLOCK: return hl_status_name(code);
+    default: return hl_status_name(HL_E_DECODE);
+    }
+}
+
+struct headers {
+    struct hl_header items[MAX_HEADERS];
+    size_t n;
+    char partition[16], offset[24];
+};
+
+static void add(struct headers *h, const char *name, struct hl_slice value)
+{
+    h->items[h->n++] = (struct hl_header){name, value};
+}
+
+/* source.*, model.version, and the trace of the cause */
+static void source_headers(const struct hl_worker *w, const struct hl_record *r, struct headers *h)
+{
+    h->n = 0;
+    snprintf(h->partition, sizeof(h->partition), "%" PRId32, r->partition);
+    snprintf(h->offset, sizeof(h->offset), "%" PRId64, r->offset);
+    add(h, "source.topic", hl_slice_of(w->e->config->inputs[r->topic].topic));
+    add(h, "source.partition", hl_slice_of(h->partition));
+    add(h, "source.offset", hl_slice_of(h->offset));
+    add(h, "model.version", hl_slice_of(w->e->model->version));
+    if (!hl_slice_is_null(r->traceparent)) add(h, "traceparent", r->traceparent);
+}
+
+enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
+                                   struct hl_error *err)
+{
+    struct headers h;
+    source_headers(w, r, &h);
+    struct hl_transition_record record = {
+        .contact_id = ev->contact_id,
+        .trigger_event_id = ev->event_id,
+        .emitted_at = hl_clock_wall_ms(),
+        .sla_due = HL_NO_TIME,
+        .model = w->e->model->name,
+        .model_version = w->e->model->version,
+    };
+    for (unsigned i = 0; i < o->n_transitions; i++) {
+        record.transition = &o->transitions[i];
+        hl_buf_clear(&w->record_buf);
+        hl_avro_put_transition(&w->record_buf, w->e->transition_schema, &record);
+        if (w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+        enum hl_status status =
+            w->stream->produce(w->stream, HL_OUT_TRANSITIONS, r->partition, ev->contact_id, hl_buf_slice(&w->record_buf), h.items, h.n, err);
+        if (status) return status;
+        hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
+        if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
+    }
+    w->outputs_since += o->n_transitions;
+    return HL_OK;
+}
+
+enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err)
+{
+    struct headers h;
+    source_headers(w, r, &h);
+    add(&h, "error.class", hl_slice_of(hl_dead_letter_class(why->code)));
+    add(&h, "error.message", hl_slice_of(why->message));
+    enum hl_status status = w->stream->produce(w->stream, HL_OUT_DEAD_LETTER, r->partition, r->key, r->value, h.items, h.n, err);
+    if (status) return status;
+    char quoted[400];
+    hl_log(HL_LOG_WARN, "dead_letter", "topic=%s partition=%" PRId32 " offset=%" PRId64 " class=%s reason=%s",
+           w->e->config->inputs[r->topic].topic, r->partition, r->offset, hl_dead_letter_class(why->code),
+           hl_log_quote(quoted, sizeof(quoted), why->message));
+    hl_metrics_count_dead_letter(w->metrics, r->topic, why->code);
+    w->outputs_since++;
+    return HL_OK;
+}
+
+enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err)
+{
+    struct hl_engine *e = w->e;
+    struct hl_applied applied[64];
+    size_t n = hl_engine_inputs(e);
+    for (size_t i = 0; i < n; i++) applied[i] = (struct hl_applied){e->config->inputs[i].topic, p->next[i]};
+    hl_buf_clear(&w->engine_buf);
+    hl_buf_clear(&w->record_buf);
+    hl_table_acquire(e->table, c->hash);
+    hl_state_encode(c, e->model, &w->engine_buf);
+    hl_avro_put_state(&w->record_buf, e->state_schema, c, e->model, hl_buf_slice(&w->engine_buf), applied, n);
+    c->dirty = 0;
+    hl_table_release(e->table, c->hash);
+    if (w->engine_buf.failed || w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    struct hl_header version = {"model.version", hl_slice_of(e->model->version)};
+    /* the id's bytes are stable while the partition is ours */
+    return w->stream->produce(w->stream, HL_OUT_STATE, p->id, hl_contact_id(c), hl_buf_slice(&w->record_buf), &version, 1, err);
+}

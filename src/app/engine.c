@@ -1,0 +1,310 @@
+/* Puts the parts together, and takes them apart in the reverse order. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hotlead/adapter/http.h"
+#include "hotlead/adapter/json.h"
+#include "hotlead/adapter/kafka.h"
+#include "hotlead/adapter/redis.h"
+#include "hotlead/app/http_api.h"
+#include "hotlead/app/schemas.h"
+#include "hotlead/base/clock.h"
+#include "hotlead/base/log.h"
+#include "worker.h"
+
+#define STRIPES 4096
+#define MIRROR_CATCH_UP_MS 5000
+
+static size_t worker_count(const struct hl_config *c)
+{
+    if (c->threads > 0) return (size_t)c->threads;
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) return (size_t)CPU_COUNT(&set);
+    return 1;
+}
+
+static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *in, struct hl_decoder **out, struct hl_error *err)
+{
+    switch (in->format) {
+    case HL_FORMAT_AVRO:
+        return hl_avro_decoder_new(HL_AVRO_CONFLUENT, e->schemas, &in->fields, in->aliases, in->n_aliases, out, err);
+    case HL_FORMAT_AVRO_SINGLE_OBJECT:
+        return hl_avro_decoder_new(HL_AVRO_SINGLE_OBJECT, e->schemas, &in->fields, in->aliases, in->n_aliases, out, err);
+    case HL_FORMAT_JSON: return hl_json_decoder_new(HL_JSON_CANONICAL, &in->fields, in->aliases, in->n_aliases, out, err);
+    case HL_FORMAT_JSON_SEGMENT: return hl_json_decoder_new(HL_JSON_SEGMENT, &in->fields, in->aliases, in->n_aliases, out, err);
+    }
+    return hl_error_set(err, HL_E_INTERNAL, HL_STOP, "format %d", (int)in->format);
+}
+
+static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
+{
+    const struct hl_config *c = e->config;
+    struct hl_registry_config r = {
+        .url = c->schemas_registry,
+        .user_file = c->schemas_user_file,
+        .token_file = c->schemas_token_file,
+        .ca_file = c->schemas_ca_file,
+        .schemas_dir = c->schemas_dir,
+    };
+    enum hl_status status = hl_schemas_open(&r, &e->schemas, err);
+    if (!status) status = e->schemas->id_of(e->schemas, c->transitions, "stage_transition.avsc", &e->transition_schema, err);
+    if (!status) status = e->schemas->id_of(e->schemas, c->state, "contact_state.avsc", &e->state_schema, err);
+    if (status) return status;
+    e->decoders = calloc(c->n_inputs, sizeof(*e->decoders));
+    if (!e->decoders) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    for (size_t i = 0; i < c->n_inputs && !status; i++) status = decoder_open(e, &c->inputs[i], &e->decoders[i], err);
+    return status;
+}
+
+/* Default instance: the host's name. */
+static enum hl_status identity_make(struct hl_engine *e, struct hl_error *err)
+{
+    char host[256] = "";
+    const char *instance = e->config->instance;
+    if (!instance || !*instance) {
+        if (gethostname(host, sizeof(host) - 1) || !*host)
+            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "this machine has no host name; set kafka.instance");
+        instance = host;
+    }
+    if (asprintf(&e->identity, "%s-%s", e->config->group_id, instance) >= 0) return HL_OK;
+    e->identity = NULL;
+    return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+}
+
+static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
+{
+    const struct hl_config *c = e->config;
+    enum hl_status status = identity_make(e, err);
+    if (status) return status;
+    e->inputs = calloc(c->n_inputs, sizeof(*e->inputs));
+    e->properties = calloc(c->n_kafka + 1, sizeof(*e->properties));
+    if (!e->inputs || !e->properties) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    for (size_t i = 0; i < c->n_inputs; i++) e->inputs[i] = c->inputs[i].topic;
+    for (size_t i = 0; i < c->n_kafka; i++) e->properties[i] = (struct hl_kafka_property){c->kafka[i].key, c->kafka[i].value};
+    struct hl_kafka_config k = {
+        .properties = e->properties,
+        .n_properties = c->n_kafka,
+        .group_id = c->group_id,
+        .identity = e->identity,
+        .static_membership = c->static_membership,
+        .transactions = c->delivery == HL_EXACTLY_ONCE,
+        .inputs = e->inputs,
+        .n_inputs = c->n_inputs,
+        .outputs = {c->transitions, c->state, c->alerts, c->dead_letter},
+        .create_topics = c->create_topics,
+        .replication_factor = c->replication_factor,
+        .startup_timeout_ms = c->startup_timeout_ms,
+        .stop = e->stop,
+    };
+    status = hl_kafka_new(&k, &e->kafka, err);
+    return status ? status : hl_kafka_prepare(e->kafka, &e->n_partitions, err);
+}
+
+static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
+{
+    struct hl_metrics_label build[] = {{"version", HL_VERSION}, {"librdkafka", hl_kafka_version()}};
+    struct hl_metrics_config c = {
+        .topics = e->inputs,
+        .n_topics = e->config->n_inputs,
+        .partitions = e->n_partitions,
+        .threads = (int)e->n_workers + 1, /* the mirror's comes last */
+        .build = build,
+        .n_build = HL_ARRAY_LEN(build),
+    };
+    e->metrics = hl_metrics_new(&c);
+    e->health = hl_health_new((int)e->n_workers, 0, hl_clock_mono_ns());
+    if (!e->metrics || !e->health) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    hl_metrics_set_model(e->metrics, e->model->name, e->model->version);
+    return HL_OK;
+}
+
+static enum hl_status store_open(const struct hl_engine *e, struct hl_store **out, struct hl_error *err)
+{
+    const struct hl_config *c = e->config;
+    struct hl_redis_config r = {.url = c->redis_url, .name = c->group_id, .user = c->redis_user, .password_file = c->redis_password_file};
+    return hl_redis_new(&r, out, err);
+}
+
+static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
+{
+    char warning[512] = "", quoted[600];
+    struct hl_error away;
+    struct hl_store *store;
+    if (!e->config->redis_url || !*e->config->redis_url) return HL_OK;
+    enum hl_status status = store_open(e, &store, err);
+    if (status) return status;
+    if (hl_redis_check(store, warning, sizeof(warning), &away)) {
+        hl_metrics_set_redis_up(e->metrics, false);
+        hl_log(HL_LOG_WARN, "redis_away", "reason=%s effect=\"state is kept in the state topic; the copy in Redis follows when it is back\"",
+               hl_log_quote(quoted, sizeof(quoted), away.message));
+    } else if (*warning) {
+        hl_log(HL_LOG_WARN, "redis_settings", "reason=%s", hl_log_quote(quoted, sizeof(quoted), warning));
+    }
+    return hl_mirror_start(e, store, &e->mirror, err);
+}
+
+static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
+{
+    if (!e->config->http_listen || !*e->config->http_listen) return HL_OK;
+    e->api = calloc(1, sizeof(*e->api));
+    if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table};
+    struct hl_http_config c = {.listen = e->config->http_listen, .token_file = e->config->http_token_file};
+    if (c.token_file && !*c.token_file) c.token_file = NULL;
+    enum hl_status status = hl_http_start(&c, hl_http_api_handle, e->api, &e->http, err);
+    if (!status) hl_log(HL_LOG_INFO, "http_listening", "port=%d", hl_http_port(e->http));
+    return status;
+}
+
+static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl_error *err)
+{
+    struct hl_worker *w = &e->workers[index];
+    size_t partitions = (size_t)e->n_partitions;
+    w->e = e;
+    w->index = index;
+    w->metrics = hl_metrics_thread(e->metrics, (int)index);
+    w->checkpoint_due_ns = INT64_MAX;
+    hl_arena_init(&w->arena, 1 << 20);
+    hl_buf_init(&w->engine_buf);
+    hl_buf_init(&w->record_buf);
+    w->records = calloc(HL_BATCH, sizeof(*w->records));
+    w->events = calloc(HL_GROUP, sizeof(*w->events));
+    w->outcome = calloc(1, sizeof(*w->outcome));
+    w->by_id = calloc(partitions, sizeof(struct hl_partition *));
+    w->parts = calloc(partitions, sizeof(struct hl_partition *));
+    w->assigned = calloc(partitions, sizeof(*w->assigned));
+    w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
+    if (!w->records || !w->events || !w->outcome || !w->by_id || !w->parts || !w->assigned || !w->positions)
+        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status status = e->mirror ? store_open(e, &w->store, err) : HL_OK;
+    return status ? status : hl_kafka_stream_new(e->kafka, index, &w->stream, err);
+}
+
+static void worker_fini(struct hl_worker *w)
+{
+    if (w->stream) w->stream->free(w->stream);
+    if (w->store) w->store->free(w->store);
+    hl_arena_fini(&w->arena);
+    hl_buf_fini(&w->engine_buf);
+    hl_buf_fini(&w->record_buf);
+    free(w->records);
+    free(w->events);
+    free(w->outcome);
+    free(w->by_id);
+    free(w->parts);
+    free(w->assigned);
+    free(w->positions);
+    free(w->waiting);
+}
+
+static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
+{
+    e->workers = aligned_alloc(64, (e->n_workers * sizeof(*e->workers) + 63) / 64 * 64);
+    if (!e->workers) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    memset(e->workers, 0, e->n_workers * sizeof(*e->workers));
+    enum hl_status status = HL_OK;
+    for (unsigned i = 0; i < e->n_workers && !status; i++) status = worker_init(e, i, err);
+    for (unsigned i = 0; i < e->n_workers && !status; i++) {
+        e->workers[i].started = pthread_create(&e->workers[i].thread, NULL, hl_worker_main, &e->workers[i]) == 0;
+        if (!e->workers[i].started) status = hl_error_set(err, HL_E_INTERNAL, HL_STOP, "a worker's thread does not start");
+    }
+    return status;
+}
+
+static enum hl_status start(struct hl_engine *e, struct hl_error *err)
+{
+    e->n_workers = worker_count(e->config);
+    e->table = hl_table_new(STRIPES);
+    if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status status = codecs_open(e, err);
+    if (!status) status = kafka_open(e, err);
+    if (!status) status = metrics_open(e, err);
+    if (!status) status = mirror_open(e, err);
+    if (!status) status = http_open(e, err);
+    if (!status) status = workers_start(e, err);
+    if (!status)
+        hl_log(HL_LOG_INFO, "started", "version=%s workers=%zu partitions=%d inputs=%zu delivery=%s model=%s model_version=%s", HL_VERSION,
+               e->n_workers, e->n_partitions, e->config->n_inputs, e->config->delivery == HL_EXACTLY_ONCE ? "exactly_once" : "low_latency",
+               e->model->name, e->model->version);
+    return status;
+}
+
+enum hl_status hl_engine_start(const struct hl_engine_options *options, struct hl_engine **out, struct hl_error *err)
+{
+    struct hl_engine *e = calloc(1, sizeof(*e));
+    if (!e) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    e->options = *options;
+    e->config = options->config;
+    e->model = options->model;
+    e->stop = options->stop;
+    enum hl_status status = start(e, err);
+    if (status) {
+        *e->stop = true;
+        hl_engine_free(e);
+        return status;
+    }
+    *out = e;
+    return HL_OK;
+}
+
+static void join(struct hl_engine *e)
+{
+    for (size_t i = 0; e->workers && i < e->n_workers; i++) {
+        if (e->workers[i].started) pthread_join(e->workers[i].thread, NULL);
+        e->workers[i].started = false;
+    }
+}
+
+enum hl_status hl_engine_wait(struct hl_engine *e, struct hl_error *err)
+{
+    join(e);
+    hl_mirror_stop(e->mirror, MIRROR_CATCH_UP_MS);
+    e->mirror = NULL;
+    for (size_t i = 0; i < e->n_workers; i++) {
+        if (!e->workers[i].status) continue;
+        *err = e->workers[i].error;
+        return e->workers[i].status;
+    }
+    return HL_OK;
+}
+
+void hl_engine_free(struct hl_engine *e)
+{
+    if (!e) return;
+    join(e);
+    hl_mirror_stop(e->mirror, 0);
+    hl_http_stop(e->http);
+    for (size_t i = 0; e->workers && i < e->n_workers; i++) worker_fini(&e->workers[i]);
+    free(e->workers);
+    for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
+        if (e->decoders[i]) e->decoders[i]->free(e->decoders[i]);
+    free(e->decoders);
+    if (e->schemas) e->schemas->free(e->schemas);
+    hl_kafka_free(e->kafka);
+    hl_table_free(e->table);
+    hl_metrics_free(e->metrics);
+    hl_health_free(e->health);
+    free(e->api);
+    free(e->inputs);
+    free(e->properties);
+    free(e->identity);
+    free(e);
+}
+
+struct hl_table *hl_engine_table(struct hl_engine *e)
+{
+    return e->table;
+}
+
+struct hl_metrics *hl_engine_metrics(struct hl_engine *e)
+{
+    return e->metrics;
+}
+
+int hl_engine_http_port(const struct hl_engine *e)
+{
+    return e->http ? hl_http_port(e->http) : 0;
+}

@@ -1,0 +1,319 @@
+/* A worker: one consumer, one producer, its partitions.
+ *
+ *   poll -> decode a group -> apply each under its stripe lock -> emit -> commit when due
+ *
+ * Everything that goes wrong is decided on here, in handle_failure: skip (dead letter) was dealt with on the way, retry means drop the partitions and
+ * recover them from what is committed, stop ends the process. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hotlead/base/clock.h"
+#include "hotlead/base/hash.h"
+#include "hotlead/base/log.h"
+#include "worker.h"
+
+#define SCHEMA_RETRY_NS 200000000ll
+
+/* --- one record --- */
+
+static enum hl_status check_record(const struct hl_worker *w, const struct hl_record *r, struct hl_error *err)
+{
+    if (hl_slice_is_null(r->value)) return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value (null)");
+    if (hl_slice_is_null(r->key) || r->key.len == 0)
+        return hl_error_set(err, HL_E_MISSING, HL_SKIP, "the record has no key; key it by contact_id, so that all events of a contact share a partition");
+    if (r->value.len > (size_t)w->e->config->max_record_bytes)
+        return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "the record has %zu bytes, at most %" PRId64 " are taken", r->value.len,
+                            w->e->config->max_record_bytes);
+    return HL_OK;
+}
+
+/* The clock is the record's own time where that is earlier, so that a replay decides as the first reading did. */
+static enum hl_status check_event(const struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, struct hl_error *err)
+{
+    if (ev->occurred_at < 0)
+        return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is before 1970", ev->occurred_at);
+    int64_t now = hl_clock_wall_ms();
+    if (r->timestamp_ms > 0 && r->timestamp_ms < now) now = r->timestamp_ms;
+    if (ev->occurred_at > now + w->e->config->max_clock_skew_ms)
+        return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is %" PRId64 " ms in the future, max_clock_skew is %" PRId64 " ms",
+                            ev->occurred_at, ev->occurred_at - now, w->e->config->max_clock_skew_ms);
+    if (!hl_slice_eq(ev->contact_id, r->key) && hl_partition_of(ev->contact_id, w->e->n_partitions) != r->partition)
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id belongs to partition %" PRId32 " and the record is in %" PRId32
+                            "; key it by contact_id with the murmur2 partitioner",
+                            hl_partition_of(ev->contact_id, w->e->n_partitions), r->partition);
+    return HL_OK;
+}
+
+enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, struct hl_event *ev, struct hl_error *err)
+{
+    enum hl_status status = check_record(w, r, err);
+    if (status) return status;
+    struct hl_decoder *d = w->e->decoders[r->topic];
+    status = d->decode(d, r->value, &w->arena, ev, err);
+    return status ? status : check_event(w, r, ev, err);
+}
+
+static void sample_latency(struct hl_worker *w, int64_t timestamp_ms, uint64_t n)
+{
+    if (timestamp_ms <= 0 || w->n_samples == HL_LATENCY_SAMPLES) return;
+    w->samples[w->n_samples++] = (struct hl_latency_sample){timestamp_ms, n};
+}
+
+/* A record whose schema is not there yet: leave it and what follows it in its partition for later. */
+static enum hl_status block(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err)
+{
+    struct hl_waiting *grown = realloc(w->waiting, (w->n_waiting + 1) * sizeof(*grown));
+    char *copy = malloc(r->value.len + 1);
+    if (grown) w->waiting = grown;
+    if (!grown || !copy) {
+        free(copy);
+        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    }
+    memcpy(copy, r->value.data, r->value.len);
+    w->waiting[w->n_waiting++] = (struct hl_waiting){p, r->topic, copy, r->value.len};
+    p->blocked[r->topic] = true;
+    hl_log(HL_LOG_WARN, "partition_waits_for_schema", "topic=%s partition=%" PRId32 " offset=%" PRId64, w->e->config->inputs[r->topic].topic,
+           r->partition, r->offset);
+    return HL_OK;
+}
+
+static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, const struct hl_event *ev, uint64_t hash,
+                                  struct hl_error *err)
+{
+    struct hl_engine *e = w->e;
+    struct hl_outcome *o = w->outcome;
+    o->n_transitions = 0;
+    o->result = HL_RESULT_DUPLICATE;
+    struct hl_slab *slab = hl_table_acquire(e->table, hash);
+    struct hl_contact *c = hl_table_put(e->table, hash, ev->contact_id, (uint16_t)p->id, NULL);
+    enum hl_status status = c ? HL_OK : HL_E_NOMEM;
+    if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
+        status = hl_apply(c, slab, e->model, ev, HL_APPLY_LIVE, o);
+        if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
+        if (!status && o->n_transitions && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
+    }
+    hl_table_release(e->table, hash);
+    if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
+    hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);
+    if (o->n_transitions == 0) return HL_OK;
+    sample_latency(w, r->timestamp_ms, 1);
+    return hl_emit_transitions(w, r, ev, o, err);
+}
+
+/* --- a group: decode and hash all, so that the table's lines are on their way when they are needed --- */
+
+struct decoded {
+    enum hl_status status;
+    uint64_t hash;
+    struct hl_error why;
+};
+
+static enum hl_status finish_record(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct decoded *d,
+                                    struct hl_error *err)
+{
+    struct hl_partition *p = w->by_id[r->partition];
+    if (!p || p->blocked[r->topic] || r->offset < p->next[r->topic]) return HL_OK; /* not ours any more, waiting, or seen */
+    enum hl_status status = HL_OK;
+    if (d->status == HL_E_PENDING) return block(w, p, r, err);
+    if (d->status) {
+        status = hl_emit_dead_letter(w, r, &d->why, err);
+    } else if (ev->type == HL_EVENT_UNKNOWN) {
+        hl_metrics_count_unknown_type(w->metrics, r->topic);
+    } else {
+        status = apply_event(w, p, r, ev, d->hash, err);
+    }
+    if (status) return status;
+    p->next[r->topic] = r->offset + 1;
+    hl_metrics_count_consumed(w->metrics, r->topic, 1);
+    w->events_since++;
+    return HL_OK;
+}
+
+static enum hl_status do_group(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
+{
+    struct decoded d[HL_GROUP];
+    for (size_t i = 0; i < n; i++) {
+        d[i].status = hl_worker_decode(w, &records[i], &w->events[i], &d[i].why);
+        if (d[i].status) continue;
+        d[i].hash = hl_hash64(w->events[i].contact_id);
+        hl_table_prefetch(w->e->table, d[i].hash);
+    }
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n && !status; i++) status = finish_record(w, &records[i], &w->events[i], &d[i], err);
+    return status;
+}
+
+static enum hl_status do_batch(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
+{
+    int64_t start = hl_clock_mono_ns();
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n && !status; i += HL_GROUP) {
+        hl_arena_reset(&w->arena);
+        status = do_group(w, records + i, n - i < HL_GROUP ? n - i : HL_GROUP, err);
+    }
+    sample_latency(w, records[0].timestamp_ms, n);
+    hl_hist_put(&w->metrics->batch, (uint64_t)(hl_clock_mono_ns() - start));
+    return status;
+}
+
+/* --- assignment --- */
+
+enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_parts; i++)
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
+            if (!w->parts[i]->blocked[t]) w->positions[n++] = (struct hl_position){t, w->parts[i]->id, w->parts[i]->next[t], -1};
+    return w->stream->assign(w->stream, w->positions, n, err);
+}
+
+/* Look whether schemas have arrived, and let their partitions go on. */
+static enum hl_status unblock(struct hl_worker *w, int64_t now, struct hl_error *err)
+{
+    if (w->n_waiting == 0 || now < w->schema_check_ns) return HL_OK;
+    w->schema_check_ns = now + SCHEMA_RETRY_NS;
+    size_t kept = 0, before = w->n_waiting;
+    for (size_t i = 0; i < before; i++) {
+        struct hl_waiting *wt = &w->waiting[i];
+        struct hl_decoder *d = w->e->decoders[wt->topic];
+        struct hl_error why;
+        struct hl_event ev;
+        hl_arena_reset(&w->arena);
+        if (d->decode(d, (struct hl_slice){wt->value, wt->len}, &w->arena, &ev, &why) == HL_E_PENDING) {
+            w->waiting[kept++] = *wt;
+            continue;
+        }
+        wt->part->blocked[wt->topic] = false;
+        free(wt->value);
+    }
+    w->n_waiting = kept;
+    return kept < before ? hl_worker_assign(w, err) : HL_OK;
+}
+
+/* Bring the assigned partitions to life, all or none: a half restored one must never reach a commit. */
+static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
+{
+    hl_health_set_partitions(w->e->health, (int)w->index, (uint32_t)w->n_assigned, 0);
+    enum hl_status status = hl_recover(w, err);
+    if (status || w->stream->changed(w->stream)) {
+        hl_drop_partitions(w);
+        return status;
+    }
+    status = hl_worker_assign(w, err);
+    for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id);
+    w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
+    return status;
+}
+
+/* The committed truth again, for the same partitions. */
+static enum hl_status start_over(struct hl_worker *w, struct hl_error *err)
+{
+    hl_drop_partitions(w);
+    enum hl_status status = w->stream->assign(w->stream, w->positions, 0, err);
+    if (!status) status = w->stream->abort(w->stream, err);
+    return status || w->stream->changed(w->stream) ? status : come_to_life(w, err);
+}
+
+static enum hl_status gained(struct hl_worker *w, const int32_t *ids, size_t n, struct hl_error *err)
+{
+    hl_drop_partitions(w);
+    if (n) memcpy(w->assigned, ids, n * sizeof(*ids));
+    w->n_assigned = n;
+    return come_to_life(w, err);
+}
+
+/* What is not committed when partitions go is the next owner's to do again. */
+static enum hl_status given_back(struct hl_worker *w, bool lost, struct hl_error *err)
+{
+    enum hl_status status = lost ? HL_E_FENCED : hl_commit(w, true, err);
+    hl_drop_partitions(w);
+    w->n_assigned = 0;
+    hl_health_set_partitions(w->e->health, (int)w->index, 0, 0);
+    if (status) status = w->stream->abort(w->stream, err);
+    return status ? status : w->stream->assign(w->stream, NULL, 0, err);
+}
+
+static enum hl_status follow_assignment(struct hl_worker *w, struct hl_error *err)
+{
+    enum hl_assignment_change change;
+    const int32_t *ids;
+    size_t n;
+    enum hl_status status = w->stream->assignment(w->stream, &change, &ids, &n, err);
+    if (status || change == HL_ASSIGNMENT_SAME) return status;
+    static const char *const NAMES[] = {"same", "assigned", "revoked", "lost"};
+    hl_counter_add(&w->metrics->rebalances, 1);
+    hl_log(HL_LOG_INFO, "rebalance", "worker=%u change=%s partitions=%zu", w->index, NAMES[change],
+           change == HL_ASSIGNMENT_GAINED ? n : w->n_assigned);
+    return change == HL_ASSIGNMENT_GAINED ? gained(w, ids, n, err) : given_back(w, change == HL_ASSIGNMENT_LOST, err);
+}
+
+/* --- the loop --- */
+
+static enum hl_status step(struct hl_worker *w, struct hl_error *err)
+{
+    size_t n;
+    int64_t now = hl_clock_mono_ns();
+    hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
+    enum hl_status status = unblock(w, now, err);
+    if (!status) status = w->stream->poll(w->stream, hl_commit_wait_ms(w, now), w->records, HL_BATCH, &n, err);
+    if (status) return status;
+    if (n) {
+        status = do_batch(w, w->records, n, err);
+        w->stream->release(w->stream, w->records, n);
+    }
+    if (!status) status = follow_assignment(w, err);
+    if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
+    return status;
+}
+
+static bool can_start_over(enum hl_status status)
+{
+    return status == HL_E_ABORT || status == HL_E_IN_DOUBT || status == HL_E_UNAVAILABLE || status == HL_E_TIMEOUT;
+}
+
+/* The one place that decides what a failure means. */
+static enum hl_status handle_failure(struct hl_worker *w, enum hl_status status, struct hl_error *err)
+{
+    char quoted[600];
+    int64_t wait_ns = 100000000;
+    while (can_start_over(status) && !*w->e->stop) {
+        hl_log(HL_LOG_WARN, "worker_starts_over", "worker=%u status=%s reason=%s", w->index, hl_status_name(status),
+               hl_log_quote(quoted, sizeof(quoted), err->message));
+        hl_metrics_count_txn(w->metrics, status == HL_E_IN_DOUBT ? HL_TXN_IN_DOUBT : HL_TXN_ABORTED, 0);
+        status = start_over(w, err);
+        if (!status) return HL_OK;
+        hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
+        nanosleep(&(struct timespec){.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000}, NULL);
+        if (wait_ns < 5000000000) wait_ns *= 2;
+    }
+    return status;
+}
+
+/* The end: what is whole is committed and checkpointed, what is not is left to the next life. */
+static enum hl_status finish(struct hl_worker *w, enum hl_status status, struct hl_error *err)
+{
+    struct hl_error ignored;
+    if (!status) status = hl_commit(w, true, err);
+    hl_drop_partitions(w);
+    if (status) (void)!w->stream->abort(w->stream, &ignored);
+    bool stopping = *w->e->stop;
+    return stopping && (can_start_over(status) || status == HL_E_END) ? HL_OK : status;
+}
+
+void *hl_worker_main(void *arg)
+{
+    struct hl_worker *w = arg;
+    enum hl_status status = HL_OK;
+    while (!*w->e->stop && !status) {
+        status = step(w, &w->error);
+        if (status) status = handle_failure(w, status, &w->error);
+    }
+    w->status = finish(w, status, &w->error);
+    w->stream->free(w->stream);
+    w->stream = NULL;
+    hl_health_finish(w->e->health, (int)w->index);
+    if (w->status) *w->e->stop = true; /* one that cannot go on ends the process; the others commit what they have */
+    return NULL;
+}

@@ -1,0 +1,178 @@
+/* Private to the engine: a worker, its partitions, and what recovery, checkpoint and emission share.
+ *
+ *   worker.c      one batch: poll, decode, apply, emit; when to commit
+ *   emit.c        transitions, state records and dead letters become Kafka records
+ *   checkpoint.c  dirty lists, low-water, the commit itself
+ *   recovery.c    how a partition comes to life
+ *   mirror.c      the warm copy in Redis, a thread of its own
+ *   engine.c      puts them together */
+#ifndef HL_APP_WORKER_H
+#define HL_APP_WORKER_H
+
+#include <pthread.h>
+
+#include "hotlead/app/engine.h"
+#include "hotlead/app/health.h"
+#include "hotlead/base/arena.h"
+#include "hotlead/port/store.h"
+#include "hotlead/port/stream.h"
+
+#define HL_BATCH 2048
+#define HL_GROUP 32
+
+struct hl_contact_list {
+    struct hl_contact **items;
+    size_t n, cap;
+};
+
+/* Values of hl_contact.dirty: which dirty list of its partition holds the contact (1 or 2), and whether it moved in this transaction. */
+#define HL_DIRTY_LIST 3
+#define HL_DIRTY_MOVED 0x80
+
+struct hl_partition {
+    int32_t id;
+    /* per input topic */
+    int64_t *next;      /* next offset to apply */
+    int64_t *low;       /* low-water L: everything below is in the state topic */
+    int64_t *cut;       /* `next` at the start of the checkpoint round */
+    bool *blocked;      /* waits for a schema: its records are left alone */
+    /* dirty[current - 1] is written out in this round, the other one collects for the next */
+    struct hl_contact_list dirty[2];
+    uint8_t current;        /* 1 or 2 */
+    size_t round_size;      /* contacts in the round at its start */
+    int64_t round_start_ns; /* monotonic */
+    int64_t low_since_ns;   /* when low last moved: age of the checkpoint */
+    struct hl_contact_list moved; /* changed stage in this transaction */
+    /* Applied offsets that came with restored contacts: vector i (from 1) at [(i - 1) * n_inputs]. */
+    int64_t *applied;
+    size_t n_applied, cap_applied;
+};
+
+/* A record that waits for its schema. */
+struct hl_waiting {
+    struct hl_partition *part;
+    uint16_t topic;
+    char *value;
+    size_t len;
+};
+
+struct hl_latency_sample {
+    int64_t timestamp_ms;
+    uint64_t n;
+};
+
+#define HL_LATENCY_SAMPLES 512
+
+struct hl_mirror;
+
+struct hl_worker {
+    struct hl_engine *e;
+    unsigned index;
+    pthread_t thread;
+    bool started;
+    struct hl_stream *stream;
+    struct hl_store *store; /* NULL: no Redis */
+    struct hl_arena arena;
+    struct hl_buf engine_buf, record_buf; /* reused for encoding */
+    struct hl_record *records;            /* HL_BATCH */
+    struct hl_event *events;              /* HL_GROUP */
+    struct hl_outcome *outcome;
+    struct hl_partition **by_id; /* by partition number, NULL: not ours */
+    struct hl_partition **parts;
+    size_t n_parts;
+    int32_t *assigned; /* what the group gave us, whether it is alive yet or not */
+    size_t n_assigned;
+    struct hl_waiting *waiting;
+    size_t n_waiting;
+    struct hl_metrics_thread *metrics;
+    /* since the last commit */
+    int64_t last_commit_ns;
+    uint64_t events_since;
+    uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
+    struct hl_latency_sample samples[HL_LATENCY_SAMPLES];
+    size_t n_samples;
+    int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
+    struct hl_position *positions; /* room for every (input, partition) */
+    int64_t schema_check_ns;
+    enum hl_status status; /* how it ended */
+    struct hl_error error;
+};
+
+struct hl_engine {
+    struct hl_engine_options options;
+    const struct hl_config *config;
+    const struct hl_model *model;
+    struct hl_table *table;
+    struct hl_kafka *kafka;
+    struct hl_schemas *schemas;
+    struct hl_decoder **decoders; /* per input */
+    uint32_t transition_schema, state_schema;
+    int32_t n_partitions;
+    struct hl_worker *workers;
+    size_t n_workers;
+    struct hl_metrics *metrics;
+    struct hl_health *health;
+    struct hl_mirror *mirror; /* NULL: no Redis */
+    struct hl_http *http;
+    struct hl_http_api *api;
+    _Atomic bool *stop;
+    char *identity;
+    const char **inputs; /* names of the input topics */
+    struct hl_kafka_property *properties;
+};
+
+static inline size_t hl_engine_inputs(const struct hl_engine *e)
+{
+    return e->config->n_inputs;
+}
+
+/* worker.c */
+void *hl_worker_main(void *arg);
+enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, struct hl_event *ev, struct hl_error *err);
+/* Consume from where the partitions stand, without the blocked ones. */
+enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err);
+
+/* partition.c */
+struct hl_partition *hl_partition_new(int32_t id, size_t n_inputs);
+void hl_partition_free(struct hl_partition *p);
+bool hl_contact_list_push(struct hl_contact_list *l, struct hl_contact *c);
+/* Remember that a contact's stored state is behind. @locks requires the contact's stripe. False: no memory. */
+bool hl_partition_mark_dirty(struct hl_partition *p, struct hl_contact *c);
+bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c);
+/* Index of a vector of applied offsets, stored when it is new. 0: no memory. */
+uint32_t hl_partition_applied(struct hl_partition *p, const int64_t *offsets, size_t n_inputs);
+/* True when the contact was restored from a state that already holds this record. */
+static inline bool hl_partition_has_applied(const struct hl_partition *p, const struct hl_contact *c, size_t n_inputs, uint16_t topic,
+                                            int64_t offset)
+{
+    return c->applied && offset < p->applied[(c->applied - 1) * n_inputs + topic];
+}
+
+/* emit.c */
+enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
+                                   struct hl_error *err);
+enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err);
+/* The contact's ContactState, as of the partition's `next`. Takes and releases the stripe. */
+enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err);
+
+/* checkpoint.c */
+bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns);
+int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns);
+/* Commit everything since the last one. drain: write out all dirty contacts first, so that the next owner replays nothing. */
+enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err);
+
+/* recovery.c: the assigned partitions come to life; w->parts is filled. Ends early, with HL_OK, when the assignment changes meanwhile. */
+enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err);
+void hl_drop_partitions(struct hl_worker *w);
+/* The class of a dead letter: decode, schema, missing-field, too-large or clock. */
+const char *hl_dead_letter_class(enum hl_status code);
+
+/* mirror.c */
+struct hl_kafka;
+enum hl_status hl_mirror_start(struct hl_engine *e, struct hl_store *store, struct hl_mirror **out, struct hl_error *err);
+void hl_mirror_add(struct hl_mirror *m, int32_t partition);
+void hl_mirror_remove(struct hl_mirror *m, int32_t partition);
+/* Let it catch up with the state topic, at most timeout_ms, then end it. */
+void hl_mirror_stop(struct hl_mirror *m, int timeout_ms);
+
+#endif
