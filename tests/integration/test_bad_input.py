@@ -44,9 +44,15 @@ class BadInput(unittest.TestCase):
             ids.write("7: enum_event.avsc\n")
         cls.setup.config["schemas"] = {"dir": str(schemas)}
         cls.now = int(time.time() * 1000)
-        cls.sent = cls.bad_records() | cls.good_records()
+        bad = cls.bad_records()
+        cls.sent = bad | cls.good_records()
+        cls.BAD = len(bad) + 1   # and one astray
         topic = cls.setup.inputs[0]
         records = [(topic, *pair) for pair in cls.sent.values()]
+        for partition in (0, 1):   # of these two one is where the key belongs, and one is not
+            records.append((topic, "astray", gen_events.AvroEncoder()(event("astray", "page_viewed", event_id="a1", occurred_at=cls.now)),
+                            {"partition": partition}))
+        cls.sent["astray"] = records[-1][1:3]
         with cls.setup.run() as h:
             gen_events.produce(harness.kafka().bootstrap, records, **{"message.max.bytes": 3 * MIB})
             cls.setup.wait_done(h)
@@ -164,6 +170,9 @@ class BadInput(unittest.TestCase):
     def test_null_key(self):
         self.dead("null-key", "missing-field")
 
+    def test_a_record_in_a_partition_that_is_not_its_key_s(self):
+        self.dead("astray", "decode")
+
     def test_null_value(self):
         self.dead("null-value", "decode")
 
@@ -187,14 +196,14 @@ class BadInput(unittest.TestCase):
         self.assertEqual(moved, {"good-enum": "subscriber", "almost-future": "subscriber", "after-all": "mql"})
 
     def test_nothing_else_is_a_dead_letter(self):
-        self.assertEqual(len(self.letters), len(self.bad_records()))
+        self.assertEqual(len(self.letters), self.BAD)
 
     def test_counters_balance(self):
         dead = sum(n for result, n in self.results.items() if result.startswith("dead"))
         print(f"    {dict(self.results)} {self.by_class}")
-        self.assertEqual(dead, len(self.bad_records()))
+        self.assertEqual(dead, self.BAD)
         self.assertEqual(sum(self.by_class.values()), dead)
-        self.assertEqual(sum(self.results.values()), len(self.sent))
+        self.assertEqual(sum(self.results.values()), len(self.sent) + 1)
         self.assertEqual(self.results["ignored"], 1)
 
     def test_it_ends_in_order_after_all_that(self):

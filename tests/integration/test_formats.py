@@ -85,8 +85,8 @@ class FromRegistry(unittest.TestCase):
 
 
 class Json(unittest.TestCase):
-    def score(self, records, **input_options):
-        setup = harness.Setup(partitions=2, inputs=["web.engagement"], format="json")
+    def score(self, records, format="json", **input_options):
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], format=format)
         setup.config["inputs"][0].update(input_options)
         gen_events.produce(harness.kafka().bootstrap, [
             (setup.inputs[0], key, value if isinstance(value, bytes) else json.dumps(value).encode()) for key, value in records])
@@ -121,7 +121,7 @@ class Json(unittest.TestCase):
             ("ann", {**base, "messageId": "m2", "userId": "ann", "anonymousId": "x", "type": "track", "event": "page_viewed",
                      "properties": {"plan": "pro", "nested": {"n": 1}}}),
             ("anon", {**base, "messageId": "m3", "anonymousId": "anon", "type": "track", "event": "Page Viewed", "properties": {}}),
-        ], aliases={"Page Viewed": "page_viewed", "identify": "contact_identified"})
+        ], "segment", aliases={"Page Viewed": "page_viewed", "identify": "contact_identified"})
         states = setup.states()
         self.assertEqual([m.headers() for m in setup.dead_letters()], [])
         self.assertEqual(sorted(states), ["ann", "anon"])

@@ -197,11 +197,13 @@ class Hotlead:
     def __init__(self, config_path, config):
         self.path = config_path.with_suffix(".log")
         self.config = config
+        self.log_start = self.path.stat().st_size if self.path.exists() else 0
         with open(self.path, "ab") as log:
             self.child = servers.spawn([binary(), "run", "-c", str(config_path)], stdout=log, stderr=log, cwd=config_path.parent)
 
     def log(self):
-        return self.path.read_text(errors="replace")
+        """What this start has written; earlier ones of the same name are in the same file."""
+        return self.path.read_bytes()[self.log_start:].decode(errors="replace")
 
     def kill(self):
         servers.stop(self.child, 0)

@@ -7,7 +7,7 @@ decayed sum for each rule. Two programs that agree without having seen each othe
 Not here: merge, void and erase (those events count as ignored), routing and SLA. Moves by time alone are a switch, off by default.
 
 Where the description leaves room, this is what was chosen:
- 1. `rule` of a transition: hand_raise and qualify: the first rule in the order of the model whose latch is on; fit: the first trait
+ 1. `rule` of a transition: hand_raise and qualify: of the rules whose latch is on the newest; fit: the first trait
     that holds (row 1b), the first must-have that fails (row 3), the first suspect trait (row 4); row 19: its rule; else null.
  2. `kind` of a transition is the contact's kind after it, null before the first time in mql.
  3. Without `grades`, everybody is below all cut-offs: D.
@@ -24,7 +24,7 @@ Where the description leaves room, this is what was chosen:
 14. A moment of row 6 at which `contacted` or a qualify latch is still on passes without effect; nothing looks again until an event.
 15. A number is [+-]digits[.digits] after trimming; score_adjusted with anything else as points adds nothing.
 16. `matches` has Python's syntax here; the tests use what PCRE2 has in common with it.
-17. A fact is not used up at its gate: it stays on until it ends, is cleared (rows 3, 4, 5, entering unqualified) or is set anew.
+17. A fact is not used up at its gate: it stays on until it ends, is cleared (rows 3, 4, 5 out of mql, entering unqualified) or is set anew.
 18. Stream time counts the events of unknown type, machine events and duplicates too: it is a property of the stream.
 19. Text is trimmed of ASCII white space; the items of a list in the model are trimmed as well.
 20. Of several `where` conditions, all must hold.
@@ -492,8 +492,9 @@ class Scorer:
 
     @staticmethod
     def _latch_on(c, rules, latches):
-        """The first rule whose latch is on."""
-        return next((r for r in rules if r.name in latches and c.clock <= latches[r.name] + r.valid_for), None)
+        """Of the rules whose latch is on the newest, on a tie the first of the model."""
+        return max((r for r in rules if r.name in latches and c.clock <= latches[r.name] + r.valid_for),
+                   key=lambda r: latches[r.name], default=None)
 
     def _first_move(self, c, ev, spent):
         m, stage, kind_of_event = self.m, c.stage, ev["type"]
@@ -581,7 +582,7 @@ class Scorer:
         shown = dict(score=c.score(m, c.clock), fit=c.fit, behavior=c.behavior(m, c.clock), grade=c.grade)
         if move.cause != "manual":
             c.held = False
-        if move.row in ("3", "4", "5"):
+        if stage == "mql" and move.row in ("3", "4", "5"):
             c.facts.pop("accepted", None)
             c.facts.pop("contacted", None)
         if move.row in ("3", "4"):

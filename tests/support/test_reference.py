@@ -150,6 +150,23 @@ class Case(unittest.TestCase):
         self.send("form_submitted", 1, form="demo", attributes=GOOD)
         self.assertEqual([to for _, to, _ in self.path()], ["subscriber", "lead", "mql", "sql", "opportunity"])
 
+    def test_a_fact_survives_the_loss_of_fit_as_a_lead_but_not_as_an_mql(self):
+        self.lead()
+        self.send("sales_contact_made", 1)
+        self.send("contact_identified", 2, attributes={"country": "FR"})
+        self.assertEqual((self.path()[-1][1], list(self.s.contacts["c"].facts)), ("subscriber", ["contacted"]))
+        self.begin(MODEL.replace("sal: true", "sal: false"))
+        self.send("form_submitted", form="demo", attributes=GOOD)
+        self.send("lead_accepted", 1)                                # no gate for it: stays mql
+        self.send("contact_identified", 2, attributes={"country": "FR"})
+        self.assertEqual((self.path()[-1][1], list(self.s.contacts["c"].facts)), ("subscriber", []))
+
+    def test_the_newest_hand_raise_is_the_cause(self):
+        self.begin(MODEL.replace("hand_raise: [", "hand_raise: [{name: chat, on: chat_started}, "))
+        self.send("chat_started")
+        self.send("form_submitted", 1, form="demo", attributes=GOOD)
+        self.assertEqual(self.s.transitions[-1]["rule"], "demo")
+
     def test_sal_when_accepted(self):
         self.send("form_submitted", form="demo", attributes=GOOD)
         self.send("lead_accepted", 1)
