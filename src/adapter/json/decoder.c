@@ -1,0 +1,404 @@
+/* DESIGN  The paths wanted, of the canonical shape and of the Segment shape, make one small tree; one walk over the text captures the
+ * value at each path into a slot; then the slots are put together into an event, as one shape or as the other.
+ *
+ *   userId ------------> USER_ID          capture: a string without its escapes, a number as written,
+ *   context -+- page - url -> PAGE_URL             an object as the text from { to }
+ *            `- traits ------> CONTEXT_TRAITS
+ *
+ * A member that comes twice: the last one counts, so what the first one captured, below it too, is dropped when the second begins.
+ * Attributes are read from the captured text of their object in a second, short walk.
+ *
+ * THREADS  The tree is immutable after hl_json_decoder_new; a walk keeps its state on the stack. */
+#include <stdlib.h>
+
+#include "hotlead/adapter/json.h"
+#include "hotlead/base/iso8601.h"
+#include "scan.h"
+
+#define MAX_RECORD ((size_t)1 << 20)
+#define MAX_NODES 512
+#define MAX_PATH_DEPTH 32
+
+/* Slots of the Segment shape, behind those of the canonical fields. */
+#define SEGMENT_SLOTS(X)                                                                                             \
+    X(MESSAGE_ID, "messageId") X(USER_ID, "userId") X(ANONYMOUS_ID, "anonymousId") X(CALL, "type") X(EVENT, "event")   \
+    X(TIMESTAMP, "timestamp") X(ORIGINAL_TIMESTAMP, "originalTimestamp") X(SENT_AT, "sentAt")                         \
+    X(PAGE_URL, "context.page.url") X(CAMPAIGN_NAME, "context.campaign.name") X(CAMPAIGN_SOURCE, "context.campaign.source") \
+    X(PROPERTIES, "properties") X(TRAITS, "traits") X(CONTEXT_TRAITS, "context.traits")                               \
+    X(P_URL, "properties.url") X(P_ASSET, "properties.asset") X(P_FORM, "properties.form") X(P_CAMPAIGN, "properties.campaign") \
+    X(P_SOURCE, "properties.source") X(P_ACTOR, "properties.actor") X(P_REASON, "properties.reason")
+
+enum slot {
+    SLOT_FIRST_SEGMENT = HL_FIELD_COUNT - 1,
+#define X(code, path) SLOT_##code,
+    SEGMENT_SLOTS(X)
+#undef X
+    SLOT_COUNT,
+};
+_Static_assert(SLOT_COUNT <= 64, "slots are bits of a word");
+
+struct node {
+    char *key;
+    size_t key_len;
+    uint16_t child, next; /* 0: none */
+    uint64_t slots;       /* bits: one path may serve several fields, and both shapes */
+};
+
+struct json_decoder {
+    struct hl_decoder base;
+    enum hl_json_shape shape;
+    struct hl_type_table *types;
+    bool mapped[HL_FIELD_COUNT]; /* the topic's map names this field */
+    size_t n_nodes;
+    struct node nodes[MAX_NODES]; /* 0: the root */
+};
+
+struct walk {
+    const struct json_decoder *d;
+    struct hl_json_scan scan;
+    struct hl_arena *arena;
+    struct hl_json_value at[SLOT_COUNT];
+};
+
+/* --- the tree --- */
+
+static uint16_t child_of(const struct json_decoder *d, uint16_t parent, struct hl_slice key)
+{
+    for (uint16_t i = d->nodes[parent].child; i; i = d->nodes[i].next)
+        if (d->nodes[i].key_len == key.len && memcmp(d->nodes[i].key, key.data, key.len) == 0) return i;
+    return 0;
+}
+
+static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_slice key)
+{
+    uint16_t i = child_of(d, parent, key);
+    if (i || d->n_nodes == MAX_NODES) return i;
+    struct node *n = &d->nodes[d->n_nodes];
+    n->key = malloc(key.len + 1);
+    if (!n->key) return 0;
+    memcpy(n->key, key.data, key.len);
+    n->key_len = key.len;
+    n->next = d->nodes[parent].child;
+    d->nodes[parent].child = (uint16_t)d->n_nodes;
+    return (uint16_t)d->n_nodes++;
+}
+
+static bool add_path(struct json_decoder *d, const char *path, unsigned slot)
+{
+    uint16_t at = 0;
+    for (int depth = 0;; depth++) {
+        size_t len = strcspn(path, ".");
+        if (len == 0 || depth == MAX_PATH_DEPTH) return false;
+        at = add_child(d, at, (struct hl_slice){path, len});
+        if (!at) return false;
+        if (!path[len]) break;
+        path += len + 1;
+    }
+    d->nodes[at].slots |= (uint64_t)1 << slot;
+    return true;
+}
+
+/* --- the walk --- */
+
+static void put_slots(struct walk *w, uint64_t slots, struct hl_json_value value)
+{
+    for (; slots; slots &= slots - 1) w->at[__builtin_ctzll(slots)] = value;
+}
+
+static void forget(struct walk *w, uint16_t node)
+{
+    put_slots(w, w->d->nodes[node].slots, (struct hl_json_value){HL_JSON_ABSENT, HL_SLICE_NULL});
+    for (uint16_t i = w->d->nodes[node].child; i; i = w->d->nodes[i].next) forget(w, i);
+}
+
+static bool walk_object(struct walk *w, uint16_t node);
+
+static bool walk_value(struct walk *w, uint16_t node)
+{
+    const struct node *n = &w->d->nodes[node];
+    struct hl_json_value value;
+    forget(w, node);
+    if (n->child && hl_json_scan_peek(&w->scan) == HL_JSON_OBJECT) {
+        value = (struct hl_json_value){HL_JSON_OBJECT, {w->scan.p, 0}};
+        if (!walk_object(w, node)) return false;
+        value.text.len = (size_t)(w->scan.p - value.text.data);
+    } else if (!hl_json_scan_value(&w->scan, w->arena, &value)) {
+        return false;
+    }
+    put_slots(w, n->slots, value);
+    return true;
+}
+
+static bool walk_object(struct walk *w, uint16_t node)
+{
+    struct hl_json_value skipped;
+    struct hl_slice key;
+    bool first = true;
+    if (!hl_json_scan_enter(&w->scan)) return false;
+    while (hl_json_scan_key(&w->scan, w->arena, &first, &key)) {
+        uint16_t child = child_of(w->d, node, key);
+        if (child ? !walk_value(w, child) : !hl_json_scan_value(&w->scan, NULL, &skipped)) return false;
+    }
+    return !w->scan.what;
+}
+
+/* --- from slots to an event --- */
+
+static enum hl_status wrong(struct hl_error *err, enum hl_field f, const char *wanted, const struct hl_json_value *v)
+{
+    return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field '%s': %s is wanted, not %s", hl_field_name(f), wanted, hl_json_kind_name(v->kind));
+}
+
+static bool present(const struct hl_json_value *v)
+{
+    return v->kind != HL_JSON_ABSENT && v->kind != HL_JSON_NULL;
+}
+
+static enum hl_status set_text(struct hl_slice *to, enum hl_field f, const struct hl_json_value *v, struct hl_error *err)
+{
+    if (!present(v)) return HL_OK;
+    if (v->kind != HL_JSON_STRING) return wrong(err, f, "a string", v);
+    *to = v->text;
+    return HL_OK;
+}
+
+static enum hl_status set_time(struct hl_event *ev, const struct hl_json_value *v, struct hl_error *err)
+{
+    int64_t ms;
+    bool ok;
+    if (!present(v)) return HL_OK;
+    if (v->kind != HL_JSON_STRING && v->kind != HL_JSON_NUMBER) return wrong(err, HL_FIELD_OCCURRED_AT, "a time", v);
+    ok = v->kind == HL_JSON_NUMBER ? hl_slice_parse_i64(v->text, &ms) : hl_time_parse(v->text, &ms);
+    if (!ok)
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field 'occurred_at': the %s is neither whole milliseconds nor RFC 3339 with an offset",
+                            v->kind == HL_JSON_NUMBER ? "number" : "text");
+    ev->occurred_at = ms == HL_TIME_ABSENT ? ms + 1 : ms;
+    return HL_OK;
+}
+
+static enum hl_status set_machine(struct hl_event *ev, const struct hl_json_value *v, struct hl_error *err)
+{
+    if (!present(v)) return HL_OK;
+    if (v->kind != HL_JSON_TRUE && v->kind != HL_JSON_FALSE) return wrong(err, HL_FIELD_MACHINE, "true or false", v);
+    ev->machine = v->kind == HL_JSON_TRUE;
+    return HL_OK;
+}
+
+static bool is_scalar(enum hl_json_kind kind)
+{
+    return kind >= HL_JSON_TRUE && kind <= HL_JSON_STRING;
+}
+
+/* The scalar members of an object, which has been walked once and so is known to be well formed. null and what has parts is passed over. */
+static enum hl_status put_attributes(struct walk *w, const struct hl_json_value *object, struct hl_kv *kv, size_t *n, struct hl_error *err)
+{
+    struct hl_json_scan s;
+    struct hl_json_value value;
+    struct hl_slice key;
+    bool first = true;
+    if (object->kind != HL_JSON_OBJECT) return HL_OK;
+    hl_json_scan_init(&s, object->text, 0);
+    hl_json_scan_enter(&s);
+    while (hl_json_scan_key(&s, w->arena, &first, &key) && hl_json_scan_value(&s, w->arena, &value)) {
+        if (!is_scalar(value.kind)) continue;
+        if (*n == HL_EVENT_MAX_ATTRIBUTES)
+            return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "field 'attributes': more than %d attributes", HL_EVENT_MAX_ATTRIBUTES);
+        kv[(*n)++] = (struct hl_kv){key, value.text};
+    }
+    return s.what ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s", s.what) : HL_OK;
+}
+
+/* Attributes of up to three objects, the later ones over the earlier. Room for the most there can be is taken, and given back. */
+static enum hl_status set_attributes(struct walk *w, struct hl_event *ev, const enum slot *slots, size_t n_slots, struct hl_error *err)
+{
+    struct hl_kv kv[HL_EVENT_MAX_ATTRIBUTES];
+    enum hl_status st = HL_OK;
+    size_t n = 0;
+    for (size_t i = 0; st == HL_OK && i < n_slots; i++) st = put_attributes(w, &w->at[slots[i]], kv, &n, err);
+    if (st != HL_OK || n == 0) return st;
+    struct hl_kv *kept = hl_arena_alloc(w->arena, n * sizeof(*kept));
+    if (!kept) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
+    memcpy(kept, kv, n * sizeof(*kept));
+    ev->attributes = kept;
+    ev->n_attributes = n;
+    return HL_OK;
+}
+
+static struct hl_slice *text_slot(struct hl_event *ev, size_t f)
+{
+    switch ((enum hl_field)f) {
+    case HL_FIELD_EVENT_ID: return &ev->event_id;
+    case HL_FIELD_CONTACT_ID: return &ev->contact_id;
+    case HL_FIELD_TYPE: return &ev->type_name;
+    case HL_FIELD_URL: return &ev->url;
+    case HL_FIELD_ASSET: return &ev->asset;
+    case HL_FIELD_FORM: return &ev->form;
+    case HL_FIELD_CAMPAIGN: return &ev->campaign;
+    case HL_FIELD_SOURCE: return &ev->source;
+    case HL_FIELD_ACTOR: return &ev->actor;
+    case HL_FIELD_REASON: return &ev->reason;
+    case HL_FIELD_OCCURRED_AT: case HL_FIELD_MACHINE: case HL_FIELD_ATTRIBUTES: case HL_FIELD_COUNT: break;
+    }
+    return NULL;
+}
+
+/* One canonical field from its slot. */
+static enum hl_status set_field(struct walk *w, struct hl_event *ev, enum hl_field f, struct hl_error *err)
+{
+    struct hl_slice *text = text_slot(ev, f);
+    enum slot slot = (enum slot)f;
+    const struct hl_json_value *v = &w->at[f];
+    if (text) return set_text(text, f, v, err);
+    if (f == HL_FIELD_OCCURRED_AT) return set_time(ev, v, err);
+    if (f == HL_FIELD_MACHINE) return set_machine(ev, v, err);
+    if (present(v) && v->kind != HL_JSON_OBJECT) return wrong(err, f, "an object", v);
+    return set_attributes(w, ev, &slot, 1, err);
+}
+
+static enum hl_status assemble_canonical(struct walk *w, struct hl_event *ev, struct hl_error *err)
+{
+    enum hl_status st = HL_OK;
+    for (size_t f = 0; st == HL_OK && f < HL_FIELD_COUNT; f++) st = set_field(w, ev, (enum hl_field)f, err);
+    ev->type = hl_type_table_find(w->d->types, ev->type_name);
+    return st;
+}
+
+/* The first of the slots that holds a string with something in it. Free-form members of another kind are none of our business. */
+static struct hl_slice first_text(const struct walk *w, enum slot a, enum slot b)
+{
+    if (w->at[a].kind == HL_JSON_STRING && w->at[a].text.len) return w->at[a].text;
+    if (w->at[b].kind == HL_JSON_STRING && w->at[b].text.len) return w->at[b].text;
+    return HL_SLICE_NULL;
+}
+
+/* "Page Viewed", "page-viewed" -> page_viewed. Unknown where that is no type either. */
+static enum hl_event_type find_loosely(struct hl_slice name)
+{
+    char text[64];
+    size_t n = 0;
+    if (name.len >= sizeof(text)) return HL_EVENT_UNKNOWN;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (c >= 'A' && c <= 'Z') c = (char)(c + ('a' - 'A'));
+        text[n++] = c == ' ' || c == '-' ? '_' : c;
+    }
+    return hl_event_type_find((struct hl_slice){text, n});
+}
+
+/* The kind of call says it for page, screen and identify; the name of the event for track. Aliases come first. */
+static void set_segment_type(struct walk *w, struct hl_event *ev)
+{
+    struct hl_slice call = first_text(w, SLOT_CALL, SLOT_CALL), name = first_text(w, SLOT_EVENT, SLOT_CALL);
+    bool page = hl_slice_eq_cstr(call, "page") || hl_slice_eq_cstr(call, "screen"), identify = hl_slice_eq_cstr(call, "identify");
+    ev->type_name = page || identify ? call : name;
+    ev->type = hl_type_table_find(w->d->types, ev->type_name);
+    if (ev->type != HL_EVENT_UNKNOWN) return;
+    ev->type = page ? HL_EVENT_PAGE_VIEWED : identify ? HL_EVENT_CONTACT_IDENTIFIED : find_loosely(ev->type_name);
+}
+
+static enum hl_status set_segment_time(struct walk *w, struct hl_event *ev, struct hl_error *err)
+{
+    static const enum slot order[] = {SLOT_TIMESTAMP, SLOT_ORIGINAL_TIMESTAMP, SLOT_SENT_AT};
+    for (size_t i = 0; i < HL_ARRAY_LEN(order); i++)
+        if (present(&w->at[order[i]])) return set_time(ev, &w->at[order[i]], err);
+    return HL_OK;
+}
+
+static enum hl_status assemble_segment(struct walk *w, struct hl_event *ev, struct hl_error *err)
+{
+    static const enum slot attributes[] = {SLOT_CONTEXT_TRAITS, SLOT_TRAITS, SLOT_PROPERTIES};
+    enum hl_status st = set_text(&ev->event_id, HL_FIELD_EVENT_ID, &w->at[SLOT_MESSAGE_ID], err);
+    ev->contact_id = first_text(w, SLOT_USER_ID, SLOT_ANONYMOUS_ID);
+    set_segment_type(w, ev);
+    ev->url = first_text(w, SLOT_PAGE_URL, SLOT_P_URL);
+    ev->campaign = first_text(w, SLOT_CAMPAIGN_NAME, SLOT_P_CAMPAIGN);
+    ev->source = first_text(w, SLOT_CAMPAIGN_SOURCE, SLOT_P_SOURCE);
+    ev->asset = first_text(w, SLOT_P_ASSET, SLOT_P_ASSET);
+    ev->form = first_text(w, SLOT_P_FORM, SLOT_P_FORM);
+    ev->actor = first_text(w, SLOT_P_ACTOR, SLOT_P_ACTOR);
+    ev->reason = first_text(w, SLOT_P_REASON, SLOT_P_REASON);
+    if (st == HL_OK && !w->d->mapped[HL_FIELD_OCCURRED_AT]) st = set_segment_time(w, ev, err);
+    if (st == HL_OK && !w->d->mapped[HL_FIELD_ATTRIBUTES]) st = set_attributes(w, ev, attributes, HL_ARRAY_LEN(attributes), err);
+    for (size_t f = 0; st == HL_OK && f < HL_FIELD_COUNT; f++) {
+        if (!w->d->mapped[f]) continue;
+        st = set_field(w, ev, (enum hl_field)f, err);
+        if (f == HL_FIELD_TYPE) ev->type = hl_type_table_find(w->d->types, ev->type_name);
+    }
+    return st;
+}
+
+static bool is_segment(const struct walk *w)
+{
+    if (w->d->shape == HL_JSON_SEGMENT) return true;
+    return w->at[HL_FIELD_EVENT_ID].kind == HL_JSON_ABSENT && w->at[SLOT_MESSAGE_ID].kind != HL_JSON_ABSENT;
+}
+
+static enum hl_status walk_record(struct walk *w, struct hl_slice value, struct hl_error *err)
+{
+    hl_json_scan_init(&w->scan, value, 0);
+    enum hl_json_kind kind = hl_json_scan_peek(&w->scan);
+    if (kind != HL_JSON_OBJECT && kind != HL_JSON_ABSENT)
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "JSON: an object is wanted, not %s", hl_json_kind_name(kind));
+    if (kind == HL_JSON_ABSENT)
+        w->scan.what = value.len && (value.data[0] == 0 || (uint8_t)value.data[0] == 0xc3) ? "no object; it looks like Avro" : "no object";
+    else if (walk_object(w, 0)) hl_json_scan_end(&w->scan);
+    if (!w->scan.what) return HL_OK;
+    return hl_error_set(err, HL_E_DECODE, HL_SKIP, "JSON: byte %zu: %s", (size_t)(w->scan.p - w->scan.start), w->scan.what);
+}
+
+static enum hl_status decode(struct hl_decoder *base, struct hl_slice value, struct hl_arena *arena, struct hl_event *ev, struct hl_error *err)
+{
+    struct walk w = {.d = (const struct json_decoder *)base, .arena = arena};
+    if (hl_slice_is_null(value)) return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value");
+    if (value.len > MAX_RECORD)
+        return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "record of %zu bytes, at most %zu are read", value.len, MAX_RECORD);
+    enum hl_status st = walk_record(&w, value, err);
+    if (st != HL_OK) return st;
+    hl_event_reset(ev);
+    st = is_segment(&w) ? assemble_segment(&w, ev, err) : assemble_canonical(&w, ev, err);
+    if (st != HL_OK) return st;
+    if (ev->type != HL_EVENT_UNKNOWN) ev->type_name = hl_slice_of(hl_event_type_name(ev->type));
+    return hl_event_check(ev, err);
+}
+
+static void json_decoder_free(struct hl_decoder *base)
+{
+    struct json_decoder *d = (struct json_decoder *)base;
+    for (size_t i = 0; i < d->n_nodes; i++) free(d->nodes[i].key);
+    hl_type_table_free(d->types);
+    free(d);
+}
+
+static enum hl_status add_paths(struct json_decoder *d, const struct hl_field_map *map, struct hl_error *err)
+{
+    static const char *const segment[] = {
+#define X(code, path) path,
+        SEGMENT_SLOTS(X)
+#undef X
+    };
+    for (size_t f = 0; f < HL_FIELD_COUNT; f++) {
+        d->mapped[f] = map && map->path[f];
+        const char *path = d->mapped[f] ? map->path[f] : hl_field_name((enum hl_field)f);
+        if (!add_path(d, path, (unsigned)f))
+            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: '%.100s' is no path for '%s'", path, hl_field_name((enum hl_field)f));
+    }
+    for (size_t i = 0; i < HL_ARRAY_LEN(segment); i++)
+        if (!add_path(d, segment[i], SLOT_FIRST_SEGMENT + 1 + (unsigned)i)) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
+    return HL_OK;
+}
+
+enum hl_status hl_json_decoder_new(enum hl_json_shape shape, const struct hl_field_map *map, const struct hl_type_alias *aliases,
+                                   size_t n_aliases, struct hl_decoder **out, struct hl_error *err)
+{
+    struct json_decoder *d = calloc(1, sizeof(*d));
+    if (!d) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory for a decoder");
+    d->base = (struct hl_decoder){decode, json_decoder_free};
+    d->shape = shape;
+    d->n_nodes = 1;
+    enum hl_status st = hl_type_table_new(aliases, n_aliases, &d->types);
+    if (st != HL_OK) hl_error_set(err, st, HL_STOP, "no memory for a decoder");
+    else st = add_paths(d, map, err);
+    if (st == HL_OK) *out = &d->base;
+    else json_decoder_free(&d->base);
+    return st;
+}
