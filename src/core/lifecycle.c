@@ -77,28 +77,22 @@ static bool fact(const struct hl_step *s, enum hl_fact f)
     return s->c->ext && is_on(s, s->c->ext->facts[f], s->m->facts_valid_for_ms);
 }
 
-/* The newest latch that is on; the first of the model on a tie. NULL: none is on. */
-static const struct hl_latch_rule *newest_latch(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n,
-                                                const int64_t *latches)
+/* The first rule of the model whose latch is on; NULL: none. */
+static const struct hl_latch_rule *first_on(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n, const int64_t *latches)
 {
-    const struct hl_latch_rule *newest = NULL;
-    int64_t since = HL_NO_TIME;
-    for (size_t i = 0; i < n; i++) {
-        if (latches[i] <= since || !is_on(s, latches[i], rules[i].valid_for_ms)) continue;
-        newest = &rules[i];
-        since = latches[i];
-    }
-    return newest;
+    for (size_t i = 0; i < n; i++)
+        if (is_on(s, latches[i], rules[i].valid_for_ms)) return &rules[i];
+    return NULL;
 }
 
 static const struct hl_latch_rule *hand_raise(const struct hl_step *s)
 {
-    return s->c->ext ? newest_latch(s, s->m->hand_raise, s->m->n_hand_raise, s->c->ext->latches) : NULL;
+    return s->c->ext ? first_on(s, s->m->hand_raise, s->m->n_hand_raise, s->c->ext->latches) : NULL;
 }
 
 static const struct hl_latch_rule *qualify(const struct hl_step *s)
 {
-    return s->c->ext ? newest_latch(s, s->m->qualify, s->m->n_qualify, s->c->ext->latches + s->m->n_hand_raise) : NULL;
+    return s->c->ext ? first_on(s, s->m->qualify, s->m->n_qualify, s->c->ext->latches + s->m->n_hand_raise) : NULL;
 }
 
 static bool below_exit(struct hl_step *s, const struct hl_threshold *t)
