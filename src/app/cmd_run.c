@@ -36,7 +36,8 @@ static int load(const char *path, struct hl_config **config, struct hl_model **m
     fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems)));
     if (status && problems.len == 0) fprintf(stderr, "hotlead: %s\n", err.message);
     hl_buf_fini(&problems);
-    return status ? hl_status_exit_code(status) : 0;
+    /* A file that cannot be read is a matter of configuration here, not of a server that is away. */
+    return status ? hl_status_exit_code(status == HL_E_IO ? HL_E_CONFIG : status) : 0;
 }
 
 static int serve(const struct hl_config *config, const struct hl_model *model)
