@@ -89,8 +89,10 @@ bool hl_health_is_ready(const struct hl_health *h, char *why, size_t cap)
         uint64_t p = atomic_load_explicit(&h->thread[i].partitions, memory_order_relaxed);
         uint32_t assigned = (uint32_t)(p >> 32), restored = (uint32_t)p;
         if (is_finished(&h->thread[i]) || (p != STARTING && restored >= assigned)) continue;
-        if (p == STARTING) snprintf(why, cap, "thread %d is starting", i);
-        else snprintf(why, cap, "thread %d has restored %u of %u partitions", i, restored, assigned);
+        if (p == STARTING)
+            snprintf(why, cap, "thread %d is starting", i);
+        else
+            snprintf(why, cap, "thread %d has restored %u of %u partitions", i, restored, assigned);
         return false;
     }
     return true;

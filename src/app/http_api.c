@@ -8,16 +8,20 @@ static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, 
 {
     char why[128];
     (void)q;
-    if (hl_health_is_live(api->health, hl_clock_mono_ns(), why, sizeof(why))) hl_buf_printf(&r->body, "ok\n");
-    else hl_http_problem(r, 503, "Service Unavailable", why);
+    if (hl_health_is_live(api->health, hl_clock_mono_ns(), why, sizeof(why)))
+        hl_buf_printf(&r->body, "ok\n");
+    else
+        hl_http_problem(r, 503, "Service Unavailable", why);
 }
 
 static void get_readyz(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
     char why[128];
     (void)q;
-    if (hl_health_is_ready(api->health, why, sizeof(why))) hl_buf_printf(&r->body, "ok\n");
-    else hl_http_problem(r, 503, "Service Unavailable", why);
+    if (hl_health_is_ready(api->health, why, sizeof(why)))
+        hl_buf_printf(&r->body, "ok\n");
+    else
+        hl_http_problem(r, 503, "Service Unavailable", why);
 }
 
 /* Prometheus names OpenMetrics in Accept when it would rather have it. */

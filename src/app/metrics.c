@@ -1,12 +1,12 @@
 /* DESIGN
- * One table, `metrics`, holds each metric's name, type, unit, help and the function that prints its samples; HELP, TYPE and UNIT lines and the
- * suffixes that a type and a format ask for come from it alone.
- * A histogram keeps 1,920 fine buckets and is shown with 15 fixed bounds, so quantiles of the live line are exact to 3 % while the series
- * stay few.
+ * One table, `metrics`, holds each metric's name, type, unit, help and the function that prints its samples; HELP, TYPE and UNIT
+ * lines and the suffixes that a type and a format ask for come from it alone. A histogram keeps 1,920 fine buckets and is shown
+ * with 15 fixed bounds, so quantiles of the live line are exact to 3 % while the series stay few.
  *
  * WHY NOT a shared atomic counter: at millions of events a second its cache line would travel between the cores for every event.
  *
- * Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and https://prometheus.io/docs/specs/om/open_metrics_spec/ */
+ * Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+ * https://prometheus.io/docs/specs/om/open_metrics_spec/ */
 #include "hotlead/app/metrics.h"
 
 #include <dirent.h>
@@ -28,24 +28,18 @@ struct hl_metrics {
     char **topics;
     struct hl_metrics_label *build; /* name and value are ours */
     struct hl_metrics_thread **thread;
-    _Atomic int64_t *lag;  /* [topic][partition] */
+    _Atomic int64_t *lag; /* [topic][partition] */
     _Atomic int redis_up; /* -1: no Redis */
     double start_time;
     pthread_mutex_t model_lock;
     char *model, *model_version; /* NULL: not set */
 };
 
-static const char *const result_names[] = {
 #define X(code, name) name,
-    HL_TALLIES(X)
-};
-static const char *const outcome_names[] = {
-    HL_TXN_OUTCOMES(X)
-};
-static const char *const source_names[] = {
-    HL_RESTORE_SOURCES(X)
+static const char *const result_names[] = {HL_TALLIES(X)};
+static const char *const outcome_names[] = {HL_TXN_OUTCOMES(X)};
+static const char *const source_names[] = {HL_RESTORE_SOURCES(X)};
 #undef X
-};
 
 static uint64_t load(const hl_counter *c)
 {
@@ -141,7 +135,8 @@ struct hl_metrics_thread *hl_metrics_thread(struct hl_metrics *m, int thread)
 void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64_t lag)
 {
     HL_BUG_ON(topic >= m->n_topics || partition < 0 || partition >= m->partitions);
-    atomic_store_explicit(&m->lag[topic * (size_t)m->partitions + (size_t)partition], lag < 0 ? LAG_UNSET : lag, memory_order_relaxed);
+    atomic_store_explicit(&m->lag[topic * (size_t)m->partitions + (size_t)partition], lag < 0 ? LAG_UNSET : lag,
+                          memory_order_relaxed);
 }
 
 void hl_metrics_set_redis_up(struct hl_metrics *m, bool up)
@@ -211,9 +206,12 @@ static void label(struct page *p, const char *name, const char *value)
     hl_buf_printf(p->out, "%s%s=\"", p->first_label ? "{" : ",", name);
     p->first_label = false;
     for (; *value; value++) {
-        if (*value == '\n') hl_buf_put(p->out, "\\n", 2);
-        else if (*value == '"' || *value == '\\') hl_buf_printf(p->out, "\\%c", *value);
-        else hl_buf_put_u8(p->out, (uint8_t)*value);
+        if (*value == '\n')
+            hl_buf_put(p->out, "\\n", 2);
+        else if (*value == '"' || *value == '\\')
+            hl_buf_printf(p->out, "\\%c", *value);
+        else
+            hl_buf_put_u8(p->out, (uint8_t)*value);
     }
     hl_buf_put_u8(p->out, '"');
 }
@@ -253,11 +251,11 @@ static void sample_labelled(struct page *p, const char *name, const char *text, 
 }
 
 /* Sum over the threads of a member of struct hl_metrics_thread. */
-#define SUM(m, member)                                                                                                                     \
-    ({                                                                                                                                     \
-        uint64_t sum_ = 0;                                                                                                                 \
-        for (int i_ = 0; i_ < (m)->threads; i_++) sum_ += load(&(m)->thread[i_]->member);                                                  \
-        sum_;                                                                                                                              \
+#define SUM(m, member)                                                                                                           \
+    ({                                                                                                                           \
+        uint64_t sum_ = 0;                                                                                                       \
+        for (int i_ = 0; i_ < (m)->threads; i_++) sum_ += load(&(m)->thread[i_]->member);                                        \
+        sum_;                                                                                                                    \
     })
 
 static void print_consumed(struct page *p)
@@ -312,9 +310,9 @@ static const struct {
     const char *text;
     uint64_t ns;
 } bounds[] = {
-    {"0.001", 1000000},   {"0.0025", 2500000},  {"0.005", 5000000},   {"0.01", 10000000},   {"0.025", 25000000},
-    {"0.05", 50000000},   {"0.1", 100000000},   {"0.25", 250000000},  {"0.5", 500000000},   {"1.0", 1000000000},
-    {"2.5", 2500000000},  {"5.0", 5000000000},  {"10.0", 10000000000}, {"30.0", 30000000000}, {"60.0", 60000000000},
+    {"0.001", 1000000},  {"0.0025", 2500000}, {"0.005", 5000000},    {"0.01", 10000000},    {"0.025", 25000000},
+    {"0.05", 50000000},  {"0.1", 100000000},  {"0.25", 250000000},   {"0.5", 500000000},    {"1.0", 1000000000},
+    {"2.5", 2500000000}, {"5.0", 5000000000}, {"10.0", 10000000000}, {"30.0", 30000000000}, {"60.0", 60000000000},
 };
 
 static void print_histogram(struct page *p, size_t offset)
@@ -491,15 +489,18 @@ static const struct metric metrics[] = {
     {"hotlead_unknown_types", COUNTER, "", print_unknown_types, "Ignored records whose event type is not known."},
     {"hotlead_transitions", COUNTER, "", print_transitions, "Stage transitions of contacts."},
     {"hotlead_dead_letters", COUNTER, "", print_dead_letters, "Records that could not be used, by class of error."},
-    {"hotlead_event_latency_seconds", HISTOGRAM, "seconds", print_latency, "From when an event occurred or was produced to its commit."},
+    {"hotlead_event_latency_seconds", HISTOGRAM, "seconds", print_latency,
+     "From when an event occurred or was produced to its commit."},
     {"hotlead_batch_duration_seconds", HISTOGRAM, "seconds", print_batch, "Time to score one batch of records."},
-    {"hotlead_txn_duration_seconds", HISTOGRAM, "seconds", print_txn_duration, "Time from the begin to the end of a transaction."},
+    {"hotlead_txn_duration_seconds", HISTOGRAM, "seconds", print_txn_duration,
+     "Time from the begin to the end of a transaction."},
     {"hotlead_txn", COUNTER, "", print_txn, "Transactions by outcome."},
     {"hotlead_consumer_lag_records", GAUGE, "records", print_lag, "Records of an assigned partition not yet consumed."},
     {"hotlead_contacts", GAUGE, "", print_contacts, "Contacts in the table."},
     {"hotlead_table_bytes", GAUGE, "bytes", print_table_bytes, "Memory of the table: contacts and indexes."},
     {"hotlead_stripe_contention", COUNTER, "", print_contention, "Stripe locks that had to be waited for."},
-    {"hotlead_checkpoint_age_seconds", GAUGE, "seconds", print_checkpoint_age, "Age of the oldest of the threads' last checkpoints."},
+    {"hotlead_checkpoint_age_seconds", GAUGE, "seconds", print_checkpoint_age,
+     "Age of the oldest of the threads' last checkpoints."},
     {"hotlead_redis_up", GAUGE, "", print_redis_up, "1 when the last call to Redis succeeded."},
     {"hotlead_redis_flush_duration_seconds", HISTOGRAM, "seconds", print_redis_flush, "Time to write one batch to Redis."},
     {"hotlead_restore_seconds", SUMMARY, "seconds", print_restore, "Time to restore a partition, by where it was read from."},

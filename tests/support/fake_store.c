@@ -211,7 +211,8 @@ static enum hl_status fake_write(struct hl_store *s, int32_t partition, uint64_t
 }
 
 static enum hl_status fake_load(struct hl_store *s, int32_t partition,
-                                enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err)
+                                enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
+                                struct hl_error *err)
 {
     struct fake_server *f = enter(s, partition);
     if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
@@ -224,7 +225,8 @@ static enum hl_status fake_load(struct hl_store *s, int32_t partition,
     return leave(f, HL_OK);
 }
 
-static enum hl_status fake_get(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len, struct hl_error *err)
+static enum hl_status fake_get(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len,
+                               struct hl_error *err)
 {
     struct fake_server *f = enter(s, partition);
     if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);

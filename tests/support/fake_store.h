@@ -1,5 +1,6 @@
 /* A store in memory for engine tests: one server, any number of handles, and what can go wrong with a real one.
- * Everything done is kept in a journal, so that "the server lost its last n writes" is the journal without its tail. Thread-safe. */
+ * Everything done is kept in a journal, so that "the server lost its last n writes" is the journal without its tail. Thread-safe.
+ */
 #ifndef HOTLEAD_TESTS_FAKE_STORE_H
 #define HOTLEAD_TESTS_FAKE_STORE_H
 
@@ -16,10 +17,11 @@ struct hl_store *fake_store_new(struct fake_server *f);
 void fake_server_fail(struct fake_server *f, int n);
 /* The next n writes happen, but answer HL_E_UNAVAILABLE: the answer got lost. */
 void fake_server_lose_answers(struct fake_server *f, int n);
-/* Forget the last n changes (own, write, discard), or all if there are fewer: a restart with lost writes. n = SIZE_MAX: FLUSHALL. */
+/* Forget the last n changes (own, write, discard), or all if there are fewer: a restart with lost writes. n = SIZE_MAX: FLUSHALL.
+ */
 void fake_server_forget(struct fake_server *f, size_t n);
 
-size_t fake_server_changes(struct fake_server *f);            /* length of the journal */
+size_t fake_server_changes(struct fake_server *f); /* length of the journal */
 size_t fake_server_records(struct fake_server *f, int32_t partition);
 int64_t fake_server_marker(struct fake_server *f, int32_t partition);
 

@@ -24,7 +24,8 @@ int redis_server_free_port(void)
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), port = 0;
-    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0) port = ntohs(a.sin_port);
+    if (bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && getsockname(fd, (struct sockaddr *)&a, &len) == 0)
+        port = ntohs(a.sin_port);
     close(fd);
     return port;
 }
@@ -35,7 +36,8 @@ static bool answers(const struct redis_server *s)
     char reply;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", s->socket);
-    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6 && read(fd, &reply, 1) == 1;
+    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6 &&
+              read(fd, &reply, 1) == 1;
     close(fd);
     return ok;
 }
@@ -48,8 +50,8 @@ static void run(const struct redis_server *s, const char *const *options)
     int n = 0;
     snprintf(port, sizeof(port), "%d", s->port);
     snprintf(log, sizeof(log), "%s/log", s->dir);
-    const char *fixed[] = {"redis-server", "--port", port, "--bind", "127.0.0.1", "--unixsocket", s->socket, "--dir", s->dir,
-                           "--save", "", "--logfile", log, "--daemonize", "no"};
+    const char *fixed[] = {"redis-server", "--port", port, "--bind",    "127.0.0.1", "--unixsocket", s->socket, "--dir",
+                           s->dir,         "--save", "",   "--logfile", log,         "--daemonize",  "no"};
     for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++) argv[n++] = strdup(fixed[i]);
     for (int i = 0; options && options[i] && n < MAX_ARGS - 1; i++) {
         snprintf(words[i], sizeof(words[i]), "%s%s", i % 2 ? "" : "--", options[i]);
@@ -67,7 +69,9 @@ static bool wait_until_up(struct redis_server *s)
         if (answers(s)) return true;
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             bool missing = WIFEXITED(status) && WEXITSTATUS(status) == 127;
-            fprintf(stderr, missing ? "redis-server is not installed (apt-get install redis-server)\n" : "redis-server ended at once, see %s/log\n",
+            fprintf(stderr,
+                    missing ? "redis-server is not installed (apt-get install redis-server)\n"
+                            : "redis-server ended at once, see %s/log\n",
                     s->dir);
             s->pid = 0;
             return false;

@@ -1,4 +1,5 @@
-/* A real redis-server for a test: loopback port and unix socket, files in a temporary folder, killed when the test ends or dies. */
+/* A real redis-server for a test: loopback port and unix socket, files in a temporary folder, killed when the test ends or dies.
+ */
 #ifndef HOTLEAD_TESTS_REDIS_SERVER_H
 #define HOTLEAD_TESTS_REDIS_SERVER_H
 
@@ -13,8 +14,8 @@ struct redis_server {
     char url[64]; /* redis://127.0.0.1:PORT */
 };
 
-/* `options`: pairs of redis.conf words ("requirepass", "secret"), NULL at the end; may be NULL. False with a message on stderr; redis-server
- * must be installed. */
+/* `options`: pairs of redis.conf words ("requirepass", "secret"), NULL at the end; may be NULL. False with a message on stderr;
+ * redis-server must be installed. */
 bool redis_server_start(struct redis_server *s, const char *const *options);
 /* Start again after a kill: same port and folder, so what was saved is back. */
 bool redis_server_restart(struct redis_server *s, const char *const *options);

@@ -83,7 +83,8 @@ static void the_paths_say_what_health_says(void **state)
     (void)state;
     static const char *const topics[] = {"web"};
     const struct hl_metrics_config config = {.topics = topics, .n_topics = 1, .partitions = 1, .threads = 1};
-    struct hl_http_api api = {.metrics = hl_metrics_new(&config), .health = hl_health_new(1, 0, hl_clock_mono_ns()), .table = hl_table_new(4)};
+    struct hl_http_api api = {
+        .metrics = hl_metrics_new(&config), .health = hl_health_new(1, 0, hl_clock_mono_ns()), .table = hl_table_new(4)};
     assert_answer(&api, "/livez", 200, "text/plain; charset=utf-8", "ok\n");
     assert_answer(&api, "/readyz", 503, "application/problem+json", "thread 0 is starting");
     hl_health_set_partitions(api.health, 0, 1, 1);

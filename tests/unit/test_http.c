@@ -19,8 +19,10 @@ static struct hl_error err;
 static void echo(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
 {
     (void)ctx;
-    if (strcmp(q->path, "/missing") == 0) hl_http_problem(r, 404, "Not Found", "no \"such\"\npath \\");
-    else hl_buf_printf(&r->body, "path=%s query=%s accept=%s", q->path, q->query, q->accept);
+    if (strcmp(q->path, "/missing") == 0)
+        hl_http_problem(r, 404, "Not Found", "no \"such\"\npath \\");
+    else
+        hl_buf_printf(&r->body, "path=%s query=%s accept=%s", q->path, q->query, q->accept);
 }
 
 static struct hl_http *started(const char *listen, const char *token_file)
@@ -59,14 +61,15 @@ static const char *exchange(const struct hl_http *h, const char *bytes, size_t l
 static const char *asked(const struct hl_http *h, const char *method, const char *target, const char *headers)
 {
     char request[8192];
-    int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, target, headers);
+    int n =
+        snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, target, headers);
     return exchange(h, request, (size_t)n);
 }
 
-#define assert_contains(text, part)                                                                                                        \
-    do {                                                                                                                                   \
-        const char *t_ = (text);                                                                                                           \
-        if (!strstr(t_, part)) fail_msg("\"%s\" not in: %s", part, t_);                                                                    \
+#define assert_contains(text, part)                                                                                              \
+    do {                                                                                                                         \
+        const char *t_ = (text);                                                                                                 \
+        if (!strstr(t_, part)) fail_msg("\"%s\" not in: %s", part, t_);                                                          \
     } while (0)
 
 static char *token_file(const char *content)
@@ -126,15 +129,22 @@ static void problems_are_escaped_json(void **state)
     struct hl_http *h = started("127.0.0.1:0", NULL);
     const char *answer = asked(h, "GET", "/missing", "");
     assert_contains(answer, "HTTP/1.1 404 ");
-    assert_contains(answer, "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"no \\\"such\\\"\\u000apath \\\\\"}");
+    assert_contains(
+        answer,
+        "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":\"no \\\"such\\\"\\u000apath \\\\\"}");
     hl_http_stop(h);
 }
 
 static void v1_needs_the_token_and_the_rest_does_not(void **state)
 {
     static const char *const wrong[] = {
-        "", "Authorization: Bearer\r\n", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3crets\r\n", "Authorization: Bearer S3cret\r\n",
-        "Authorization: Basic s3cret\r\n", "Authorization: s3cret\r\n",
+        "",
+        "Authorization: Bearer\r\n",
+        "Authorization: Bearer s3cre\r\n",
+        "Authorization: Bearer s3crets\r\n",
+        "Authorization: Bearer S3cret\r\n",
+        "Authorization: Basic s3cret\r\n",
+        "Authorization: s3cret\r\n",
     };
     (void)state;
     const char *path = token_file("s3cret\n");
@@ -170,7 +180,8 @@ static void the_world_is_not_served_without_a_token(void **state)
 
 static void bad_settings_are_said(void **state)
 {
-    static const char *const listens[] = {"", "127.0.0.1", ":8080", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "::1:80", "[]:80"};
+    static const char *const listens[] = {
+        "", "127.0.0.1", ":8080", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "::1:80", "[]:80"};
     (void)state;
     struct hl_http *h, *first = started("127.0.0.1:0", NULL);
     char listen[32];
@@ -182,10 +193,12 @@ static void bad_settings_are_said(void **state)
     assert_int_equal(hl_http_start(&(struct hl_http_config){.listen = listen}, echo, NULL, &h, &err), HL_E_UNAVAILABLE);
     assert_contains(err.message, listen);
     const char *empty = token_file(" \n");
-    assert_int_equal(hl_http_start(&(struct hl_http_config){.listen = "127.0.0.1:0", .token_file = empty}, echo, NULL, &h, &err), HL_E_CONFIG);
-    unlink(empty);
-    assert_int_equal(hl_http_start(&(struct hl_http_config){.listen = "127.0.0.1:0", .token_file = "/nonexistent"}, echo, NULL, &h, &err),
+    assert_int_equal(hl_http_start(&(struct hl_http_config){.listen = "127.0.0.1:0", .token_file = empty}, echo, NULL, &h, &err),
                      HL_E_CONFIG);
+    unlink(empty);
+    assert_int_equal(
+        hl_http_start(&(struct hl_http_config){.listen = "127.0.0.1:0", .token_file = "/nonexistent"}, echo, NULL, &h, &err),
+        HL_E_CONFIG);
     assert_contains(err.message, "/nonexistent");
     hl_http_stop(first);
     hl_http_stop(NULL);
@@ -207,7 +220,12 @@ static void nonsense_and_oversize_leave_the_server_well(void **state)
         const char *bytes;
         size_t len;
     } cases[] = {
-        {"", 0}, {"\r\n\r\n", 4}, {"GET\r\n\r\n", 7}, {"GET / HTTP/9.9\r\n\r\n", 18}, {"\0\1\2\3\r\n\r\n", 8}, {"\x16\x03\x01\x02\x00\x01", 6},
+        {"", 0},
+        {"\r\n\r\n", 4},
+        {"GET\r\n\r\n", 7},
+        {"GET / HTTP/9.9\r\n\r\n", 18},
+        {"\0\1\2\3\r\n\r\n", 8},
+        {"\x16\x03\x01\x02\x00\x01", 6},
         {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: -5\r\n\r\n", 46},
         {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 48},
         {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 58},

@@ -101,8 +101,9 @@ static void gauges_appear_when_set_and_go_when_unset(void **state)
     (void)state;
     struct hl_metrics *m = metrics_of(2);
     char *page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
-    static const char *const absent[] = {"\nhotlead_redis_up ", "\nhotlead_consumer_lag_records{", "\nhotlead_model_info{", "\nhotlead_contacts ",
-                                         "\nhotlead_checkpoint_age_seconds ", "\nhotlead_transitions_total{"};
+    static const char *const absent[] = {
+        "\nhotlead_redis_up ", "\nhotlead_consumer_lag_records{",   "\nhotlead_model_info{",
+        "\nhotlead_contacts ", "\nhotlead_checkpoint_age_seconds ", "\nhotlead_transitions_total{"};
     for (size_t i = 0; i < HL_ARRAY_LEN(absent); i++) assert_null(strstr(page, absent[i]));
     free(page);
 
@@ -135,9 +136,9 @@ static void histograms_are_cumulative_in_seconds(void **state)
 {
     (void)state;
     struct hl_metrics *m = metrics_of(2);
-    hl_hist_put(&hl_metrics_thread(m, 0)->latency, 500000);               /* 0.5 ms */
-    hl_hist_put(&hl_metrics_thread(m, 0)->latency, 2000000000);           /* 2 s */
-    hl_hist_put_n(&hl_metrics_thread(m, 1)->latency, 7000000, 3);         /* 7 ms */
+    hl_hist_put(&hl_metrics_thread(m, 0)->latency, 500000);                /* 0.5 ms */
+    hl_hist_put(&hl_metrics_thread(m, 0)->latency, 2000000000);            /* 2 s */
+    hl_hist_put_n(&hl_metrics_thread(m, 1)->latency, 7000000, 3);          /* 7 ms */
     hl_hist_put(&hl_metrics_thread(m, 1)->latency, UINT64_C(90000000000)); /* 90 s */
     char *page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
     static const char *const lines[] = {
@@ -227,7 +228,8 @@ static void the_process_is_described(void **state)
     (void)state;
     struct hl_metrics *m = metrics_of(1);
     char *page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
-    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ", "\nprocess_start_time_seconds "};
+    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
+                                        "\nprocess_start_time_seconds "};
     for (size_t i = 0; i < HL_ARRAY_LEN(names); i++) {
         const char *at = strstr(page, names[i]);
         assert_non_null(at);

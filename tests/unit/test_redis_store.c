@@ -85,9 +85,9 @@ static void assert_value(struct hl_store *s, const char *id, const char *expecte
     free(value);
 }
 
-#define assert_ok(call)                                                                                                                    \
-    do {                                                                                                                                   \
-        if ((call) != HL_OK) fail_msg("%s: %s", #call, err.message);                                                                       \
+#define assert_ok(call)                                                                                                          \
+    do {                                                                                                                         \
+        if ((call) != HL_OK) fail_msg("%s: %s", #call, err.message);                                                             \
     } while (0)
 
 static void records_are_written_read_and_deleted(void **state)

@@ -71,10 +71,37 @@ static void bad_urls_are_refused_without_repeating_the_password(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "redis:", "localhost:6379", "http://h", "rediss://u:s3cret@h", "redis://", "redis://:6379", "redis://u:s3cret@", "redis://h:0",
-        "redis://h:65536", "redis://h:", "redis://h:12x", "redis://h:+1", "redis://h:6379/x", "redis://h/-1", "redis://h/99999",
-        "redis://h/0?x=1", "redis://h#f", "redis://[::1", "redis://[::1]x", "redis://[]", "redis://u:s3cret%4@h", "redis://u:s3cret%zz@h",
-        "redis://u:s3cret%00@h", "redis://h%", "unix://", "unix://relative", "unix:///s?db", "unix:///s?db=", "unix:///s?x=1", "unix:///s?db=a",
+        "",
+        "redis:",
+        "localhost:6379",
+        "http://h",
+        "rediss://u:s3cret@h",
+        "redis://",
+        "redis://:6379",
+        "redis://u:s3cret@",
+        "redis://h:0",
+        "redis://h:65536",
+        "redis://h:",
+        "redis://h:12x",
+        "redis://h:+1",
+        "redis://h:6379/x",
+        "redis://h/-1",
+        "redis://h/99999",
+        "redis://h/0?x=1",
+        "redis://h#f",
+        "redis://[::1",
+        "redis://[::1]x",
+        "redis://[]",
+        "redis://u:s3cret%4@h",
+        "redis://u:s3cret%zz@h",
+        "redis://u:s3cret%00@h",
+        "redis://h%",
+        "unix://",
+        "unix://relative",
+        "unix:///s?db",
+        "unix:///s?db=",
+        "unix:///s?x=1",
+        "unix:///s?db=a",
     };
     for (size_t i = 0; i < HL_ARRAY_LEN(bad); i++) {
         struct hl_redis_url u;
@@ -109,7 +136,8 @@ static void parts_that_are_too_long_are_refused(void **state)
 static void random_text_is_parsed_or_refused_in_bounds(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"redis://", "unix://", "@", ":", "/", "[", "]", "%", "%41", "?db=", "1", "abc", "::", "#", "65535"};
+    static const char *const pieces[] = {"redis://", "unix://", "@", ":",   "/",  "[", "]",    "%",
+                                         "%41",      "?db=",    "1", "abc", "::", "#", "65535"};
     unsigned seed = (unsigned)time(NULL);
     srandom(seed);
     for (int round = 0; round < 20000; round++) {
@@ -119,7 +147,8 @@ static void random_text_is_parsed_or_refused_in_bounds(void **state)
             strncat(text, pieces[(size_t)random() % HL_ARRAY_LEN(pieces)], sizeof(text) - strlen(text) - 1);
         }
         enum hl_status status = hl_redis_url_parse(text, &u, NULL);
-        bool sane = status == HL_E_CONFIG || (status == HL_OK && u.host[0] && u.port >= 1 && u.port <= 65535 && u.db >= 0 && u.db <= 65535);
+        bool sane = status == HL_E_CONFIG ||
+                    (status == HL_OK && u.host[0] && u.port >= 1 && u.port <= 65535 && u.db >= 0 && u.db <= 65535);
         if (!sane) fail_msg("seed %u: %s", seed, text);
     }
 }

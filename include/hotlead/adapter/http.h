@@ -1,6 +1,6 @@
-/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), at most 64 connections, 16 of one address, each
- * dropped after 10 s without traffic, 32 KiB of memory for a request. Errors are problem details (RFC 9457).
- * Works with libmicrohttpd from 0.9.75 to 1.0. */
+/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), at most 64 connections, 16 of one
+ * address, each dropped after 10 s without traffic, 32 KiB of memory for a request. Errors are problem details (RFC 9457). Works
+ * with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
 
@@ -25,10 +25,12 @@ typedef void hl_http_handler(void *ctx, const struct hl_http_request *q, struct 
 
 struct hl_http;
 struct hl_http_config {
-    const char *listen;     /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
-    const char *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
+    const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
+    const char
+        *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
 };
-/* HL_E_CONFIG: bad address or token; HL_E_UNAVAILABLE: the address cannot be listened on. `handler` may be called before this returns. */
+/* HL_E_CONFIG: bad address or token; HL_E_UNAVAILABLE: the address cannot be listened on. `handler` may be called before this
+ * returns. */
 enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handler *handler, void *ctx, struct hl_http **out,
                              struct hl_error *err) HL_WARN_UNUSED;
 int hl_http_port(const struct hl_http *h);

@@ -4,12 +4,12 @@
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
  *   {NAME:p}:marker   position of the state topic
  *   {NAME:p}:b<i>     hash: contact id -> value, for i = hl_hash64(id) % HL_REDIS_BUCKETS
- * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker. More than
- * 10,000 records or 8 MiB are several such steps, of which only the last moves the marker.
+ * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker.
+ * More than 10,000 records or 8 MiB are several such steps, of which only the last moves the marker.
  *
- * Errors: HL_E_UNAVAILABLE (retry: away, loading, out of memory, replica), HL_E_PERMISSION, HL_E_DECODE (a reply or key of a wrong type),
- * HL_E_FENCED, HL_E_GAP. Messages name host:port, never the password. The program must ignore SIGPIPE: hiredis writes without
- * MSG_NOSIGNAL. */
+ * Errors: HL_E_UNAVAILABLE (retry: away, loading, out of memory, replica), HL_E_PERMISSION, HL_E_DECODE (a reply or key of a
+ * wrong type), HL_E_FENCED, HL_E_GAP. Messages name host:port, never the password. The program must ignore SIGPIPE: hiredis
+ * writes without MSG_NOSIGNAL. */
 #ifndef HOTLEAD_ADAPTER_REDIS_H
 #define HOTLEAD_ADAPTER_REDIS_H
 
@@ -18,17 +18,17 @@
 #define HL_REDIS_BUCKETS 1024
 
 struct hl_redis_config {
-    const char *url;           /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; user and password better by file */
-    const char *name;          /* consumer group */
-    const char *user;          /* ACL user, NULL: default */
+    const char *url;  /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; user and password better by file */
+    const char *name; /* consumer group */
+    const char *user; /* ACL user, NULL: default */
     const char *password_file; /* NULL: none */
     int timeout_ms;            /* connect and command; 0: 2000 */
 };
 
 /* Parses the url (HL_E_CONFIG) and makes an unconnected store: the first call connects. */
 enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_store **out, struct hl_error *err) HL_WARN_UNUSED;
-/* Server checks at start, one line of warning each, "" when all is well: version, maxmemory-policy other than noeviction, loading, replica,
- * cluster. HL_E_UNAVAILABLE when away. */
+/* Server checks at start, one line of warning each, "" when all is well: version, maxmemory-policy other than noeviction,
+ * loading, replica, cluster. HL_E_UNAVAILABLE when away. */
 enum hl_status hl_redis_check(struct hl_store *s, char *warning, size_t cap, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

@@ -1,5 +1,5 @@
-/* Is the process alive, and is it ready: heartbeats of threads and how far the restore of their partitions is. Dependencies play no part:
- * a Redis that is down must not restart a process. One writer a thread; readers anywhere. */
+/* Is the process alive, and is it ready: heartbeats of threads and how far the restore of their partitions is. Dependencies play
+ * no part: a Redis that is down must not restart a process. One writer a thread; readers anywhere. */
 #ifndef HOTLEAD_APP_HEALTH_H
 #define HOTLEAD_APP_HEALTH_H
 
@@ -7,7 +7,8 @@
 
 struct hl_health;
 
-/* Every thread counts as having beaten at `now_ns` (hl_clock_mono_ns). stale_ms: silence that means hung; 0: 30,000. NULL: no memory. */
+/* Every thread counts as having beaten at `now_ns` (hl_clock_mono_ns). stale_ms: silence that means hung; 0: 30,000. NULL: no
+ * memory. */
 struct hl_health *hl_health_new(int threads, int64_t stale_ms, int64_t now_ns);
 void hl_health_free(struct hl_health *h);
 

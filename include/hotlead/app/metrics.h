@@ -1,8 +1,8 @@
 /* What the process counts, and how it is shown to Prometheus.
  *
- * Each worker thread owns one struct hl_metrics_thread and is its only writer: plain relaxed stores, no lock, no locked instruction. Readers
- * (the HTTP thread, the demo's live line) add the threads up whenever they like; what they see may be a few events old, and balances once
- * the workers rest. Durations are nanoseconds inside and seconds outside.
+ * Each worker thread owns one struct hl_metrics_thread and is its only writer: plain relaxed stores, no lock, no locked
+ * instruction. Readers (the HTTP thread, the demo's live line) add the threads up whenever they like; what they see may be a few
+ * events old, and balances once the workers rest. Durations are nanoseconds inside and seconds outside.
  *
  * Calls marked @any may come from any thread; hl_metrics_new and hl_metrics_free enclose all others. */
 #ifndef HOTLEAD_APP_METRICS_H
@@ -14,24 +14,24 @@
 #include "hotlead/core/model.h"
 #include "hotlead/core/table.h"
 
-/* What became of an input record; the first three are enum hl_result of core/apply.h, number for number. Their sum is what was consumed
- * (promise P4). */
-#define HL_TALLIES(X)                                                                                                                      \
-    X(SCORED, "scored")                                                                                                                    \
-    X(IGNORED, "ignored") /* unknown types, machines, late for an erased contact ... */                                                    \
-    X(DUPLICATE, "duplicate")                                                                                                              \
+/* What became of an input record; the first three are enum hl_result of core/apply.h, number for number. Their sum is what was
+ * consumed (promise P4). */
+#define HL_TALLIES(X)                                                                                                            \
+    X(SCORED, "scored")                                                                                                          \
+    X(IGNORED, "ignored") /* unknown types, machines, late for an erased contact ... */                                          \
+    X(DUPLICATE, "duplicate")                                                                                                    \
     X(DEAD_LETTER, "dead_letter")
 
-#define HL_TXN_OUTCOMES(X)                                                                                                                 \
-    X(COMMITTED, "committed")                                                                                                              \
-    X(ABORTED, "aborted")                                                                                                                  \
-    X(FENCED, "fenced")                                                                                                                    \
+#define HL_TXN_OUTCOMES(X)                                                                                                       \
+    X(COMMITTED, "committed")                                                                                                    \
+    X(ABORTED, "aborted")                                                                                                        \
+    X(FENCED, "fenced")                                                                                                          \
     X(IN_DOUBT, "in_doubt")
 
 /* Where recovery reads from, one after the other. */
-#define HL_RESTORE_SOURCES(X)                                                                                                              \
-    X(REDIS, "redis")                                                                                                                      \
-    X(STATE, "state")                                                                                                                      \
+#define HL_RESTORE_SOURCES(X)                                                                                                    \
+    X(REDIS, "redis")                                                                                                            \
+    X(STATE, "state")                                                                                                            \
     X(INPUT, "input")
 
 #define X(code, name) HL_TALLY_##code,
@@ -152,7 +152,8 @@ void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *v
 enum hl_metrics_format { HL_METRICS_PROMETHEUS, HL_METRICS_OPENMETRICS };
 
 /* Prometheus text format 0.0.4, or OpenMetrics 1.0.0. `table` may be NULL: no contacts yet. */
-void hl_metrics_print(struct hl_metrics *m, const struct hl_table_stats *table, enum hl_metrics_format format, struct hl_buf *out);
+void hl_metrics_print(struct hl_metrics *m, const struct hl_table_stats *table, enum hl_metrics_format format,
+                      struct hl_buf *out);
 /* Content-Type of a format. */
 const char *hl_metrics_content_type(enum hl_metrics_format format);
 

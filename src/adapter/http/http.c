@@ -1,6 +1,6 @@
-/* DESIGN: the socket is opened here, not by libmicrohttpd, so that a failure has its reason and port 0 its number on every version of the
- * library. Answers are built whole and copied: they are small and rare.
- * THREADS: libmicrohttpd's one thread calls the handler; start and stop belong to the caller's. */
+/* DESIGN: the socket is opened here, not by libmicrohttpd, so that a failure has its reason and port 0 its number on every
+ * version of the library. Answers are built whole and copied: they are small and rare. THREADS: libmicrohttpd's one thread calls
+ * the handler; start and stop belong to the caller's. */
 #include "hotlead/adapter/http.h"
 
 #include <arpa/inet.h>
@@ -45,9 +45,12 @@ static void put_json_text(struct hl_buf *b, const char *s)
     hl_buf_put_u8(b, '"');
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') hl_buf_printf(b, "\\%c", c);
-        else if (c < 0x20) hl_buf_printf(b, "\\u%04x", c);
-        else hl_buf_put_u8(b, c);
+        if (c == '"' || c == '\\')
+            hl_buf_printf(b, "\\%c", c);
+        else if (c < 0x20)
+            hl_buf_printf(b, "\\u%04x", c);
+        else
+            hl_buf_put_u8(b, c);
     }
     hl_buf_put_u8(b, '"');
 }
@@ -108,22 +111,26 @@ static bool is_read(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
-static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const char *path, const char *method, const char *query)
+static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const char *path, const char *method,
+                              const char *query)
 {
     const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
     struct hl_http_request q = {.path = path, .query = query, .accept = accept ? accept : ""};
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     hl_buf_init(&r.body);
-    if (!is_read(method)) hl_http_problem(&r, 405, "Method Not Allowed", "only GET and HEAD are answered");
-    else if (!allowed(h, c, path)) hl_http_problem(&r, 401, "Unauthorized", "a bearer token is needed for /v1");
-    else h->handler(h->ctx, &q, &r);
+    if (!is_read(method))
+        hl_http_problem(&r, 405, "Method Not Allowed", "only GET and HEAD are answered");
+    else if (!allowed(h, c, path))
+        hl_http_problem(&r, 401, "Unauthorized", "a bearer token is needed for /v1");
+    else
+        h->handler(h->ctx, &q, &r);
     enum MHD_Result result = send_response(c, &r);
     hl_buf_fini(&r.body);
     return result;
 }
 
-/* libmicrohttpd calls this when the headers are in, then for each piece of a body, then at the end. A method that is not read is answered at
- * once; a body that no GET should have drops the connection. */
+/* libmicrohttpd calls this when the headers are in, then for each piece of a body, then at the end. A method that is not read is
+ * answered at once; a body that no GET should have drops the connection. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
                                   const char *upload, size_t *upload_size, void **state)
 {
@@ -187,8 +194,10 @@ static bool split_listen(const char *listen, char *host, size_t cap, const char 
     int64_t number;
     if (!colon || !hl_slice_parse_i64(hl_slice_of(colon + 1), &number) || number < 0 || number > 65535) return false;
     struct hl_slice h = {listen, (size_t)(colon - listen)};
-    if (h.len >= 2 && h.data[0] == '[' && h.data[h.len - 1] == ']') h = (struct hl_slice){h.data + 1, h.len - 2};
-    else if (memchr(h.data, ':', h.len)) return false;
+    if (h.len >= 2 && h.data[0] == '[' && h.data[h.len - 1] == ']')
+        h = (struct hl_slice){h.data + 1, h.len - 2};
+    else if (memchr(h.data, ':', h.len))
+        return false;
     if (h.len == 0 || h.len >= cap) return false;
     memcpy(host, h.data, h.len);
     host[h.len] = '\0';
@@ -235,16 +244,18 @@ static enum hl_status serve(struct hl_http *h, const char *listen, const struct 
 {
     if (!h->token[0] && !is_loopback(a->ai_addr)) {
         return hl_error_set(err, HL_E_CONFIG, HL_STOP,
-                            "http listen address %s is reachable from outside: set http.token_file, or listen on 127.0.0.1", listen);
+                            "http listen address %s is reachable from outside: set http.token_file, or listen on 127.0.0.1",
+                            listen);
     }
     int fd = listen_on(a);
     if (fd < 0) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http cannot listen on %s: %s", listen, strerror(errno));
     h->port = port_of(fd);
     unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
-    h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                                 CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
-                                 IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
-                                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+    h->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                         CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
+                         IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
+                         NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (h->daemon) return HL_OK;
     /* fd is left alone: the library has closed it on some of its ways out */
     return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server on %s did not start", listen);
@@ -262,8 +273,10 @@ enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handle
     if (!status) status = resolve(config->listen, &a, err);
     if (!status) status = serve(h, config->listen, a, err);
     if (a) freeaddrinfo(a);
-    if (status) hl_http_stop(h);
-    else *out = h;
+    if (status)
+        hl_http_stop(h);
+    else
+        *out = h;
     return status;
 }
 

@@ -1,19 +1,20 @@
 /* DESIGN
- * One blocking connection, made by the first call that needs it. Any trouble with it (I/O, timeout, a reply of a wrong type, an error
- * reply) frees it, so that no later call can read an answer that belongs to an earlier one; the next call connects again.
+ * One blocking connection, made by the first call that needs it. Any trouble with it (I/O, timeout, a reply of a wrong type, an
+ * error reply) frees it, so that no later call can read an answer that belongs to an earlier one; the next call connects again.
  *
  *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket -> runs of sets or deletes -> one EVALSHA a chunk
  *   load:  HGETALL of all buckets, WINDOW of them on the way at a time
  *
- * Only the last chunk moves the marker. A reader between two chunks sees records newer than the marker: harmless, since what follows the
- * marker in the state topic is applied over them.
- * A write whose answer got lost may have happened; the next one then meets HL_E_GAP and its caller reads the marker.
+ * Only the last chunk moves the marker. A reader between two chunks sees records newer than the marker: harmless, since what
+ * follows the marker in the state topic is applied over them. A write whose answer got lost may have happened; the next one then
+ * meets HL_E_GAP and its caller reads the marker.
  *
  * WHY NOT
  * An owner counter (INCR): a server that lost its last writes would hand out the same number twice. Tokens are random.
  * MULTI instead of a script: the checks and the writes would need WATCH and two round trips.
  *
- * THREADS: none of its own; a store is used by one thread at a time. SIGPIPE must be ignored by the program: hiredis 0.14 write()s. */
+ * THREADS: none of its own; a store is used by one thread at a time. SIGPIPE must be ignored by the program: hiredis 0.14
+ * write()s. */
 #include "hotlead/adapter/redis.h"
 
 #include <errno.h>
@@ -67,8 +68,8 @@ struct redis_store {
     const char **argv;
     size_t *argv_len;
     int argc, argv_cap;
-    uint32_t *order;             /* records of a chunk by bucket: CHUNK_RECORDS */
-    char (*counts)[NUMBER_CAP];  /* of runs, as text: CHUNK_RECORDS */
+    uint32_t *order;            /* records of a chunk by bucket: CHUNK_RECORDS */
+    char (*counts)[NUMBER_CAP]; /* of runs, as text: CHUNK_RECORDS */
 };
 
 static struct redis_store *store_of(struct hl_store *s)
@@ -109,14 +110,19 @@ static enum hl_status no_memory(struct redis_store *s, struct hl_error *err)
     return hl_error_set(err, HL_E_NOMEM, HL_RETRY, "redis %s: out of memory", s->where);
 }
 
-/* Error replies start with a code; inside a script Redis before 7 wraps it, so it is looked for anywhere. The rest means "not now". */
+/* Error replies start with a code; inside a script Redis before 7 wraps it, so it is looked for anywhere. The rest means "not
+ * now". */
 static const struct {
     const char *text;
     enum hl_status code;
     enum hl_action action;
 } error_codes[] = {
-    {"WRONGTYPE", HL_E_DECODE, HL_STOP},      {"NOAUTH", HL_E_PERMISSION, HL_STOP},          {"WRONGPASS", HL_E_PERMISSION, HL_STOP},
-    {"NOPERM", HL_E_PERMISSION, HL_STOP},     {"invalid password", HL_E_PERMISSION, HL_STOP}, {"no password is set", HL_E_PERMISSION, HL_STOP},
+    {"WRONGTYPE", HL_E_DECODE, HL_STOP},
+    {"NOAUTH", HL_E_PERMISSION, HL_STOP},
+    {"WRONGPASS", HL_E_PERMISSION, HL_STOP},
+    {"NOPERM", HL_E_PERMISSION, HL_STOP},
+    {"invalid password", HL_E_PERMISSION, HL_STOP},
+    {"no password is set", HL_E_PERMISSION, HL_STOP},
     {"without any password configured", HL_E_PERMISSION, HL_STOP},
     {"DB index is out of range", HL_E_CONFIG, HL_STOP},
 };
@@ -233,7 +239,8 @@ static enum hl_status read_password(const struct redis_store *s, char *out, size
     int error = errno;
     if (fd >= 0) close(fd);
     if (n < 0) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis password file %s: %s", s->password_file, strerror(error));
-    if ((size_t)n == cap - 1) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis password file %s: too long", s->password_file);
+    if ((size_t)n == cap - 1)
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis password file %s: too long", s->password_file);
     out[n] = '\0';
     out[strcspn(out, "\r\n")] = '\0';
     return HL_OK;
@@ -290,7 +297,8 @@ static enum hl_status connect_server(struct redis_store *s, struct hl_error *err
     if (s->c) return HL_OK;
     struct timeval timeout = {s->timeout_ms / 1000, s->timeout_ms % 1000 * 1000};
     errno = 0;
-    s->c = s->url.is_unix ? redisConnectUnixWithTimeout(s->url.host, timeout) : redisConnectWithTimeout(s->url.host, s->url.port, timeout);
+    s->c = s->url.is_unix ? redisConnectUnixWithTimeout(s->url.host, timeout)
+                          : redisConnectWithTimeout(s->url.host, s->url.port, timeout);
     if (!s->c) return no_memory(s, err);
     if (s->c->err) return lost(s, err);
     if (redisSetTimeout(s->c, timeout) != REDIS_OK) return lost(s, err);
@@ -353,7 +361,8 @@ static void arg_text(struct redis_store *s, const char *v)
 static enum hl_status load_script(struct redis_store *s, struct script *script, struct hl_error *err)
 {
     redisReply *r;
-    enum hl_status status = ask(s, "SCRIPT LOAD", 3, (const char *[]){"SCRIPT", "LOAD", script->text}, NULL, REDIS_REPLY_STRING, &r, err);
+    enum hl_status status =
+        ask(s, "SCRIPT LOAD", 3, (const char *[]){"SCRIPT", "LOAD", script->text}, NULL, REDIS_REPLY_STRING, &r, err);
     if (status) return status;
     bool ok = r->len == sizeof(script->sha) - 1;
     if (ok) memcpy(script->sha, r->str, sizeof(script->sha));
@@ -471,8 +480,8 @@ static void put_run_fields(struct redis_store *s, const struct hl_store_record *
 }
 
 /* One chunk (n <= CHUNK_RECORDS) by one EVALSHA. */
-static enum hl_status write_chunk(struct redis_store *s, const char *token, int64_t from, int64_t to, const struct hl_store_record *records,
-                                  size_t n, struct hl_error *err)
+static enum hl_status write_chunk(struct redis_store *s, const char *token, int64_t from, int64_t to,
+                                  const struct hl_store_record *records, size_t n, struct hl_error *err)
 {
     char text[3][NUMBER_CAP];
     size_t runs = 0;
@@ -530,7 +539,8 @@ static enum hl_status redis_write(struct hl_store *base, int32_t partition, uint
 
 /* Hand the pairs of one HGETALL over. */
 static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, size_t bucket,
-                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err)
+                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
+                                 struct hl_error *err)
 {
     if (r->type == REDIS_REPLY_ERROR) return refused(s, key_of(s, bucket), r, err);
     if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0) return wrong_reply(s, "HGETALL", err);
@@ -540,8 +550,8 @@ static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, siz
         enum hl_status status = fn(ctx, (struct hl_slice){id->str, id->len}, (struct hl_slice){value->str, value->len});
         if (!status) continue;
         disconnect(s); /* replies of the window are still on their way */
-        return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->where, (int)s->keys_of,
-                            hl_status_name(status));
+        return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->where,
+                            (int)s->keys_of, hl_status_name(status));
     }
     return HL_OK;
 }
@@ -551,7 +561,8 @@ static enum hl_status load_window(struct redis_store *s, size_t first,
                                   struct hl_error *err)
 {
     for (size_t b = first; b < first + WINDOW; b++) {
-        if (redisAppendCommandArgv(s->c, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL) != REDIS_OK) return no_memory(s, err);
+        if (redisAppendCommandArgv(s->c, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL) != REDIS_OK)
+            return no_memory(s, err);
     }
     for (size_t b = first; b < first + WINDOW; b++) {
         redisReply *r;
@@ -565,7 +576,8 @@ static enum hl_status load_window(struct redis_store *s, size_t first,
 }
 
 static enum hl_status redis_load(struct hl_store *base, int32_t partition,
-                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err)
+                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
+                                 struct hl_error *err)
 {
     _Static_assert(HL_REDIS_BUCKETS % WINDOW == 0, "windows cover the buckets");
     struct redis_store *s = store_of(base);
@@ -593,8 +605,10 @@ static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct
     if (r->type == REDIS_REPLY_STRING) {
         *value = malloc(r->len + 1);
         *len = *value ? r->len : 0;
-        if (*value) memcpy(*value, r->str, r->len + 1);
-        else status = no_memory(s, err);
+        if (*value)
+            memcpy(*value, r->str, r->len + 1);
+        else
+            status = no_memory(s, err);
     } else if (r->type != REDIS_REPLY_NIL) {
         status = wrong_reply(s, "HGET", err);
     }
@@ -637,15 +651,22 @@ static void redis_free(struct hl_store *base)
 }
 
 static const struct hl_store redis_functions = {
-    .own = redis_own, .marker = redis_marker, .write = redis_write, .load = redis_load,
-    .get = redis_get, .discard = redis_discard, .free = redis_free,
+    .own = redis_own,
+    .marker = redis_marker,
+    .write = redis_write,
+    .load = redis_load,
+    .get = redis_get,
+    .discard = redis_discard,
+    .free = redis_free,
 };
 
 static void name_server(struct redis_store *s)
 {
     bool v6 = strchr(s->url.host, ':') != NULL;
-    if (s->url.is_unix) snprintf(s->where, sizeof(s->where), "%s", s->url.host);
-    else snprintf(s->where, sizeof(s->where), "%s%s%s:%d", v6 ? "[" : "", s->url.host, v6 ? "]" : "", s->url.port);
+    if (s->url.is_unix)
+        snprintf(s->where, sizeof(s->where), "%s", s->url.host);
+    else
+        snprintf(s->where, sizeof(s->where), "%s%s%s:%d", v6 ? "[" : "", s->url.host, v6 ? "]" : "", s->url.port);
 }
 
 static bool allocate(struct redis_store *s, const struct hl_redis_config *config)
@@ -664,7 +685,8 @@ enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_stor
     struct hl_redis_url url;
     enum hl_status status = hl_redis_url_parse(config->url, &url, err);
     if (status) return status;
-    if (config->user && strlen(config->user) >= sizeof(url.user)) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis user: too long");
+    if (config->user && strlen(config->user) >= sizeof(url.user))
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis user: too long");
     if (config->user) snprintf(url.user, sizeof(url.user), "%s", config->user);
 
     struct redis_store *s = calloc(1, sizeof(*s));
@@ -702,7 +724,8 @@ static struct hl_slice info_field(struct hl_slice info, const char *name)
         const char *line_end = memchr(p, '\n', (size_t)(end - p));
         if (!line_end) line_end = end;
         struct hl_slice line = hl_slice_trim((struct hl_slice){p, (size_t)(line_end - p)});
-        if (line.len > n && memcmp(line.data, name, n) == 0 && line.data[n] == ':') return (struct hl_slice){line.data + n + 1, line.len - n - 1};
+        if (line.len > n && memcmp(line.data, name, n) == 0 && line.data[n] == ':')
+            return (struct hl_slice){line.data + n + 1, line.len - n - 1};
         p = line_end + 1;
     }
     return HL_SLICE_NULL;

@@ -76,7 +76,8 @@ static enum hl_status parse_host(struct hl_slice at, struct hl_redis_url *u, str
     }
     if (host.len == 0) return bad(err, "the host is missing");
     if (!unescape(host, u->host, sizeof(u->host))) return bad(err, "the host is too long or badly escaped");
-    if (!hl_slice_is_null(port) && !parse_int(port, 1, 65535, &u->port)) return bad(err, "the port is not a number of 1 to 65535");
+    if (!hl_slice_is_null(port) && !parse_int(port, 1, 65535, &u->port))
+        return bad(err, "the port is not a number of 1 to 65535");
     return HL_OK;
 }
 
@@ -90,7 +91,8 @@ static enum hl_status parse_tcp(struct hl_slice s, struct hl_redis_url *u, struc
         enum hl_status status = parse_login(login, u, err);
         if (status) return status;
     }
-    if (s.len && (memchr(s.data, '?', s.len) || memchr(s.data, '#', s.len))) return bad(err, "a query or fragment has no meaning here");
+    if (s.len && (memchr(s.data, '?', s.len) || memchr(s.data, '#', s.len)))
+        return bad(err, "a query or fragment has no meaning here");
     struct hl_slice db, host = cut(s, '/', &db);
     if (db.len && !parse_int(db, 0, MAX_DB, &u->db)) return bad(err, "the database is not a number of 0 to 65535");
     return parse_host(host, u, err);

@@ -14,8 +14,8 @@ struct hl_redis_url {
     char password[512]; /* "": none */
 };
 
-/* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]. User and password are percent-decoded. HL_E_CONFIG; the message
- * says what is wrong and never repeats the url, which may hold a password. */
+/* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]. User and password are percent-decoded. HL_E_CONFIG; the
+ * message says what is wrong and never repeats the url, which may hold a password. */
 enum hl_status hl_redis_url_parse(const char *text, struct hl_redis_url *out, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif
