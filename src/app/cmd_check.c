@@ -153,12 +153,12 @@ static void print_config(const struct hl_config *c)
 
 static void print_stages(const struct hl_model *m)
 {
-    const char *separator = "";
+    bool off_line = false;
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (s == HL_STAGE_SAL && !m->sal) continue;
-        if (hl_stage_rank((enum hl_stage)s) < 0) separator = "; ";
-        printf("%s%s", separator, hl_stage_name((enum hl_stage)s));
-        separator = hl_stage_rank((enum hl_stage)s) < 0 ? ", " : " > ";
+        bool was_off = off_line;
+        off_line = hl_stage_rank((enum hl_stage)s) < 0;
+        printf("%s%s", s == 0 ? "" : was_off ? ", " : off_line ? "; " : " > ", hl_stage_name((enum hl_stage)s));
     }
 }
 

@@ -99,8 +99,7 @@ static unsigned distance_of(struct hl_slice a, struct hl_slice b)
 
 void hl_nearest_init(struct hl_nearest *n, struct hl_slice wanted)
 {
-    *n = (struct hl_nearest){.wanted = wanted, .distance = (unsigned)(wanted.len / 3 + 1)};
-    if (n->distance > 5) n->distance = 5;
+    *n = (struct hl_nearest){.wanted = wanted, .distance = wanted.len > 12 ? 5 : (unsigned)((wanted.len + 2) / 3 + 1)};
 }
 
 void hl_nearest_offer(struct hl_nearest *n, const char *name)

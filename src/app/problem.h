@@ -22,7 +22,7 @@ void hl_problem_yaml(struct hl_problems *p, const struct hl_error *yaml);
 enum hl_status hl_problems_status(struct hl_problems *p) HL_WARN_UNUSED;
 
 /* The name nearest to what was written, by Levenshtein distance without regard to ASCII case; offers farther than a third of the
- * length are not taken. */
+ * length, rounded up, or than 4, are not taken. */
 struct hl_nearest {
     struct hl_slice wanted;
     const char *best;
