@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config_read.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/config.h"
 #include "hotlead/app/model_file.h"
-#include "config_read.h"
 
 #define DEFAULT_CONFIG "config/hotlead.yaml"
 
@@ -24,7 +24,8 @@ static int usage(FILE *to, int code)
     fputs("usage: hotlead check [-c CONFIG] [--model MODEL] [-o text|json]\n"
           "\n"
           "Reads the configuration (default: " DEFAULT_CONFIG ") and the model that it names, and prints every problem as\n"
-          "FILE:LINE:COLUMN: error|warning: message. With --model and without -c, only that model is read; with both, it stands in\n"
+          "FILE:LINE:COLUMN: error|warning: message. With --model and without -c, only that model is read; with both, it stands "
+          "in\n"
           "for the one that the configuration names.\n"
           "\n"
           "  -c, --config FILE   the configuration\n"
@@ -44,9 +45,12 @@ static void put_json_text(struct hl_buf *b, struct hl_slice s)
     hl_buf_put_u8(b, '"');
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.data[i];
-        if (c == '"' || c == '\\') hl_buf_printf(b, "\\%c", c);
-        else if (c < 0x20) hl_buf_printf(b, "\\u%04x", c);
-        else hl_buf_put_u8(b, c);
+        if (c == '"' || c == '\\')
+            hl_buf_printf(b, "\\%c", c);
+        else if (c < 0x20)
+            hl_buf_printf(b, "\\u%04x", c);
+        else
+            hl_buf_put_u8(b, c);
     }
     hl_buf_put_u8(b, '"');
 }
@@ -99,7 +103,8 @@ static void put_json_config(struct hl_buf *b, const struct hl_config *c)
     put_json_text(b, hl_slice_of(c->path));
     hl_buf_printf(b, ",\"delivery\":\"%s\",\"inputs\":[", c->delivery == HL_LOW_LATENCY ? "low_latency" : "exactly_once");
     for (size_t i = 0; i < c->n_inputs; i++) {
-        hl_buf_printf(b, "%s{\"topic\":\"%s\",\"format\":\"%s\"}", i ? "," : "", c->inputs[i].topic, hl_config_formats[c->inputs[i].format]);
+        hl_buf_printf(b, "%s{\"topic\":\"%s\",\"format\":\"%s\"}", i ? "," : "", c->inputs[i].topic,
+                      hl_config_formats[c->inputs[i].format]);
     }
     hl_buf_printf(b, "]}");
 }
@@ -144,11 +149,14 @@ static void print_json(const struct check *k)
 static void print_config(const struct hl_config *c)
 {
     printf("%s: ok\n  inputs    ", c->path);
-    for (size_t i = 0; i < c->n_inputs; i++) printf("%s%s (%s)", i ? ", " : "", c->inputs[i].topic, hl_config_formats[c->inputs[i].format]);
+    for (size_t i = 0; i < c->n_inputs; i++)
+        printf("%s%s (%s)", i ? ", " : "", c->inputs[i].topic, hl_config_formats[c->inputs[i].format]);
     printf("\n  outputs   %s, %s, %s, %s\n", c->transitions, c->state, c->alerts, c->dead_letter);
     printf("  delivery  %s\n", c->delivery == HL_LOW_LATENCY ? "low_latency" : "exactly_once");
-    if (c->threads) printf("  threads   %d\n", c->threads);
-    else printf("  threads   auto\n");
+    if (c->threads)
+        printf("  threads   %d\n", c->threads);
+    else
+        printf("  threads   auto\n");
 }
 
 static void print_stages(const struct hl_model *m)
@@ -166,8 +174,10 @@ static void print_model(const struct check *k)
 {
     const struct hl_model *m = k->model;
     printf("%s: ok\n  model     %s, version %s, preset %s\n", k->model_path, m->name, m->version, preset_of(m));
-    printf("  rules     %zu: %zu must-have, %zu disqualify, %zu suspect, %zu fit, %zu behavior, %zu hand-raise, %zu qualify, %zu extra\n",
-           count_rules(m), m->n_must_have, m->n_disqualify, m->n_suspect, m->n_fit, m->n_rules, m->n_hand_raise, m->n_qualify, m->n_extra);
+    printf("  rules     %zu: %zu must-have, %zu disqualify, %zu suspect, %zu fit, %zu behavior, %zu hand-raise, %zu qualify, %zu "
+           "extra\n",
+           count_rules(m), m->n_must_have, m->n_disqualify, m->n_suspect, m->n_fit, m->n_rules, m->n_hand_raise, m->n_qualify,
+           m->n_extra);
     printf("  stages    ");
     print_stages(m);
     printf("\n");
@@ -194,12 +204,18 @@ static int read_options(struct check *k, int argc, char **argv)
                                             {NULL, 0, NULL, 0}};
     optind = 1;
     for (int o; (o = getopt_long(argc, argv, "c:m:o:h", options, NULL)) != -1;) {
-        if (o == 'c') k->config_path = optarg;
-        else if (o == 'm') k->model_path = optarg;
-        else if (o == 'h') return usage(stdout, 0) + 1;
-        else if (o == 'o' && strcmp(optarg, "json") == 0) k->json = true;
-        else if (o == 'o' && strcmp(optarg, "text") == 0) k->json = false;
-        else return usage(stderr, hl_status_exit_code(HL_E_USAGE)) + 1;
+        if (o == 'c')
+            k->config_path = optarg;
+        else if (o == 'm')
+            k->model_path = optarg;
+        else if (o == 'h')
+            return usage(stdout, 0) + 1;
+        else if (o == 'o' && strcmp(optarg, "json") == 0)
+            k->json = true;
+        else if (o == 'o' && strcmp(optarg, "text") == 0)
+            k->json = false;
+        else
+            return usage(stderr, hl_status_exit_code(HL_E_USAGE)) + 1;
     }
     if (optind < argc) return usage(stderr, hl_status_exit_code(HL_E_USAGE)) + 1;
     if (!k->config_path && !k->model_path) k->config_path = DEFAULT_CONFIG;
@@ -215,8 +231,10 @@ int hl_cmd_check(int argc, char **argv)
     if (k.config_path && hl_config_load(k.config_path, &k.config, &k.problems, NULL) != HL_OK) k.failed = true;
     if (!k.model_path && k.config) k.model_path = k.config->model;
     if (k.model_path && hl_model_load(k.model_path, &k.model, &k.problems, NULL) != HL_OK) k.failed = true;
-    if (k.json) print_json(&k);
-    else print_text(&k);
+    if (k.json)
+        print_json(&k);
+    else
+        print_text(&k);
     hl_model_free(k.model);
     hl_config_free(k.config);
     hl_buf_fini(&k.problems);

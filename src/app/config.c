@@ -62,7 +62,11 @@ static int find_choice(struct hl_config_reader *r, const struct hl_config_key *k
     for (int i = 0; k->choices[i]; i++) {
         if (hl_slice_eq_cstr(n->text, k->choices[i])) return i;
         hl_nearest_offer(&nearest, k->choices[i]);
-        snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i == 0 ? "" : k->choices[i + 1] ? ", " : " or ", k->choices[i]);
+        snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s",
+                 i == 0              ? ""
+                 : k->choices[i + 1] ? ", "
+                                     : " or ",
+                 k->choices[i]);
     }
     hl_problem_error(&r->p, n, "%s must be %s, not '%.*s'%s", k->key, all, HL_SLICE_ARG(n->text), hl_nearest_hint(&nearest));
     return -1;
@@ -86,15 +90,16 @@ static void set_size(struct hl_config_reader *r, const struct hl_config_key *k, 
             return;
         }
     }
-    hl_problem_error(&r->p, n, "%s must be a size from %lldKiB to %lldMiB such as 512KiB or 1MiB, not '%.*s'", k->key, (long long)(k->min >> 10),
-                     (long long)(k->max >> 20), HL_SLICE_ARG(n->text));
+    hl_problem_error(&r->p, n, "%s must be a size from %lldKiB to %lldMiB such as 512KiB or 1MiB, not '%.*s'", k->key,
+                     (long long)(k->min >> 10), (long long)(k->max >> 20), HL_SLICE_ARG(n->text));
 }
 
 static void set_share(struct hl_config_reader *r, const struct hl_config_key *k, const struct hl_yaml_node *n, double *field)
 {
     hl_fixed v;
     if (!hl_node_fixed(&r->p, n, k->key, &v)) return;
-    if (v <= 0 || v > HL_FIXED_ONE) hl_problem_error(&r->p, n, "%s must be above 0 and at most 1, not %.*s", k->key, HL_SLICE_ARG(n->text));
+    if (v <= 0 || v > HL_FIXED_ONE)
+        hl_problem_error(&r->p, n, "%s must be above 0 and at most 1, not %.*s", k->key, HL_SLICE_ARG(n->text));
     *field = hl_fixed_to_double(v);
 }
 
@@ -108,16 +113,20 @@ static void set_threads(struct hl_config_reader *r, const struct hl_config_key *
 {
     int64_t v = 0;
     bool is_auto = hl_slice_eq_cstr(n->text, "auto");
-    if (is_auto || (hl_slice_parse_i64(n->text, &v) && v >= k->min && v <= k->max)) *field = (int)v;
-    else hl_problem_error(&r->p, n, "threads must be auto or a whole number from 1 to 256, not '%.*s'", HL_SLICE_ARG(n->text));
+    if (is_auto || (hl_slice_parse_i64(n->text, &v) && v >= k->min && v <= k->max))
+        *field = (int)v;
+    else
+        hl_problem_error(&r->p, n, "threads must be auto or a whole number from 1 to 256, not '%.*s'", HL_SLICE_ARG(n->text));
 }
 
 static void set_choice(struct hl_config_reader *r, const struct hl_config_key *k, const struct hl_yaml_node *n, void *field)
 {
     int choice = find_choice(r, k, n);
     if (choice < 0) return;
-    if (k->type == HL_CONFIG_WORD) put_text(field, hl_node_copy(&r->p, n->text));
-    else *(int *)field = choice;
+    if (k->type == HL_CONFIG_WORD)
+        put_text(field, hl_node_copy(&r->p, n->text));
+    else
+        *(int *)field = choice;
 }
 
 void hl_config_set(struct hl_config_reader *r, const struct hl_config_key *k, const struct hl_yaml_node *n)
@@ -125,38 +134,20 @@ void hl_config_set(struct hl_config_reader *r, const struct hl_config_key *k, co
     if (!hl_node_is(&r->p, n, HL_YAML_SCALAR, k->key)) return;
     void *field = (char *)r->c + k->offset;
     switch (k->type) {
-    case HL_CONFIG_TEXT:
-        set_text(r, k, n, field);
-        break;
+    case HL_CONFIG_TEXT: set_text(r, k, n, field); break;
     case HL_CONFIG_TOPIC:
         if (hl_config_check_topic(r, n)) put_text(field, hl_node_copy(&r->p, n->text));
         break;
     case HL_CONFIG_PATH:
-    case HL_CONFIG_FILE:
-        set_path(r, k, n, field);
-        break;
-    case HL_CONFIG_BOOL:
-        hl_node_bool(&r->p, n, k->key, field);
-        break;
-    case HL_CONFIG_COUNT:
-        set_int(r, k, n, field);
-        break;
-    case HL_CONFIG_THREADS:
-        set_threads(r, k, n, field);
-        break;
-    case HL_CONFIG_DURATION:
-        hl_node_duration(&r->p, n, k->key, k->min, k->max, field);
-        break;
-    case HL_CONFIG_SIZE:
-        set_size(r, k, n, field);
-        break;
-    case HL_CONFIG_SHARE:
-        set_share(r, k, n, field);
-        break;
+    case HL_CONFIG_FILE: set_path(r, k, n, field); break;
+    case HL_CONFIG_BOOL: hl_node_bool(&r->p, n, k->key, field); break;
+    case HL_CONFIG_COUNT: set_int(r, k, n, field); break;
+    case HL_CONFIG_THREADS: set_threads(r, k, n, field); break;
+    case HL_CONFIG_DURATION: hl_node_duration(&r->p, n, k->key, k->min, k->max, field); break;
+    case HL_CONFIG_SIZE: set_size(r, k, n, field); break;
+    case HL_CONFIG_SHARE: set_share(r, k, n, field); break;
     case HL_CONFIG_CHOICE:
-    case HL_CONFIG_WORD:
-        set_choice(r, k, n, field);
-        break;
+    case HL_CONFIG_WORD: set_choice(r, k, n, field); break;
     }
 }
 
@@ -176,8 +167,10 @@ static void unknown_key(struct hl_config_reader *r, const char *section, const s
     hl_nearest_init(&nearest, key->text);
     for (size_t i = 0; i < hl_config_n_keys; i++) {
         const struct hl_config_key *k = &hl_config_keys[i];
-        if (strcmp(k->section, section) == 0) hl_nearest_offer(&nearest, k->key);
-        else if (!section[0]) hl_nearest_offer(&nearest, k->section);
+        if (strcmp(k->section, section) == 0)
+            hl_nearest_offer(&nearest, k->key);
+        else if (!section[0])
+            hl_nearest_offer(&nearest, k->section);
     }
     if (!section[0]) hl_nearest_offer(&nearest, "inputs");
     hl_problem_error(&r->p, key, "unknown key '%.*s'%s%s%s", HL_SLICE_ARG(key->text), section[0] ? " in " : "", section,
@@ -189,8 +182,10 @@ static void read_section(struct hl_config_reader *r, const char *section, const 
     if (!hl_node_is(&r->p, map, HL_YAML_MAP, section)) return;
     for (size_t i = 0; i < map->n; i++) {
         const struct hl_config_key *k = hl_config_key_find(section, map->keys[i]->text);
-        if (!k) unknown_key(r, section, map->keys[i]);
-        else if (hl_node_find(map, k->key)) hl_config_set(r, k, map->values[i]);
+        if (!k)
+            unknown_key(r, section, map->keys[i]);
+        else if (hl_node_find(map, k->key))
+            hl_config_set(r, k, map->values[i]);
     }
 }
 
@@ -209,12 +204,18 @@ static void read_file(struct hl_config_reader *r, const struct hl_yaml_node *roo
         const struct hl_yaml_node *key = root->keys[i], *value = hl_node_find(root, key->text.data);
         const struct hl_config_key *k = hl_config_key_find("", key->text);
         const char *section = section_find(key->text);
-        if (!k && !section && !hl_slice_eq_cstr(key->text, "inputs")) unknown_key(r, "", key);
-        else if (!value) continue;
-        else if (k) hl_config_set(r, k, value);
-        else if (!section) hl_config_read_inputs(r, value);
-        else if (strcmp(section, "kafka") == 0) hl_config_read_kafka(r, value);
-        else read_section(r, section, value);
+        if (!k && !section && !hl_slice_eq_cstr(key->text, "inputs"))
+            unknown_key(r, "", key);
+        else if (!value)
+            continue;
+        else if (k)
+            hl_config_set(r, k, value);
+        else if (!section)
+            hl_config_read_inputs(r, value);
+        else if (strcmp(section, "kafka") == 0)
+            hl_config_read_kafka(r, value);
+        else
+            read_section(r, section, value);
     }
 }
 
@@ -251,7 +252,8 @@ static bool starts_with(const char *s, const char *prefix)
 static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
-    const struct hl_yaml_node *redis = hl_node_find(root, "redis"), *schemas = hl_node_find(root, "schemas"), *http = hl_node_find(root, "http");
+    const struct hl_yaml_node *redis = hl_node_find(root, "redis"), *schemas = hl_node_find(root, "schemas"),
+                              *http = hl_node_find(root, "http");
     if (!hl_config_property(c, "bootstrap.servers") && !hl_config_property(c, "metadata.broker.list"))
         hl_problem_error(&r->p, hl_node_find(root, "kafka"), "kafka.bootstrap.servers is missing");
     if (c->redis_url && c->redis_url[0] && !starts_with(c->redis_url, "redis://") && !starts_with(c->redis_url, "unix://"))
@@ -270,7 +272,8 @@ static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *r
     const struct hl_config *c = r->c;
     const struct hl_yaml_node *kafka = hl_node_find(root, "kafka");
     if (c->n_inputs == 0) hl_problem_error(&r->p, hl_node_find(root, "inputs"), "no inputs: name at least one topic");
-    if (c->replication_factor == 0) hl_problem_error(&r->p, hl_node_find(kafka, "replication_factor"), "replication_factor must not be 0");
+    if (c->replication_factor == 0)
+        hl_problem_error(&r->p, hl_node_find(kafka, "replication_factor"), "replication_factor must not be 0");
     if (c->checkpoint_max_replay_ms < c->checkpoint_interval_ms)
         hl_problem_error(&r->p, hl_node_find(root, "checkpoint"), "checkpoint.max_replay is below checkpoint.interval");
     check_outputs(r, root);
@@ -299,8 +302,10 @@ static enum hl_status load(const char *name, const struct hl_yaml *y, bool files
     hl_config_read_env(&r, env);
     check_whole(&r, hl_yaml_root(y));
     enum hl_status st = hl_problems_status(&r.p);
-    if (st == HL_OK) *out = r.c;
-    else hl_config_free(r.c);
+    if (st == HL_OK)
+        *out = r.c;
+    else
+        hl_config_free(r.c);
     return st;
 }
 

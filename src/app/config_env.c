@@ -1,4 +1,5 @@
-/* Environment variables over the file: HOTLEAD_KEY for keys at the top, HOTLEAD_SECTION__KEY for the others, dots as underscores. */
+/* Environment variables over the file: HOTLEAD_KEY for keys at the top, HOTLEAD_SECTION__KEY for the others; dots become
+ * underscores. */
 #include <stdio.h>
 
 #include "config_read.h"
@@ -62,7 +63,8 @@ static void set_kafka(struct hl_config_reader *r, const char *name, const struct
     char property[NAME_MAX_BYTES];
     if (known_property(name, property, sizeof(property)) || spell_property(name + strlen(KAFKA), property, sizeof(property)))
         hl_config_set_property(r, hl_slice_of(property), value, value);
-    else hl_problem_error(&r->p, NULL, "names no property: write HOTLEAD_KAFKA__BOOTSTRAP_SERVERS for kafka.bootstrap.servers");
+    else
+        hl_problem_error(&r->p, NULL, "names no property: write HOTLEAD_KAFKA__BOOTSTRAP_SERVERS for kafka.bootstrap.servers");
 }
 
 /* The variable that was probably meant. */
@@ -86,18 +88,24 @@ static void unknown_variable(struct hl_config_reader *r, const char *name)
     hl_nearest_init(&nearest, hl_slice_of(name));
     if (!sectioned) nearest.distance = 3; /* others may have variables of this prefix: only a clear slip is told */
     offer_variables(&nearest, best);
-    if (strcmp(name, PREFIX "INPUTS") == 0) hl_problem_error(&r->p, NULL, "inputs are set in the file only");
-    else if (sectioned) hl_problem_error(&r->p, NULL, "no such setting%s", hl_nearest_hint(&nearest));
-    else if (nearest.best) hl_problem_warning(&r->p, NULL, "this variable is ignored%s", hl_nearest_hint(&nearest));
+    if (strcmp(name, PREFIX "INPUTS") == 0)
+        hl_problem_error(&r->p, NULL, "inputs are set in the file only");
+    else if (sectioned)
+        hl_problem_error(&r->p, NULL, "no such setting%s", hl_nearest_hint(&nearest));
+    else if (nearest.best)
+        hl_problem_warning(&r->p, NULL, "this variable is ignored%s", hl_nearest_hint(&nearest));
 }
 
 static void read_variable(struct hl_config_reader *r, const char *name, const char *text)
 {
     const struct hl_yaml_node value = {.kind = HL_YAML_SCALAR, .text = hl_slice_of(text)};
     const struct hl_config_key *k = key_of(name);
-    if (k) hl_config_set(r, k, &value);
-    else if (strncmp(name, KAFKA, strlen(KAFKA)) == 0) set_kafka(r, name, &value);
-    else unknown_variable(r, name);
+    if (k)
+        hl_config_set(r, k, &value);
+    else if (strncmp(name, KAFKA, strlen(KAFKA)) == 0)
+        set_kafka(r, name, &value);
+    else
+        unknown_variable(r, name);
 }
 
 void hl_config_read_env(struct hl_config_reader *r, const char *const *env)

@@ -15,7 +15,8 @@ bool hl_config_check_topic(struct hl_config_reader *r, const struct hl_yaml_node
     struct hl_slice s = n->text;
     bool ok = s.len >= 1 && s.len <= 249 && !hl_slice_eq_cstr(s, ".") && !hl_slice_eq_cstr(s, "..");
     for (size_t i = 0; ok && i < s.len; i++) ok = topic_byte(s.data[i]);
-    if (!ok) hl_problem_error(&r->p, n, "'%.*s' is no topic name: letters, digits, '.', '_' and '-', at most 249", HL_SLICE_ARG(s));
+    if (!ok)
+        hl_problem_error(&r->p, n, "'%.*s' is no topic name: letters, digits, '.', '_' and '-', at most 249", HL_SLICE_ARG(s));
     return ok;
 }
 
@@ -60,8 +61,10 @@ static void read_fields(struct hl_config_reader *r, const struct hl_yaml_node *m
         const struct hl_yaml_node *path = map->values[i];
         int f = field_find(r, map->keys[i]);
         if (f < 0 || !hl_node_is(&r->p, path, HL_YAML_SCALAR, "a field's path")) continue;
-        if (is_field_path(path->text)) in->fields.path[f] = hl_node_copy(&r->p, path->text);
-        else hl_problem_error(&r->p, path, "'%.*s' is no path of a field: names with dots between", HL_SLICE_ARG(path->text));
+        if (is_field_path(path->text))
+            in->fields.path[f] = hl_node_copy(&r->p, path->text);
+        else
+            hl_problem_error(&r->p, path, "'%.*s' is no path of a field: names with dots between", HL_SLICE_ARG(path->text));
     }
 }
 
@@ -103,8 +106,10 @@ static void read_alias_file(struct hl_config_reader *r, const struct hl_yaml_nod
     if (st == HL_E_IO) hl_problem_error(&r->p, n, "aliases: %s", err.message); /* the place that names the file helps more */
     const char *outer = r->p.file;
     r->p.file = path;
-    if (st == HL_OK) read_alias_map(r, hl_yaml_root(y), in);
-    else if (st != HL_E_IO) hl_problem_yaml(&r->p, &err);
+    if (st == HL_OK)
+        read_alias_map(r, hl_yaml_root(y), in);
+    else if (st != HL_E_IO)
+        hl_problem_yaml(&r->p, &err);
     r->p.file = outer;
     hl_yaml_free(y);
     free(path);
@@ -114,14 +119,18 @@ static void read_input(struct hl_config_reader *r, const struct hl_yaml_node *ma
 {
     const struct hl_yaml_node *topic = hl_node_find(map, "topic"), *aliases = hl_node_find(map, "aliases");
     if (!topic) hl_problem_error(&r->p, map, "an input without a topic");
-    if (hl_node_is(&r->p, topic, HL_YAML_SCALAR, "topic") && hl_config_check_topic(r, topic)) in->topic = hl_node_copy(&r->p, topic->text);
+    if (hl_node_is(&r->p, topic, HL_YAML_SCALAR, "topic") && hl_config_check_topic(r, topic))
+        in->topic = hl_node_copy(&r->p, topic->text);
     for (const struct hl_input *other = r->c->inputs; in->topic && other < in; other++) {
-        if (other->topic && strcmp(other->topic, in->topic) == 0) hl_problem_error(&r->p, topic, "the input '%s' is listed twice", in->topic);
+        if (other->topic && strcmp(other->topic, in->topic) == 0)
+            hl_problem_error(&r->p, topic, "the input '%s' is listed twice", in->topic);
     }
     read_format(r, hl_node_find(map, "format"), in);
     read_fields(r, hl_node_find(map, "fields"), in);
-    if (aliases && aliases->kind == HL_YAML_SCALAR) read_alias_file(r, aliases, in);
-    else if (aliases) read_alias_map(r, aliases, in);
+    if (aliases && aliases->kind == HL_YAML_SCALAR)
+        read_alias_file(r, aliases, in);
+    else if (aliases)
+        read_alias_map(r, aliases, in);
 }
 
 void hl_config_read_inputs(struct hl_config_reader *r, const struct hl_yaml_node *inputs)

@@ -51,7 +51,8 @@ static char *read_secret(struct hl_config_reader *r, const struct hl_yaml_node *
     FILE *f = fopen(path, "re");
     char *text = f ? hl_node_alloc(&r->p, SECRET_MAX + 1, 1) : NULL;
     size_t n = text ? fread(text, 1, SECRET_MAX, f) : 0;
-    if (!f || ferror(f)) hl_problem_error(&r->p, at, "%s: %s", path, strerror(errno));
+    if (!f || ferror(f))
+        hl_problem_error(&r->p, at, "%s: %s", path, strerror(errno));
     else if (text) {
         while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r')) n--;
         text[n] = 0;
@@ -90,8 +91,8 @@ static bool refuse_owned(struct hl_config_reader *r, struct hl_slice key, const 
     return false;
 }
 
-/* A name that is almost a known one is taken for a slip; any other goes through, and librdkafka, which may be newer than the list,
- * decides when its clients start. */
+/* A name that is almost a known one is taken for a slip; any other goes through, and librdkafka, which may be newer than the
+ * list, decides when its clients start. */
 static bool refuse_slip(struct hl_config_reader *r, struct hl_slice key, const struct hl_yaml_node *at)
 {
     struct hl_nearest nearest;
@@ -109,14 +110,17 @@ static bool refuse_slip(struct hl_config_reader *r, struct hl_slice key, const s
     return slip;
 }
 
-void hl_config_set_property(struct hl_config_reader *r, struct hl_slice key, const struct hl_yaml_node *at, const struct hl_yaml_node *value)
+void hl_config_set_property(struct hl_config_reader *r, struct hl_slice key, const struct hl_yaml_node *at,
+                            const struct hl_yaml_node *value)
 {
     char what[100];
     snprintf(what, sizeof(what), "kafka.%.*s", HL_SLICE_ARG(key));
     if (!hl_node_is(&r->p, value, HL_YAML_SCALAR, what)) return;
     const char *secret = secret_of_file(key);
-    if (secret) set_secret(r, secret, value);
-    else if (!refuse_owned(r, key, at) && !refuse_slip(r, key, at)) put_property(r, key, hl_node_copy(&r->p, value->text));
+    if (secret)
+        set_secret(r, secret, value);
+    else if (!refuse_owned(r, key, at) && !refuse_slip(r, key, at))
+        put_property(r, key, hl_node_copy(&r->p, value->text));
 }
 
 static void check_secret(struct hl_config_reader *r, const struct hl_yaml_node *kafka, const struct hl_yaml_node *key)
@@ -125,8 +129,11 @@ static void check_secret(struct hl_config_reader *r, const struct hl_yaml_node *
     if (!is_secret(key->text)) return;
     snprintf(twin, sizeof(twin), "%s_file", key->text.data);
     hl_config_env_name(variable, sizeof(variable), "kafka", key->text.data);
-    if (hl_yaml_get(kafka, twin)) hl_problem_error(&r->p, key, "both %s and %s are given", key->text.data, twin);
-    else hl_problem_warning(&r->p, key, "%s is readable for all who read this file: use %s, or the variable %s", key->text.data, twin, variable);
+    if (hl_yaml_get(kafka, twin))
+        hl_problem_error(&r->p, key, "both %s and %s are given", key->text.data, twin);
+    else
+        hl_problem_warning(&r->p, key, "%s is readable for all who read this file: use %s, or the variable %s", key->text.data,
+                           twin, variable);
 }
 
 void hl_config_read_kafka(struct hl_config_reader *r, const struct hl_yaml_node *kafka)
@@ -136,7 +143,9 @@ void hl_config_read_kafka(struct hl_config_reader *r, const struct hl_yaml_node 
         const struct hl_yaml_node *key = kafka->keys[i], *value = hl_node_find(kafka, key->text.data);
         const struct hl_config_key *own = hl_config_key_find("kafka", key->text);
         check_secret(r, kafka, key);
-        if (own && value) hl_config_set(r, own, value);
-        else if (!own) hl_config_set_property(r, key->text, key, kafka->values[i]);
+        if (own && value)
+            hl_config_set(r, own, value);
+        else if (!own)
+            hl_config_set_property(r, key->text, key, kafka->values[i]);
     }
 }

@@ -24,7 +24,7 @@ struct hl_config_key {
     const char *section; /* "" at the top */
     const char *key;
     enum hl_config_type type;
-    size_t offset; /* in struct hl_config */
+    size_t offset;     /* in struct hl_config */
     const char *value; /* the default, as one would write it */
     int64_t min, max;
     const char *const *choices;
@@ -57,7 +57,8 @@ const struct hl_config_key *hl_config_key_find(const char *section, struct hl_sl
 char *hl_config_path(struct hl_config_reader *r, struct hl_slice path);
 
 void hl_config_read_kafka(struct hl_config_reader *r, const struct hl_yaml_node *kafka);
-void hl_config_set_property(struct hl_config_reader *r, struct hl_slice key, const struct hl_yaml_node *at, const struct hl_yaml_node *value);
+void hl_config_set_property(struct hl_config_reader *r, struct hl_slice key, const struct hl_yaml_node *at,
+                            const struct hl_yaml_node *value);
 const char *hl_config_property(const struct hl_config *c, const char *key); /* NULL: not given */
 void hl_config_read_inputs(struct hl_config_reader *r, const struct hl_yaml_node *inputs);
 bool hl_config_check_topic(struct hl_config_reader *r, const struct hl_yaml_node *n);

@@ -1,13 +1,20 @@
 /* config/CONFIGURATION.md, from the tables. */
-#include "hotlead/base/buf.h"
 #include "config_read.h"
+#include "hotlead/base/buf.h"
 
 static void print_values(struct hl_buf *out, const struct hl_config_key *k)
 {
     static const char *const words[] = {
-        [HL_CONFIG_TEXT] = "text",         [HL_CONFIG_TOPIC] = "topic name", [HL_CONFIG_PATH] = "path", [HL_CONFIG_FILE] = "path of a file",
-        [HL_CONFIG_BOOL] = "true or false", [HL_CONFIG_COUNT] = "number",    [HL_CONFIG_DURATION] = "duration", [HL_CONFIG_SIZE] = "size",
-        [HL_CONFIG_SHARE] = "above 0, at most 1", [HL_CONFIG_THREADS] = "auto, or 1 to 256",
+        [HL_CONFIG_TEXT] = "text",
+        [HL_CONFIG_TOPIC] = "topic name",
+        [HL_CONFIG_PATH] = "path",
+        [HL_CONFIG_FILE] = "path of a file",
+        [HL_CONFIG_BOOL] = "true or false",
+        [HL_CONFIG_COUNT] = "number",
+        [HL_CONFIG_DURATION] = "duration",
+        [HL_CONFIG_SIZE] = "size",
+        [HL_CONFIG_SHARE] = "above 0, at most 1",
+        [HL_CONFIG_THREADS] = "auto, or 1 to 256",
     };
     if (!k->choices) hl_buf_printf(out, "%s", words[k->type]);
     for (int i = 0; k->choices && k->choices[i]; i++) hl_buf_printf(out, "%s%s", i ? ", " : "", k->choices[i]);
@@ -19,39 +26,50 @@ static void print_key(struct hl_buf *out, const struct hl_config_key *k)
     hl_config_env_name(variable, sizeof(variable), k->section, k->key);
     hl_buf_printf(out, "| `%s%s%s` | ", k->section, k->section[0] ? "." : "", k->key);
     print_values(out, k);
-    hl_buf_printf(out, " | %s%s%s | %s | `%s` |\n", k->value[0] ? "`" : "", k->value[0] ? k->value : "(empty)", k->value[0] ? "`" : "", k->help,
-                  variable);
+    hl_buf_printf(out, " | %s%s%s | %s | `%s` |\n", k->value[0] ? "`" : "", k->value[0] ? k->value : "(empty)",
+                  k->value[0] ? "`" : "", k->help, variable);
 }
 
 static void print_owned(struct hl_buf *out)
 {
     hl_buf_printf(out, "\n## Properties of librdkafka\n\n"
-                       "Any other key in `kafka` goes to librdkafka as it is (its CONFIGURATION.md lists them); `bootstrap.servers` is required.\n"
+                       "Any other key in `kafka` goes to librdkafka as it is (its CONFIGURATION.md lists them); "
+                       "`bootstrap.servers` is required.\n"
                        "These are refused, because hotlead sets them:\n\n| property | why |\n|---|---|\n");
-    for (const struct hl_config_owned *o = hl_config_owned; o->property; o++) hl_buf_printf(out, "| `%s` | %s |\n", o->property, o->reason);
-    hl_buf_printf(out, "\n## Secrets\n\nSecrets come from a file of their own or from the environment, never from the command line. For each of these "
-                       "properties there is a key\nthat ends in `_file` and names the file; the property itself works in hotlead.yaml, with a warning:\n\n");
+    for (const struct hl_config_owned *o = hl_config_owned; o->property; o++)
+        hl_buf_printf(out, "| `%s` | %s |\n", o->property, o->reason);
+    hl_buf_printf(out, "\n## Secrets\n\nSecrets come from a file of their own or from the environment, never from the command "
+                       "line. For each of these "
+                       "properties there is a key\nthat ends in `_file` and names the file; the property itself works in "
+                       "hotlead.yaml, with a warning:\n\n");
     for (const char *const *s = hl_config_secrets; *s; s++) hl_buf_printf(out, "- `%s_file` for `%s`\n", *s, *s);
 }
 
 static void print_inputs(struct hl_buf *out)
 {
-    hl_buf_printf(out, "\n## Inputs\n\n`inputs` is a list of topics, each a map of\n\n"
-                       "- `topic`: required. All inputs have the same number of partitions and are keyed by contact id.\n- `format`: ");
+    hl_buf_printf(
+        out, "\n## Inputs\n\n`inputs` is a list of topics, each a map of\n\n"
+             "- `topic`: required. All inputs have the same number of partitions and are keyed by contact id.\n- `format`: ");
     for (int i = 0; hl_config_formats[i]; i++) hl_buf_printf(out, "%s`%s`", i ? ", " : "", hl_config_formats[i]);
-    hl_buf_printf(out, "; default `%s`.\n- `fields`: where a record keeps a field of the event, when its name differs: `{contact_id: user.id}`. "
-                       "Dots lead into\n  nested records. Fields:", hl_config_formats[0]);
+    hl_buf_printf(
+        out,
+        "; default `%s`.\n- `fields`: where a record keeps a field of the event, when its name differs: `{contact_id: user.id}`. "
+        "Dots lead into\n  nested records. Fields:",
+        hl_config_formats[0]);
     for (int f = 0; f < HL_FIELD_COUNT; f++) hl_buf_printf(out, "%s `%s`", f ? "," : "", hl_field_name((enum hl_field)f));
-    hl_buf_printf(out, ".\n- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML file with such a map.\n");
+    hl_buf_printf(out, ".\n- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML "
+                       "file with such a map.\n");
 }
 
 void hl_config_print_reference(struct hl_buf *out)
 {
     hl_buf_printf(out, "# Configuration\n\n"
-                       "Every key of hotlead.yaml, its default, and the environment variable that overrides it. This page is printed by hotlead from\n"
+                       "Every key of hotlead.yaml, its default, and the environment variable that overrides it. This page is "
+                       "printed by hotlead from\n"
                        "the table that reads the file; a test keeps the two the same.\n\n"
                        "Durations have a unit: `100ms`, `10s`, `5m`, `2h`, `30d`, `1w`. Sizes: `4096`, `512KiB`, `1MiB`. "
-                       "Relative paths start at the folder of\nthe configuration file, in variables too. Unknown keys and unknown `HOTLEAD_...__...` "
+                       "Relative paths start at the folder of\nthe configuration file, in variables too. Unknown keys and "
+                       "unknown `HOTLEAD_...__...` "
                        "variables are errors. `hotlead check` tells\nall problems at once.\n\n"
                        "| key | value | default | what | variable |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < hl_config_n_keys; i++) print_key(out, &hl_config_keys[i]);

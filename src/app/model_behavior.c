@@ -56,13 +56,14 @@ static void read_max_times(struct hl_model_reader *r, const struct hl_yaml_node 
     if (per) {
         struct hl_slice window = hl_slice_trim(hl_slice_of(per + 5));
         struct hl_slice count = hl_slice_trim((struct hl_slice){n->text.data, (size_t)(per - n->text.data)});
-        if (hl_slice_parse_i64(count, &times) && times >= 1 && times <= UINT32_MAX && hl_duration_parse(window, &rule->window_ms) &&
-            rule->window_ms >= 1000 && rule->window_ms <= HL_DURATION_MAX) {
+        if (hl_slice_parse_i64(count, &times) && times >= 1 && times <= UINT32_MAX &&
+            hl_duration_parse(window, &rule->window_ms) && rule->window_ms >= 1000 && rule->window_ms <= HL_DURATION_MAX) {
             rule->max_times = (uint32_t)times;
             return;
         }
     }
-    hl_problem_error(&r->p, n, "max_times must read like '3 per 1d' (a count, and a window of 1s or more), not '%.*s'", HL_SLICE_ARG(n->text));
+    hl_problem_error(&r->p, n, "max_times must read like '3 per 1d' (a count, and a window of 1s or more), not '%.*s'",
+                     HL_SLICE_ARG(n->text));
 }
 
 static void read_rule(struct hl_model_reader *r, const struct hl_yaml_node *map, int64_t half_life_ms, struct hl_score_rule *rule)
@@ -102,12 +103,14 @@ void hl_model_read_behavior(struct hl_model_reader *r, const struct hl_yaml_node
     warn_of_empty_groups(r, groups);
 }
 
-void hl_model_read_latches(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *section, struct hl_latch_rule **out, size_t *count)
+void hl_model_read_latches(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *section,
+                           struct hl_latch_rule **out, size_t *count)
 {
     static const char *const known[] = {"name", HL_MATCH_KEYS, "valid_for", NULL};
     if (!n || !hl_node_is(&r->p, n, HL_YAML_LIST, section)) return;
     if (n->n > MAX_LATCHES) {
-        hl_problem_error(&r->p, n, "%s has %zu rules, more than %d: one rule may list several forms or types", section, n->n, MAX_LATCHES);
+        hl_problem_error(&r->p, n, "%s has %zu rules, more than %d: one rule may list several forms or types", section, n->n,
+                         MAX_LATCHES);
         return;
     }
     *out = hl_node_alloc(&r->p, n->n, sizeof(**out));

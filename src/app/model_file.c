@@ -1,9 +1,9 @@
 /* model.yaml -> struct hl_model.
  *
  * DESIGN
- *   The file becomes a tree with positions; each section is read by one function into the model, which goes on after a problem, so
- *   that all of them are told at once. Problems are counted, and a model is handed out only if there was none. Scalars are text
- *   until a number or a duration is wanted: `on` is a key, NO is Norway, 2026.10 keeps its zero. */
+ *   The file becomes a tree with positions; each section is read by one function into the model, which goes on after a problem,
+ *   so that all of them are told at once. Problems are counted, and a model is handed out only if there was none. Scalars are
+ *   text until a number or a duration is wanted: `on` is a key, NO is Norway, 2026.10 keeps its zero. */
 #include "hotlead/app/model_file.h"
 
 #include <stdio.h>
@@ -18,7 +18,8 @@ static void read_title(struct hl_model_reader *r, const struct hl_yaml_node *roo
         return;
     }
     if (!hl_node_text(&r->p, n, key, out)) return;
-    if (n->text.len == 0 || n->text.len > 100 || !hl_utf8_is_valid(n->text)) hl_problem_error(&r->p, n, "%s has from 1 to 100 bytes", key);
+    if (n->text.len == 0 || n->text.len > 100 || !hl_utf8_is_valid(n->text))
+        hl_problem_error(&r->p, n, "%s has from 1 to 100 bytes", key);
 }
 
 static void read_preset(struct hl_model_reader *r, const struct hl_yaml_node *n)
@@ -37,7 +38,8 @@ static void read_subscribe(struct hl_model_reader *r, const struct hl_yaml_node 
     if (on) hl_model_read_types(r, on, &r->m->subscribe_on);
 }
 
-static void read_threshold(struct hl_model_reader *r, const struct hl_yaml_node *thresholds, const char *key, struct hl_threshold *t)
+static void read_threshold(struct hl_model_reader *r, const struct hl_yaml_node *thresholds, const char *key,
+                           struct hl_threshold *t)
 {
     static const char *const known[] = {"enter", "exit", NULL};
     const struct hl_yaml_node *n = hl_node_find(thresholds, key);
@@ -84,8 +86,9 @@ static void check_whole(struct hl_model_reader *r, const struct hl_yaml_node *ro
 
 static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *root)
 {
-    static const char *const known[] = {"model",      "version", "preset",     "lists",  "fit",     "behavior", "hand_raise", "qualify",
-                                        "thresholds", "stages",  "recycle",    "subscribe", "sla", "routing",  NULL};
+    static const char *const known[] = {"model",    "version",    "preset",  "lists",      "fit",
+                                        "behavior", "hand_raise", "qualify", "thresholds", "stages",
+                                        "recycle",  "subscribe",  "sla",     "routing",    NULL};
     if (!hl_node_check_map(&r->p, root, "the model", known)) return;
     struct hl_model *m = r->m;
     r->lists = hl_node_find(root, "lists");
@@ -113,14 +116,16 @@ static enum hl_status finish(struct hl_model_reader *r, struct hl_model **out)
         hl_problem_error(&r->p, NULL, "the model cannot be indexed");
         st = hl_problems_status(&r->p);
     }
-    if (st == HL_OK) *out = r->m;
-    else hl_model_free(r->m);
+    if (st == HL_OK)
+        *out = r->m;
+    else
+        hl_model_free(r->m);
     return st;
 }
 
 /* Takes the result of the YAML reader. */
-static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *y, const struct hl_error *yaml_err, struct hl_model **out,
-                           struct hl_buf *problems, struct hl_error *err)
+static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *y, const struct hl_error *yaml_err,
+                           struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
 {
     struct hl_model_reader r = {.p = {.file = name, .lines = problems, .err = err}};
     if (st != HL_OK) {

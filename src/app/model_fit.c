@@ -3,8 +3,8 @@
 
 #include "model_read.h"
 
-static void read_rules(struct hl_model_reader *r, const struct hl_yaml_node *fit, const char *key, bool points, struct hl_fit_rule **out,
-                       size_t *n)
+static void read_rules(struct hl_model_reader *r, const struct hl_yaml_node *fit, const char *key, bool points,
+                       struct hl_fit_rule **out, size_t *n)
 {
     static const char *const with_points[] = {"name", "points", HL_CONDITION_KEYS, NULL};
     const struct hl_yaml_node *list = hl_node_find(fit, key);
@@ -18,8 +18,10 @@ static void read_rules(struct hl_model_reader *r, const struct hl_yaml_node *fit
         struct hl_fit_rule *rule = &(*out)[(*n)++];
         hl_model_read_name(r, map, what, &rule->name);
         hl_model_read_condition(r, map, &rule->when);
-        if (points) hl_model_read_points(r, map, &rule->points);
-        else if (hl_node_find(map, "points")) hl_problem_error(&r->p, map, "a rule of fit.%s holds or not: it has no points", key);
+        if (points)
+            hl_model_read_points(r, map, &rule->points);
+        else if (hl_node_find(map, "points"))
+            hl_problem_error(&r->p, map, "a rule of fit.%s holds or not: it has no points", key);
     }
     char section[32];
     snprintf(section, sizeof(section), "fit.%s", key);
@@ -33,7 +35,8 @@ static void read_grades(struct hl_model_reader *r, const struct hl_yaml_node *gr
     for (size_t i = 0; i < grades->n; i++) {
         struct hl_slice k = grades->keys[i]->text;
         if (k.len != 1 || k.data[0] < 'A' || k.data[0] > 'C')
-            hl_problem_error(&r->p, grades->keys[i], "no grade '%.*s': cut-offs are for A, B and C, and D is what is below", HL_SLICE_ARG(k));
+            hl_problem_error(&r->p, grades->keys[i], "no grade '%.*s': cut-offs are for A, B and C, and D is what is below",
+                             HL_SLICE_ARG(k));
     }
     r->m->grades = hl_node_alloc(&r->p, HL_ARRAY_LEN(letters), sizeof(*r->m->grades));
     for (size_t i = 0; r->m->grades && letters[i]; i++) {

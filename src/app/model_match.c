@@ -81,7 +81,8 @@ void hl_model_read_texts(struct hl_model_reader *r, const struct hl_yaml_node *m
     const struct hl_yaml_node *v = hl_node_find(map, key);
     if (!v) return;
     size_t errors = r->p.errors;
-    if (v->kind == HL_YAML_SCALAR) append_texts(r, v, key, out, n);
+    if (v->kind == HL_YAML_SCALAR)
+        append_texts(r, v, key, out, n);
     else if (hl_node_is(&r->p, v, HL_YAML_LIST, key)) {
         for (size_t i = 0; i < v->n; i++) append_texts(r, v->values[i], key, out, n);
     }
@@ -129,9 +130,11 @@ void hl_model_check_names(struct hl_model_reader *r, const struct hl_yaml_node *
         const struct hl_yaml_node *a = names[i - 1].at, *b = names[i].at;
         if (names[i - 1].hash != names[i].hash) continue;
         if (hl_slice_eq(a->text, b->text))
-            hl_problem_error(&r->p, b, "the name '%.*s' is used twice in %s, first in line %u", HL_SLICE_ARG(b->text), section, a->line);
+            hl_problem_error(&r->p, b, "the name '%.*s' is used twice in %s, first in line %u", HL_SLICE_ARG(b->text), section,
+                             a->line);
         else if (hashed)
-            hl_problem_error(&r->p, b, "the names '%.*s' and '%.*s' have the same hash: change one", HL_SLICE_ARG(a->text), HL_SLICE_ARG(b->text));
+            hl_problem_error(&r->p, b, "the names '%.*s' and '%.*s' have the same hash: change one", HL_SLICE_ARG(a->text),
+                             HL_SLICE_ARG(b->text));
     }
     free(names);
 }
@@ -247,7 +250,8 @@ static void add_type(struct hl_model_reader *r, const struct hl_yaml_node *n, ui
 void hl_model_read_types(struct hl_model_reader *r, const struct hl_yaml_node *n, uint64_t *types)
 {
     *types = 0;
-    if (n->kind == HL_YAML_SCALAR) add_type(r, n, types);
+    if (n->kind == HL_YAML_SCALAR)
+        add_type(r, n, types);
     else if (hl_node_is(&r->p, n, HL_YAML_LIST, "on")) {
         for (size_t i = 0; i < n->n; i++) add_type(r, n->values[i], types);
         if (n->n == 0) hl_problem_error(&r->p, n, "on is an empty list");

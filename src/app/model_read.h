@@ -33,7 +33,8 @@ void hl_model_check_lists(struct hl_model_reader *r);
 /* one for each section; n may be NULL */
 void hl_model_read_fit(struct hl_model_reader *r, const struct hl_yaml_node *n);
 void hl_model_read_behavior(struct hl_model_reader *r, const struct hl_yaml_node *n);
-void hl_model_read_latches(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *section, struct hl_latch_rule **out, size_t *count);
+void hl_model_read_latches(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *section,
+                           struct hl_latch_rule **out, size_t *count);
 void hl_model_read_stages(struct hl_model_reader *r, const struct hl_yaml_node *n);
 void hl_model_read_sla(struct hl_model_reader *r, const struct hl_yaml_node *root);
 void hl_model_read_routing(struct hl_model_reader *r, const struct hl_yaml_node *root);

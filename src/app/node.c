@@ -33,7 +33,8 @@ const struct hl_yaml_node *hl_node_find(const struct hl_yaml_node *map, const ch
 
 bool hl_node_is(struct hl_problems *p, const struct hl_yaml_node *n, enum hl_yaml_kind kind, const char *what)
 {
-    static const char *const kinds[] = {[HL_YAML_SCALAR] = "a single value", [HL_YAML_MAP] = "a map (name: value)", [HL_YAML_LIST] = "a list"};
+    static const char *const kinds[] = {
+        [HL_YAML_SCALAR] = "a single value", [HL_YAML_MAP] = "a map (name: value)", [HL_YAML_LIST] = "a list"};
     if (!n) return false;
     if (n->kind == kind) return true;
     hl_problem_error(p, n, "%s must be %s, not %s", what, kinds[kind], kinds[n->kind]);
@@ -49,7 +50,8 @@ bool hl_node_check_map(struct hl_problems *p, const struct hl_yaml_node *n, cons
         const char *const *k = known;
         for (; *k && !hl_slice_eq_cstr(n->keys[i]->text, *k); k++) hl_nearest_offer(&nearest, *k);
         if (*k) continue;
-        hl_problem_error(p, n->keys[i], "unknown key '%.*s' in %s%s", HL_SLICE_ARG(n->keys[i]->text), what, hl_nearest_hint(&nearest));
+        hl_problem_error(p, n->keys[i], "unknown key '%.*s' in %s%s", HL_SLICE_ARG(n->keys[i]->text), what,
+                         hl_nearest_hint(&nearest));
     }
     return true;
 }
@@ -105,20 +107,25 @@ static struct hl_slice show_duration(char *buf, size_t cap, int64_t ms)
     } units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
     size_t i = 0;
     while (ms % units[i].ms != 0) i++;
-    int len = ms == HL_DURATION_MAX ? snprintf(buf, cap, "100 years") : snprintf(buf, cap, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
+    int len = ms == HL_DURATION_MAX ? snprintf(buf, cap, "100 years")
+                                    : snprintf(buf, cap, "%lld%s", (long long)(ms / units[i].ms), units[i].unit);
     return (struct hl_slice){buf, (size_t)len};
 }
 
-bool hl_node_duration(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, int64_t min, int64_t max, int64_t *out)
+bool hl_node_duration(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, int64_t min, int64_t max,
+                      int64_t *out)
 {
     if (!hl_node_is(p, n, HL_YAML_SCALAR, what)) return false;
     int64_t ms;
     if (!hl_duration_parse(n->text, &ms)) {
         int64_t bare;
         if (hl_slice_parse_i64(n->text, &bare))
-            hl_problem_error(p, n, "%s has no unit: write %.*sms, %.*ss, %.*sm, %.*sh, %.*sd or %.*sw", what, HL_SLICE_ARG(n->text),
-                             HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text));
-        else hl_problem_error(p, n, "%s must be a duration such as 30d, 12h, 5m, 10s or 100ms, not '%.*s'", what, HL_SLICE_ARG(n->text));
+            hl_problem_error(p, n, "%s has no unit: write %.*sms, %.*ss, %.*sm, %.*sh, %.*sd or %.*sw", what,
+                             HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text),
+                             HL_SLICE_ARG(n->text), HL_SLICE_ARG(n->text));
+        else
+            hl_problem_error(p, n, "%s must be a duration such as 30d, 12h, 5m, 10s or 100ms, not '%.*s'", what,
+                             HL_SLICE_ARG(n->text));
         return false;
     }
     if (ms < min || ms > max) {

@@ -24,7 +24,8 @@ bool hl_node_bool(struct hl_problems *p, const struct hl_yaml_node *n, const cha
 bool hl_node_fixed(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, hl_fixed *out);
 bool hl_node_int(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, int64_t min, int64_t max, int64_t *out);
 /* In min .. max milliseconds; max <= HL_DURATION_MAX. */
-bool hl_node_duration(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, int64_t min, int64_t max, int64_t *out);
+bool hl_node_duration(struct hl_problems *p, const struct hl_yaml_node *n, const char *what, int64_t min, int64_t max,
+                      int64_t *out);
 
 #define HL_DURATION_MAX ((int64_t)36525 * 86400000) /* 100 years of 365.25 days */
 

@@ -21,15 +21,19 @@ static void add_line(struct hl_problems *p, const char *place, const char *level
     if (!is_error) p->warnings++;
     if (!p->lines) return;
     size_t shown = p->errors + p->warnings;
-    if (shown <= MAX_SHOWN) hl_buf_printf(p->lines, "%s: %s: %s\n", place, level, message);
-    else if (shown == MAX_SHOWN + 1) hl_buf_printf(p->lines, "%s: error: more problems follow, not shown\n", p->file);
+    if (shown <= MAX_SHOWN)
+        hl_buf_printf(p->lines, "%s: %s: %s\n", place, level, message);
+    else if (shown == MAX_SHOWN + 1)
+        hl_buf_printf(p->lines, "%s: error: more problems follow, not shown\n", p->file);
 }
 
 static void add(struct hl_problems *p, const struct hl_yaml_node *at, const char *level, const char *fmt, va_list ap)
 {
     char place[300], message[400];
-    if (at && at->line) snprintf(place, sizeof(place), "%.250s:%u:%u", p->file, at->line, at->column);
-    else snprintf(place, sizeof(place), "%.250s", p->file);
+    if (at && at->line)
+        snprintf(place, sizeof(place), "%.250s:%u:%u", p->file, at->line, at->column);
+    else
+        snprintf(place, sizeof(place), "%.250s", p->file);
     vsnprintf(message, sizeof(message), fmt, ap);
     blank_control_bytes(message);
     add_line(p, place, level, message);
@@ -69,7 +73,8 @@ void hl_problem_yaml(struct hl_problems *p, const struct hl_error *yaml)
 
 enum hl_status hl_problems_status(struct hl_problems *p)
 {
-    if (p->no_memory || (p->lines && p->lines->failed)) return hl_error_set(p->err, HL_E_NOMEM, HL_STOP, "%s: out of memory", p->file);
+    if (p->no_memory || (p->lines && p->lines->failed))
+        return hl_error_set(p->err, HL_E_NOMEM, HL_STOP, "%s: out of memory", p->file);
     return p->errors ? HL_E_CONFIG : HL_OK;
 }
 

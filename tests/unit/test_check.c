@@ -103,7 +103,8 @@ static void two_right_files_give_a_summary_and_0(void **state)
              "%s: ok\n"
              "  model     m, version 1, preset sales-touch\n"
              "  rules     1: 0 must-have, 0 disqualify, 0 suspect, 0 fit, 0 behavior, 1 hand-raise, 0 qualify, 0 extra\n"
-             "  stages    anonymous > subscriber > lead > mql > sal > sql > opportunity > customer > evangelist; unqualified, disqualified\n",
+             "  stages    anonymous > subscriber > lead > mql > sal > sql > opportunity > customer > evangelist; unqualified, "
+             "disqualified\n",
              config_path, model_path);
     assert_string_equal(out, expected);
     assert_string_equal(errors, "");
@@ -154,8 +155,10 @@ static void json_holds_the_same(void **state)
     char expected[2000];
     assert_int_equal(check(5, "check", "-c", config_path, "-o", "json"), 0);
     snprintf(expected, sizeof(expected),
-             "{\"ok\":true,\"problems\":[],\"config\":{\"path\":\"%s\",\"delivery\":\"exactly_once\",\"inputs\":[{\"topic\":\"web\",\"format\":\"avro\"},"
-             "{\"topic\":\"crm\",\"format\":\"json\"}]},\"model\":{\"path\":\"%s\",\"name\":\"m\",\"version\":\"1\",\"preset\":\"sales-touch\","
+             "{\"ok\":true,\"problems\":[],\"config\":{\"path\":\"%s\",\"delivery\":\"exactly_once\",\"inputs\":[{\"topic\":"
+             "\"web\",\"format\":\"avro\"},"
+             "{\"topic\":\"crm\",\"format\":\"json\"}]},\"model\":{\"path\":\"%s\",\"name\":\"m\",\"version\":\"1\",\"preset\":"
+             "\"sales-touch\","
              "\"rules\":1,\"sal\":true}}\n",
              config_path, model_path);
     assert_string_equal(out, expected);
@@ -163,12 +166,16 @@ static void json_holds_the_same(void **state)
     write_file(model_path, MODEL "\"a\\\"b\": 1\nsla: [{name: a, stage: mql, within: 5m}]\n");
     assert_int_equal(check(5, "check", "-m", model_path, "-o", "json"), 78);
     snprintf(expected, sizeof(expected),
-             "{\"ok\":false,\"problems\":[{\"file\":\"%s\",\"line\":5,\"column\":1,\"level\":\"error\",\"message\":\"unknown key 'a\\\"b' in the model\"},"
-             "{\"file\":\"%s\",\"line\":6,\"column\":1,\"level\":\"warning\",\"message\":\"sla: read, not acted on by this version\"}]}\n",
+             "{\"ok\":false,\"problems\":[{\"file\":\"%s\",\"line\":5,\"column\":1,\"level\":\"error\",\"message\":\"unknown key "
+             "'a\\\"b' in the model\"},"
+             "{\"file\":\"%s\",\"line\":6,\"column\":1,\"level\":\"warning\",\"message\":\"sla: read, not acted on by this "
+             "version\"}]}\n",
              model_path, model_path);
     assert_string_equal(out, expected);
     assert_int_equal(check(5, "check", "-m", "/none", "-o", "json"), 78);
-    assert_string_equal(out, "{\"ok\":false,\"problems\":[{\"file\":\"/none\",\"level\":\"error\",\"message\":\"No such file or directory\"}]}\n");
+    assert_string_equal(
+        out,
+        "{\"ok\":false,\"problems\":[{\"file\":\"/none\",\"level\":\"error\",\"message\":\"No such file or directory\"}]}\n");
 }
 
 static void help_goes_to_stdout_and_wrong_use_to_stderr(void **state)

@@ -189,7 +189,8 @@ static void unknown_keys_are_refused_with_the_nearest_name(void **state)
 static void a_property_that_is_not_known_here_is_left_to_librdkafka(void **state)
 {
     (void)state;
-    struct hl_config *c = load("kafka: {bootstrap.servers: b:1, some.property.of.tomorrow: x, client.id: me}\ninputs: [{topic: web}]\n");
+    struct hl_config *c =
+        load("kafka: {bootstrap.servers: b:1, some.property.of.tomorrow: x, client.id: me}\ninputs: [{topic: web}]\n");
     assert_string_equal(property(c, "some.property.of.tomorrow"), "x");
     assert_string_equal(property(c, "client.id"), "me");
     hl_config_free(c);
@@ -199,9 +200,23 @@ static void properties_that_hotlead_owns_are_refused_with_the_reason(void **stat
 {
     (void)state;
     static const char *const owned[] = {
-        "enable.auto.commit", "enable.auto.offset.store", "auto.offset.reset", "isolation.level", "enable.idempotence", "transactional.id",
-        "transaction.timeout.ms", "group.instance.id", "partition.assignment.strategy", "enable.partition.eof", "acks", "partitioner",
-        "max.in.flight", "max.in.flight.requests.per.connection", "group.protocol", "retries", "allow.auto.create.topics",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "isolation.level",
+        "enable.idempotence",
+        "transactional.id",
+        "transaction.timeout.ms",
+        "group.instance.id",
+        "partition.assignment.strategy",
+        "enable.partition.eof",
+        "acks",
+        "partitioner",
+        "max.in.flight",
+        "max.in.flight.requests.per.connection",
+        "group.protocol",
+        "retries",
+        "allow.auto.create.topics",
     };
     for (size_t i = 0; i < HL_ARRAY_LEN(owned); i++) {
         char text[200], start[200];
@@ -214,7 +229,8 @@ static void properties_that_hotlead_owns_are_refused_with_the_reason(void **stat
         assert_true(strlen(err.message) > strlen(start) + 20);
     }
     refuses("kafka: {bootstrap.servers: b:1, isolation.level: read_uncommitted}\ninputs: [{topic: web}]\n",
-            "c.yaml:1:33: error: 'isolation.level' is hotlead's to set: uncommitted records must never be scored, and recovery relies on it\n");
+            "c.yaml:1:33: error: 'isolation.level' is hotlead's to set: uncommitted records must never be scored, and recovery "
+            "relies on it\n");
 }
 
 static void wrong_values_are_refused_with_what_is_wanted(void **state)
@@ -229,8 +245,9 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:3:24: error: max_interval must be a duration such as 30d, 12h, 5m, 10s or 100ms, not 'soon'\n");
     refuses(SMALL "commit: {max_interval: 11s}\n", "c.yaml:3:24: error: max_interval must be from 1ms to 10s, not 11s\n");
     refuses(SMALL "commit: 5s\n", "c.yaml:3:9: error: commit must be a map (name: value), not a single value\n");
-    refuses(SMALL "delivery: exactly-once\n",
-            "c.yaml:3:11: error: delivery must be exactly_once or low_latency, not 'exactly-once', did you mean 'exactly_once'?\n");
+    refuses(
+        SMALL "delivery: exactly-once\n",
+        "c.yaml:3:11: error: delivery must be exactly_once or low_latency, not 'exactly-once', did you mean 'exactly_once'?\n");
     refuses(SMALL "log_level: chatty\n", "c.yaml:3:12: error: log_level must be debug, info, warn or error, not 'chatty'\n");
     refuses(SMALL "redis: {cluster: yes}\n", "c.yaml:3:18: error: cluster must be true or false, not 'yes'\n");
     refuses(SMALL "redis: {url: \"http://x\"}\n", "c.yaml:3:14: error: redis.url must start with redis:// or unix://\n");
@@ -242,8 +259,10 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
     refuses(SMALL "checkpoint: {max_share: 1.5}\n", "c.yaml:3:25: error: max_share must be above 0 and at most 1, not 1.5\n");
     refuses(SMALL "checkpoint: {max_share: lots}\n",
             "c.yaml:3:25: error: max_share must be a plain number such as 10 or -2.5, not 'lots'\n");
-    refuses(SMALL "checkpoint: {interval: 2m, max_replay: 1m}\n", "c.yaml:3:13: error: checkpoint.max_replay is below checkpoint.interval\n");
-    refuses(SMALL "http: {listen: \"0.0.0.0:8080\"}\n", "c.yaml:3:16: error: http.listen is beyond loopback: set http.token_file\n");
+    refuses(SMALL "checkpoint: {interval: 2m, max_replay: 1m}\n",
+            "c.yaml:3:13: error: checkpoint.max_replay is below checkpoint.interval\n");
+    refuses(SMALL "http: {listen: \"0.0.0.0:8080\"}\n",
+            "c.yaml:3:16: error: http.listen is beyond loopback: set http.token_file\n");
     refuses(SMALL "outputs: {state: \"a b\"}\n",
             "c.yaml:3:18: error: 'a b' is no topic name: letters, digits, '.', '_' and '-', at most 249\n");
     refuses("kafka: {bootstrap.servers: b:1, replication_factor: 0}\ninputs: [{topic: web}]\n",
@@ -253,8 +272,9 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:1:8: error: kafka.bootstrap.servers is missing\n");
     refuses("kafka: {bootstrap.servers: b:1, group.id: \"\"}\ninputs: [{topic: web}]\n",
             "c.yaml:1:43: error: group.id must have from 1 to 200 bytes\n");
-    refuses("- a list\n", "c.yaml:1:1: error: the file must be a map (name: value), not a list\n"
-                          "c.yaml: error: no inputs: name at least one topic\nc.yaml: error: kafka.bootstrap.servers is missing\n");
+    refuses("- a list\n",
+            "c.yaml:1:1: error: the file must be a map (name: value), not a list\n"
+            "c.yaml: error: no inputs: name at least one topic\nc.yaml: error: kafka.bootstrap.servers is missing\n");
 }
 
 static void inputs_and_outputs_must_make_sense_together(void **state)
@@ -274,7 +294,8 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a..b}}]\n",
             "c.yaml:2:38: error: 'a..b' is no path of a field: names with dots between\n");
     refuses(SMALL "outputs: {alerts: web}\n", "c.yaml:3:10: error: the output topic 'web' is an input, too\n");
-    refuses(SMALL "outputs: {alerts: lead.state}\n", "c.yaml:3:10: error: the output topic 'lead.state' is used for two things\n");
+    refuses(SMALL "outputs: {alerts: lead.state}\n",
+            "c.yaml:3:10: error: the output topic 'lead.state' is used for two things\n");
 }
 
 static void all_problems_are_told_and_the_first_is_the_error(void **state)
@@ -353,18 +374,26 @@ static void wrong_variables_are_told_by_name(void **state)
 {
     (void)state;
     static const char *const env[] = {
-        "HOTLEAD_REDIS__URI=x",       "HOTLEAD_THREADS=many",         "HOTLEAD_KAFKA__ISOLATION_LEVEL=x", "HOTLEAD_INPUTS=web",
-        "HOTLEAD_KAFKA__bad-name=x",  "HOTLEAD_KAFKA__BOOTSTRAP_SERVER=x", "HOTLEAD_WHAT__EVER=x",        NULL,
+        "HOTLEAD_REDIS__URI=x",
+        "HOTLEAD_THREADS=many",
+        "HOTLEAD_KAFKA__ISOLATION_LEVEL=x",
+        "HOTLEAD_INPUTS=web",
+        "HOTLEAD_KAFKA__bad-name=x",
+        "HOTLEAD_KAFKA__BOOTSTRAP_SERVER=x",
+        "HOTLEAD_WHAT__EVER=x",
+        NULL,
     };
-    refuses_env(SMALL, env,
-                "HOTLEAD_REDIS__URI: error: no such setting, did you mean 'HOTLEAD_REDIS__URL'?\n"
-                "HOTLEAD_THREADS: error: threads must be auto or a whole number from 1 to 256, not 'many'\n"
-                "HOTLEAD_KAFKA__ISOLATION_LEVEL: error: 'isolation.level' is hotlead's to set: uncommitted records must never be scored, and "
-                "recovery relies on it\n"
-                "HOTLEAD_INPUTS: error: inputs are set in the file only\n"
-                "HOTLEAD_KAFKA__bad-name: error: names no property: write HOTLEAD_KAFKA__BOOTSTRAP_SERVERS for kafka.bootstrap.servers\n"
-                "HOTLEAD_KAFKA__BOOTSTRAP_SERVER: error: unknown key 'bootstrap.server' in kafka, did you mean 'bootstrap.servers'?\n"
-                "HOTLEAD_WHAT__EVER: error: no such setting\n");
+    refuses_env(
+        SMALL, env,
+        "HOTLEAD_REDIS__URI: error: no such setting, did you mean 'HOTLEAD_REDIS__URL'?\n"
+        "HOTLEAD_THREADS: error: threads must be auto or a whole number from 1 to 256, not 'many'\n"
+        "HOTLEAD_KAFKA__ISOLATION_LEVEL: error: 'isolation.level' is hotlead's to set: uncommitted records must never be scored, "
+        "and "
+        "recovery relies on it\n"
+        "HOTLEAD_INPUTS: error: inputs are set in the file only\n"
+        "HOTLEAD_KAFKA__bad-name: error: names no property: write HOTLEAD_KAFKA__BOOTSTRAP_SERVERS for kafka.bootstrap.servers\n"
+        "HOTLEAD_KAFKA__BOOTSTRAP_SERVER: error: unknown key 'bootstrap.server' in kafka, did you mean 'bootstrap.servers'?\n"
+        "HOTLEAD_WHAT__EVER: error: no such setting\n");
 }
 
 static void variables_of_others_are_ignored_and_slips_are_warned_about(void **state)
@@ -381,13 +410,15 @@ static void variables_of_others_are_ignored_and_slips_are_warned_about(void **st
 static void a_secret_in_the_file_is_taken_with_a_warning(void **state)
 {
     (void)state;
-    struct hl_config *c = load_env("kafka: {bootstrap.servers: b:1, sasl.password: hush}\ninputs: [{topic: web}]\n", NULL,
-                                   "dir/c.yaml:1:33: warning: sasl.password is readable for all who read this file: use sasl.password_file, or the "
-                                   "variable HOTLEAD_KAFKA__SASL_PASSWORD\n");
+    struct hl_config *c =
+        load_env("kafka: {bootstrap.servers: b:1, sasl.password: hush}\ninputs: [{topic: web}]\n", NULL,
+                 "dir/c.yaml:1:33: warning: sasl.password is readable for all who read this file: use sasl.password_file, or the "
+                 "variable HOTLEAD_KAFKA__SASL_PASSWORD\n");
     assert_string_equal(property(c, "sasl.password"), "hush");
     hl_config_free(c);
-    c = load_env(SMALL "redis: {url: \"redis://u:hush@h:1\"}\n", NULL,
-                 "dir/c.yaml:3:14: warning: redis.url holds a password: use redis.password_file, or the variable HOTLEAD_REDIS__URL\n");
+    c = load_env(
+        SMALL "redis: {url: \"redis://u:hush@h:1\"}\n", NULL,
+        "dir/c.yaml:3:14: warning: redis.url holds a password: use redis.password_file, or the variable HOTLEAD_REDIS__URL\n");
     hl_config_free(c);
     refuses("kafka: {bootstrap.servers: b:1, ssl.key.password: a, ssl.key.password_file: b}\ninputs: [{topic: web}]\n",
             "c.yaml:1:33: error: both ssl.key.password and ssl.key.password_file are given\n"

@@ -73,7 +73,8 @@ static void durations_have_a_unit(void **state)
     assert_true(parses("30d", INT64_C(2592000000)));
     assert_true(parses("1w", 604800000));
     assert_true(parses("0s", 0));
-    static const char *const wrong[] = {"", "5", "d", "5 d", "-5d", "+5d", "5D", "5dd", "1.5h", " 5d", "99999999999999999999d", "9223372036854775807w"};
+    static const char *const wrong[] = {
+        "", "5", "d", "5 d", "-5d", "+5d", "5D", "5dd", "1.5h", " 5d", "99999999999999999999d", "9223372036854775807w"};
     for (size_t i = 0; i < HL_ARRAY_LEN(wrong); i++) {
         int64_t ms;
         if (hl_duration_parse(hl_slice_of(wrong[i]), &ms)) fail_msg("'%s' was taken", wrong[i]);
@@ -144,24 +145,26 @@ static void fit_lands_in_the_model(void **state)
 static void behavior_lands_in_the_model(void **state)
 {
     (void)state;
-    struct hl_model *m = load(HEAD HAND "behavior:\n"
-                                        "  half_life: 30d\n"
-                                        "  groups: {email: {max: 40}, web: {}}\n"
-                                        "  rules:\n"
-                                        "    - name: full\n"
-                                        "      on: [page_viewed, link_clicked]\n"
-                                        "      path: \"/pricing*\"\n"
-                                        "      asset: a*\n"
-                                        "      campaign: c*\n"
-                                        "      source: s*\n"
-                                        "      form: [f1, f2]\n"
-                                        "      where: [{attribute: x, equals: \"1\"}, {attribute: y, at_least: 2}]\n"
-                                        "      points: 10\n"
-                                        "      group: web\n"
-                                        "      max_times: 3 per 1d\n"
-                                        "    - {name: mail, on: email_clicked, form: only, where: {attribute: z, exists: true}, points: 3, group: email, "
-                                        "half_life: 14d}\n"
-                                        "    - {name: any, points: -1}\n");
+    struct hl_model *m =
+        load(HEAD HAND
+             "behavior:\n"
+             "  half_life: 30d\n"
+             "  groups: {email: {max: 40}, web: {}}\n"
+             "  rules:\n"
+             "    - name: full\n"
+             "      on: [page_viewed, link_clicked]\n"
+             "      path: \"/pricing*\"\n"
+             "      asset: a*\n"
+             "      campaign: c*\n"
+             "      source: s*\n"
+             "      form: [f1, f2]\n"
+             "      where: [{attribute: x, equals: \"1\"}, {attribute: y, at_least: 2}]\n"
+             "      points: 10\n"
+             "      group: web\n"
+             "      max_times: 3 per 1d\n"
+             "    - {name: mail, on: email_clicked, form: only, where: {attribute: z, exists: true}, points: 3, group: email, "
+             "half_life: 14d}\n"
+             "    - {name: any, points: -1}\n");
     const struct hl_score_rule *full = &m->rules[0], *mail = &m->rules[1], *any = &m->rules[2];
     assert_int_equal(m->n_rules, 3);
     assert_string_equal(full->name, "full");
@@ -200,18 +203,20 @@ static void behavior_lands_in_the_model(void **state)
 static void the_lifecycle_lands_in_the_model(void **state)
 {
     (void)state;
-    struct hl_model *m = load(HEAD "preset: score-driven\n"
-                                   "hand_raise:\n"
-                                   "  - {name: demo, on: form_submitted, form: [demo, quote], valid_for: 30d}\n"
-                                   "  - {name: call, on: meeting_booked}\n"
-                                   "qualify: [{name: guide, on: file_downloaded, asset: 'guide/*', valid_for: 1w}]\n"
-                                   "thresholds: {mql: {enter: 60, exit: 30}, sql: {enter: 120.5}}\n"
-                                   "stages:\n"
-                                   "  sal: true\n"
-                                   "  facts_valid_for: 10d\n"
-                                   "  extra: [{name: skip, from: [lead, mql], to: opportunity, on: quote_requested}, {name: back, from: sql, to: lead}]\n"
-                                   "recycle: {cooldown: 90d, reset_behavior: true}\n"
-                                   "subscribe: {on: [chat_started, trial_started]}\n");
+    struct hl_model *m = load(
+        HEAD
+        "preset: score-driven\n"
+        "hand_raise:\n"
+        "  - {name: demo, on: form_submitted, form: [demo, quote], valid_for: 30d}\n"
+        "  - {name: call, on: meeting_booked}\n"
+        "qualify: [{name: guide, on: file_downloaded, asset: 'guide/*', valid_for: 1w}]\n"
+        "thresholds: {mql: {enter: 60, exit: 30}, sql: {enter: 120.5}}\n"
+        "stages:\n"
+        "  sal: true\n"
+        "  facts_valid_for: 10d\n"
+        "  extra: [{name: skip, from: [lead, mql], to: opportunity, on: quote_requested}, {name: back, from: sql, to: lead}]\n"
+        "recycle: {cooldown: 90d, reset_behavior: true}\n"
+        "subscribe: {on: [chat_started, trial_started]}\n");
     assert_true(m->score_driven);
     assert_int_equal(m->n_hand_raise, 2);
     assert_string_equal(m->hand_raise[0].match.forms[1], "quote");
@@ -254,11 +259,12 @@ static void yaml_pitfalls_do_no_harm(void **state)
 static void sla_and_routing_are_checked_and_not_acted_on(void **state)
 {
     (void)state;
-    struct hl_model *m = load_warned(HEAD HAND "sla:\n  - {name: first, stage: mql, kind: active, within: 5m}\n"
-                                               "routing:\n  - {when: {attribute: country, in: [GB]}, to: [a, b], by: round_robin}\n"
-                                               "  - {to: [x, y], by: weight, weights: [2, 1]}\n",
-                                     "m.yaml:4:1: warning: sla: read, not acted on by this version\n"
-                                     "m.yaml:6:1: warning: routing: read, not acted on by this version\n");
+    struct hl_model *m =
+        load_warned(HEAD HAND "sla:\n  - {name: first, stage: mql, kind: active, within: 5m}\n"
+                              "routing:\n  - {when: {attribute: country, in: [GB]}, to: [a, b], by: round_robin}\n"
+                              "  - {to: [x, y], by: weight, weights: [2, 1]}\n",
+                    "m.yaml:4:1: warning: sla: read, not acted on by this version\n"
+                    "m.yaml:6:1: warning: routing: read, not acted on by this version\n");
     assert_int_equal(m->n_sla, 1);
     assert_int_equal(m->n_routing, 2);
     hl_model_free(m);
@@ -271,7 +277,8 @@ static void sla_and_routing_are_checked_and_not_acted_on(void **state)
             "m.yaml:4:89: error: a rule of sla needs stage and within\n"
             "m.yaml:4:96: error: the name 'a' is used twice in sla, first in line 4\n"
             "m.yaml:4:1: warning: sla: read, not acted on by this version\n");
-    refuses(HEAD HAND "routing:\n  - {by: dice}\n  - {to: [a], by: weight, weights: [1, 0]}\n  - {to: [a], weights: [1]}\n  - {when: {attribute: x}, to: []}\n",
+    refuses(HEAD HAND "routing:\n  - {by: dice}\n  - {to: [a], by: weight, weights: [1, 0]}\n  - {to: [a], weights: [1]}\n  - "
+                      "{when: {attribute: x}, to: []}\n",
             "m.yaml:5:5: error: a rule of routing needs to: a list of owners\n"
             "m.yaml:5:10: error: by must be round_robin or weight, not 'dice'\n"
             "m.yaml:5:5: warning: a rule without when takes all: the ones below it are never reached\n"
@@ -297,15 +304,18 @@ static void unknown_names_are_refused_with_the_nearest(void **state)
             "m.yaml:4:47: error: unknown key 'point' in a rule of behavior.rules, did you mean 'points'?\n"
             "m.yaml:4:34: error: no event type 'page_veiwed', did you mean 'page_viewed'?\n"
             "m.yaml:4:20: error: a rule without points\n");
-    refuses(HEAD HAND "behavior: {groups: {web: {}}, rules: [{name: a, points: 1, group: wep}, {name: b, points: 1, group: web}]}\n",
+    refuses(HEAD HAND
+            "behavior: {groups: {web: {}}, rules: [{name: a, points: 1, group: wep}, {name: b, points: 1, group: web}]}\n",
             "m.yaml:4:67: error: no group 'wep' in behavior.groups, did you mean 'web'?\n");
     refuses(HEAD HAND "lists: {free_mail: [x]}\nfit: {must_have: [{name: a, attribute: b, in: $freemail}]}\n",
             "m.yaml:5:47: error: no list 'freemail' in lists, did you mean 'free_mail'?\n");
-    refuses(HEAD HAND "fit: {must_have: [{name: a, attribute: b, in: $free}]}\n", "m.yaml:4:47: error: no list 'free' in lists\n");
+    refuses(HEAD HAND "fit: {must_have: [{name: a, attribute: b, in: $free}]}\n",
+            "m.yaml:4:47: error: no list 'free' in lists\n");
     refuses(HEAD HAND "stages: {extra: [{name: a, from: [leed], to: sqll}]}\n",
             "m.yaml:4:35: error: no stage 'leed', did you mean 'lead'?\n"
             "m.yaml:4:46: error: no stage 'sqll', did you mean 'sql'?\n");
-    refuses(HEAD HAND "subscribe: {on: [form_submited]}\n", "m.yaml:4:18: error: no event type 'form_submited', did you mean 'form_submitted'?\n");
+    refuses(HEAD HAND "subscribe: {on: [form_submited]}\n",
+            "m.yaml:4:18: error: no event type 'form_submited', did you mean 'form_submitted'?\n");
     refuses(HEAD HAND "preset: score\n", "m.yaml:4:9: error: preset must be sales-touch or score-driven, not 'score'\n");
     refuses(HEAD HAND "thresholds: {mql: {entre: 5}, sal: {enter: 3}}\n",
             "m.yaml:4:31: error: unknown key 'sal' in thresholds, did you mean 'sql'?\n"
@@ -318,8 +328,9 @@ static void names_are_needed_and_used_once(void **state)
     refuses(HAND, "m.yaml:1:1: error: 'model' is missing: every transition carries it\n"
                   "m.yaml:1:1: error: 'version' is missing: every transition carries it\n");
     refuses("model: \"\"\nversion: [1]\n" HAND, "m.yaml:1:8: error: model has from 1 to 100 bytes\n"
-                                              "m.yaml:2:10: error: version must be a single value, not a list\n");
-    refuses(HEAD HAND "fit: {rules: [{attribute: a, equals: b, points: 1}]}\n", "m.yaml:4:15: error: a rule of fit.rules without a name\n");
+                                                "m.yaml:2:10: error: version must be a single value, not a list\n");
+    refuses(HEAD HAND "fit: {rules: [{attribute: a, equals: b, points: 1}]}\n",
+            "m.yaml:4:15: error: a rule of fit.rules without a name\n");
     refuses(HEAD HAND "behavior: {rules: [{name: \"\", points: 1}]}\n", "m.yaml:4:27: error: a name has from 1 to 100 bytes\n");
     refuses(HEAD HAND "behavior:\n  rules:\n  - {name: a, points: 1}\n  - {name: b, points: 1}\n  - {name: a, points: 2}\n",
             "m.yaml:8:12: error: the name 'a' is used twice in behavior.rules, first in line 6\n");
@@ -330,7 +341,8 @@ static void names_are_needed_and_used_once(void **state)
     refuses(HEAD HAND "stages: {extra: [{name: a, from: lead, to: mql}, {name: a, from: lead, to: sql}]}\n",
             "m.yaml:4:57: error: the name 'a' is used twice in stages.extra, first in line 4\n");
     /* the same name in two sections is fine */
-    hl_model_free(load(HEAD HAND "fit: {suspect: [{name: h, attribute: x, exists: true}]}\nbehavior: {rules: [{name: h, points: 1}]}\n"));
+    hl_model_free(
+        load(HEAD HAND "fit: {suspect: [{name: h, attribute: x, exists: true}]}\nbehavior: {rules: [{name: h, points: 1}]}\n"));
     /* two names that FNV-1a cannot tell apart */
     assert_int_equal(hl_name_hash(HL_SLICE_LIT("costarring")), hl_name_hash(HL_SLICE_LIT("liquid")));
     refuses(HEAD HAND "behavior: {rules: [{name: costarring, points: 1}, {name: liquid, points: 1}]}\n",
@@ -345,26 +357,34 @@ static void numbers_and_durations_have_their_range(void **state)
             "m.yaml:4:67: error: points must be from -100000 to 100000\n"
             "m.yaml:4:95: error: points must be a plain number such as 10 or -2.5, not 'ten'\n");
     hl_model_free(load(HEAD HAND "behavior: {rules: [{name: a, points: 100000}, {name: b, points: -100000}]}\n"));
-    refuses(HEAD HAND "behavior: {half_life: 30}\n", "m.yaml:4:23: error: half_life has no unit: write 30ms, 30s, 30m, 30h, 30d or 30w\n");
-    refuses(HEAD HAND "behavior: {half_life: 999ms}\n", "m.yaml:4:23: error: half_life must be from 1s to 100 years, not 999ms\n");
-    refuses(HEAD HAND "behavior: {half_life: 36526d}\n", "m.yaml:4:23: error: half_life must be from 1s to 100 years, not 36526d\n");
+    refuses(HEAD HAND "behavior: {half_life: 30}\n",
+            "m.yaml:4:23: error: half_life has no unit: write 30ms, 30s, 30m, 30h, 30d or 30w\n");
+    refuses(HEAD HAND "behavior: {half_life: 999ms}\n",
+            "m.yaml:4:23: error: half_life must be from 1s to 100 years, not 999ms\n");
+    refuses(HEAD HAND "behavior: {half_life: 36526d}\n",
+            "m.yaml:4:23: error: half_life must be from 1s to 100 years, not 36526d\n");
     hl_model_free(load(HEAD HAND "behavior: {half_life: 36525d}\n"));
     refuses(HEAD HAND "behavior: {rules: [{name: a, points: 1, half_life: long}]}\n",
             "m.yaml:4:52: error: half_life must be a duration such as 30d, 12h, 5m, 10s or 100ms, not 'long'\n");
-    static const char *const caps[] = {"3", "3 per", "0 per 1d", "-1 per 1d", "3 per 1", "3 per 10ms", "x per 1d", "3per1d", "4294967296 per 1d"};
+    static const char *const caps[] = {"3",          "3 per",    "0 per 1d", "-1 per 1d",        "3 per 1",
+                                       "3 per 10ms", "x per 1d", "3per1d",   "4294967296 per 1d"};
     for (size_t i = 0; i < HL_ARRAY_LEN(caps); i++) {
         char text[200], expected[300];
         snprintf(text, sizeof(text), HEAD HAND "behavior: {rules: [{name: a, points: 1, max_times: %s}]}\n", caps[i]);
         snprintf(expected, sizeof(expected),
-                 "m.yaml:4:52: error: max_times must read like '3 per 1d' (a count, and a window of 1s or more), not '%s'\n", caps[i]);
+                 "m.yaml:4:52: error: max_times must read like '3 per 1d' (a count, and a window of 1s or more), not '%s'\n",
+                 caps[i]);
         refuses(text, expected);
     }
-    refuses(HEAD HAND "behavior: {groups: {a: {max: -1}}, rules: [{name: a, points: 1, group: a}]}\n", "m.yaml:4:30: error: max must not be below 0\n");
+    refuses(HEAD HAND "behavior: {groups: {a: {max: -1}}, rules: [{name: a, points: 1, group: a}]}\n",
+            "m.yaml:4:30: error: max must not be below 0\n");
     refuses(HEAD HAND "recycle: {cooldown: 30, reset_behavior: maybe}\n",
             "m.yaml:4:21: error: cooldown has no unit: write 30ms, 30s, 30m, 30h, 30d or 30w\n"
             "m.yaml:4:41: error: reset_behavior must be true or false, not 'maybe'\n");
-    refuses(HEAD "hand_raise: [{name: h, on: demo_requested, valid_for: 0s}]\n", "m.yaml:3:55: error: valid_for must be from 1ms to 100 years, not 0s\n");
-    refuses(HEAD HAND "stages: {facts_valid_for: 5}\n", "m.yaml:4:27: error: facts_valid_for has no unit: write 5ms, 5s, 5m, 5h, 5d or 5w\n");
+    refuses(HEAD "hand_raise: [{name: h, on: demo_requested, valid_for: 0s}]\n",
+            "m.yaml:3:55: error: valid_for must be from 1ms to 100 years, not 0s\n");
+    refuses(HEAD HAND "stages: {facts_valid_for: 5}\n",
+            "m.yaml:4:27: error: facts_valid_for has no unit: write 5ms, 5s, 5m, 5h, 5d or 5w\n");
 }
 
 static void conditions_must_make_sense(void **state)
@@ -373,17 +393,23 @@ static void conditions_must_make_sense(void **state)
 #define FIT(condition) HEAD HAND "fit: {must_have: [{name: a, " condition "}]}\n"
     refuses(FIT("equals: x"), "m.yaml:4:19: error: a condition without an attribute\n");
     refuses(FIT("attribute: \"\", equals: x"), "m.yaml:4:40: error: an empty attribute name\n");
-    refuses(FIT("attribute: b"), "m.yaml:4:19: error: a condition needs one of in, not_in, equals, exists, between, at_least, at_most, matches\n");
+    refuses(FIT("attribute: b"),
+            "m.yaml:4:19: error: a condition needs one of in, not_in, equals, exists, between, at_least, at_most, matches\n");
     refuses(FIT("attribute: b, in: []"), "m.yaml:4:47: error: in is an empty list\n");
     refuses(FIT("attribute: b, in: {a: b}"), "m.yaml:4:47: error: in must be a list, not a map (name: value)\n");
     refuses(FIT("attribute: b, in: [[x]]"), "m.yaml:4:48: error: in must be a single value, not a list\n");
     refuses(FIT("attribute: b, between: [1]"), "m.yaml:4:52: error: between wants two numbers: [lowest, highest]\n");
-    refuses(FIT("attribute: b, between: [2, 1]"), "m.yaml:4:19: error: no number can be both: the lower limit is above the upper one\n");
-    refuses(FIT("attribute: b, between: [1, 2], at_most: 3"), "m.yaml:4:19: error: between and at_least or at_most in one condition\n");
-    refuses(FIT("attribute: b, at_least: 1k"), "m.yaml:4:53: error: at_least must be a plain number such as 10 or -2.5, not '1k'\n");
+    refuses(FIT("attribute: b, between: [2, 1]"),
+            "m.yaml:4:19: error: no number can be both: the lower limit is above the upper one\n");
+    refuses(FIT("attribute: b, between: [1, 2], at_most: 3"),
+            "m.yaml:4:19: error: between and at_least or at_most in one condition\n");
+    refuses(FIT("attribute: b, at_least: 1k"),
+            "m.yaml:4:53: error: at_least must be a plain number such as 10 or -2.5, not '1k'\n");
     refuses(FIT("attribute: b, exists: no"), "m.yaml:4:51: error: exists must be true or false, not 'no'\n");
-    refuses(FIT("attribute: b, matches: 'a(b'"), "m.yaml:4:52: error: matches: missing closing parenthesis at offset 3 of the pattern\n");
-    refuses(FIT("attribute: b, equals: c, points: 3"), "m.yaml:4:19: error: a rule of fit.must_have holds or not: it has no points\n");
+    refuses(FIT("attribute: b, matches: 'a(b'"),
+            "m.yaml:4:52: error: matches: missing closing parenthesis at offset 3 of the pattern\n");
+    refuses(FIT("attribute: b, equals: c, points: 3"),
+            "m.yaml:4:19: error: a rule of fit.must_have holds or not: it has no points\n");
     refuses(HEAD HAND "behavior: {rules: [{name: a, points: 1, where: [{equals: x}, 3]}]}\n",
             "m.yaml:4:49: error: a condition without an attribute\n"
             "m.yaml:4:62: error: where must be a map (name: value), not a single value\n");
@@ -432,9 +458,11 @@ static void stages_and_thresholds_must_make_sense(void **state)
     refuses(HEAD HAND "preset: score-driven\nthresholds: {sql: {enter: 1, exit: 1.5}}\n",
             "m.yaml:5:36: error: sql.exit is above sql.enter: a contact would fall out as it comes in\n");
     hl_model_free(load(HEAD HAND "thresholds: {mql: {enter: 30, exit: 30}}\n"));
-    refuses(HEAD HAND "preset: score-driven\n", "m.yaml:4:9: error: preset score-driven needs thresholds.sql.enter, or a rule in qualify\n");
+    refuses(HEAD HAND "preset: score-driven\n",
+            "m.yaml:4:9: error: preset score-driven needs thresholds.sql.enter, or a rule in qualify\n");
     hl_model_free(load(HEAD HAND "preset: score-driven\nqualify: [{name: q, on: meeting_booked}]\n"));
-    refuses(HEAD HAND "stages: {extra: [{name: a, from: [lead, mql], to: mql}, {name: b, from: disqualified, to: lead}, {name: c, from: []}]}\n",
+    refuses(HEAD HAND "stages: {extra: [{name: a, from: [lead, mql], to: mql}, {name: b, from: disqualified, to: lead}, {name: "
+                      "c, from: []}]}\n",
             "m.yaml:4:51: error: from and to are the same stage 'mql'\n"
             "m.yaml:4:73: error: nothing leads out of disqualified but stage_set\n"
             "m.yaml:4:98: error: a rule of stages.extra needs from and to\n"
@@ -450,10 +478,12 @@ static void there_are_at_most_32_hand_raise_rules(void **state)
         hl_buf_printf(&b, HEAD "hand_raise:\n");
         for (int i = 0; i < n; i++) hl_buf_printf(&b, "  - {name: h%d, on: demo_requested}\n", i);
         hl_buf_put_u8(&b, 0);
-        if (n == 32) hl_model_free(load((const char *)b.data));
-        else refuses((const char *)b.data,
-                     "m.yaml:4:3: error: hand_raise has 33 rules, more than 32: one rule may list several forms or types\n"
-                     "m.yaml:1:1: warning: nobody becomes an MQL: there is no rule in hand_raise and no thresholds.mql.enter\n");
+        if (n == 32)
+            hl_model_free(load((const char *)b.data));
+        else
+            refuses((const char *)b.data,
+                    "m.yaml:4:3: error: hand_raise has 33 rules, more than 32: one rule may list several forms or types\n"
+                    "m.yaml:1:1: warning: nobody becomes an MQL: there is no rule in hand_raise and no thresholds.mql.enter\n");
         hl_buf_fini(&b);
     }
 }
@@ -472,11 +502,14 @@ static void wrong_shapes_are_refused(void **state)
 {
     (void)state;
     refuses("just text\n", "m.yaml:1:1: error: the model must be a map (name: value), not a single value\n");
-    refuses(HEAD HAND "fit: 3\nbehavior: []\nstages: x\n", "m.yaml:4:6: error: fit must be a map (name: value), not a single value\n"
-                                                           "m.yaml:5:11: error: behavior must be a map (name: value), not a list\n"
-                                                           "m.yaml:6:9: error: stages must be a map (name: value), not a single value\n");
-    refuses(HEAD "hand_raise: {name: a}\nthresholds: {mql: {enter: 1}}\n", "m.yaml:3:13: error: hand_raise must be a list, not a map (name: value)\n");
-    refuses(HEAD HAND "fit: {rules: [x]}\n", "m.yaml:4:15: error: a rule of fit.rules must be a map (name: value), not a single value\n");
+    refuses(HEAD HAND "fit: 3\nbehavior: []\nstages: x\n",
+            "m.yaml:4:6: error: fit must be a map (name: value), not a single value\n"
+            "m.yaml:5:11: error: behavior must be a map (name: value), not a list\n"
+            "m.yaml:6:9: error: stages must be a map (name: value), not a single value\n");
+    refuses(HEAD "hand_raise: {name: a}\nthresholds: {mql: {enter: 1}}\n",
+            "m.yaml:3:13: error: hand_raise must be a list, not a map (name: value)\n");
+    refuses(HEAD HAND "fit: {rules: [x]}\n",
+            "m.yaml:4:15: error: a rule of fit.rules must be a map (name: value), not a single value\n");
     refuses("a: [\n", "m.yaml:2:1: error: while parsing a flow node, did not find expected node content\n");
     hl_model_free(load(HEAD HAND "fit:\nbehavior: ~\nstages: {extra: []}\nlists:\n"));
 }

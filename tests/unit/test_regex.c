@@ -38,7 +38,10 @@ static void a_value_is_utf8_text_and_need_not_be_valid(void **state)
 {
     (void)state;
     assert_true(matches("^.$", HL_SLICE_LIT("\xC3\xBC")));
-    assert_true(matches("(?i)^\xC3\x9C" "ber", HL_SLICE_LIT("\xC3\xBC" "ber")));
+    assert_true(matches("(?i)^\xC3\x9C"
+                        "ber",
+                        HL_SLICE_LIT("\xC3\xBC"
+                                     "ber")));
     assert_true(matches("ok", HL_SLICE_LIT("\xff\xfeok")));
     assert_false(matches("^ok", HL_SLICE_LIT("\xff\xfeok")));
     assert_true(matches("a\\x{0}b", HL_SLICE_LIT("a\0b")));

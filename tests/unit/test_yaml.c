@@ -80,6 +80,19 @@ static void an_empty_file_is_an_empty_map(void **state)
     }
 }
 
+static void an_empty_collection_may_be_all_there_is(void **state)
+{
+    (void)state;
+    struct hl_yaml *y = load("[]");
+    assert_int_equal(hl_yaml_root(y)->kind, HL_YAML_LIST);
+    assert_int_equal(hl_yaml_root(y)->n, 0);
+    hl_yaml_free(y);
+    y = load("{}");
+    assert_int_equal(hl_yaml_root(y)->kind, HL_YAML_MAP);
+    assert_int_equal(hl_yaml_root(y)->n, 0);
+    hl_yaml_free(y);
+}
+
 static void aliases_are_what_they_stand_for(void **state)
 {
     (void)state;
@@ -124,8 +137,8 @@ static void aliases_count_as_if_written_out(void **state)
     hl_buf_init(&b);
     hl_buf_printf(&b, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for (int i = 1; i < 9; i++)
-        hl_buf_printf(&b, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
-                      i - 1, i - 1, i - 1);
+        hl_buf_printf(&b, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1,
+                      i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     refuses_slice(hl_buf_slice(&b), "t.yaml:5:38: more than 100000 nodes");
     hl_buf_clear(&b);
     /* each level of aliases adds one of depth */
@@ -174,6 +187,7 @@ int main(void)
         cmocka_unit_test(a_tree_has_kinds_texts_and_places),
         cmocka_unit_test(scalars_are_text_even_those_that_yaml_takes_for_something_else),
         cmocka_unit_test(an_empty_file_is_an_empty_map),
+        cmocka_unit_test(an_empty_collection_may_be_all_there_is),
         cmocka_unit_test(aliases_are_what_they_stand_for),
         cmocka_unit_test(broken_text_is_refused_with_its_place),
         cmocka_unit_test(nesting_is_bounded),

@@ -4,8 +4,10 @@
  *   A pattern is compiled once, with PCRE2_UTF and PCRE2_MATCH_INVALID_UTF: bytes that are no UTF-8 match nothing, instead of
  *   failing the match. Each thread has one match data block (one pair of offsets: only yes or no is asked) and one JIT stack,
  *   made on first use and freed when the thread ends.
- *   Work is bounded by the match, depth and heap limits; under JIT the match limit counts too. A match that meets one is no match.
- * WHY NOT POSIX regcomp: no limits, so that one pattern can stop a partition. WHY NOT match data in the pattern: it would need a lock.
+ *   Work is bounded by the match, depth and heap limits; under JIT the match limit counts too. A match that meets one is no
+ *   match.
+ * WHY NOT POSIX regcomp: no limits, so that one pattern can stop a partition. WHY NOT match data in the pattern: it would need
+ *   a lock.
  * THREADS  The compiled pattern is read-only; a match touches nothing that is shared but the counter. */
 #include "hotlead/adapter/regex.h"
 
@@ -97,7 +99,8 @@ enum hl_status hl_regex_compile(const char *pattern, struct hl_matcher *out, str
     size_t len = strlen(pattern), offset = 0;
     if (len > PATTERN_MAX) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "pattern longer than %d bytes", PATTERN_MAX);
     int code = 0;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &offset, NULL);
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, len, PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &code,
+                                   &offset, NULL);
     if (!re) {
         char reason[160];
         if (pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof(reason)) < 0) strcpy(reason, "not a pattern");

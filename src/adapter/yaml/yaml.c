@@ -205,15 +205,15 @@ static enum hl_status on_close(struct builder *b)
 {
     struct frame f = b->frames[--b->depth];
     struct hl_yaml_node *node = &f.owner->node;
-    struct hl_yaml_node **children = b->pending + f.first;
     size_t n = b->n_pending - f.first, step = node->kind == HL_YAML_MAP ? 2 : 1;
     node->n = n / step;
-    node->values = hl_arena_alloc(&b->y->arena, node->n * sizeof(*children));
-    node->keys = step == 2 ? hl_arena_alloc(&b->y->arena, node->n * sizeof(*children)) : NULL;
+    node->values = hl_arena_alloc(&b->y->arena, node->n * sizeof(*node->values));
+    node->keys = step == 2 ? hl_arena_alloc(&b->y->arena, node->n * sizeof(*node->keys)) : NULL;
     if (!node->values || (step == 2 && !node->keys)) return no_memory(b);
     for (size_t i = 0; i < node->n; i++) {
-        if (step == 2) node->keys[i] = children[step * i];
-        node->values[i] = children[step * i + step - 1];
+        size_t first = f.first + step * i;
+        if (step == 2) node->keys[i] = b->pending[first];
+        node->values[i] = b->pending[first + step - 1];
     }
     b->n_pending = f.first;
     f.owner->weight = b->weight - f.weight_before;
@@ -228,19 +228,13 @@ static enum hl_status on_close(struct builder *b)
 static enum hl_status on_event(struct builder *b, const yaml_event_t *e)
 {
     switch (e->type) {
-    case YAML_SCALAR_EVENT:
-        return on_scalar(b, e);
-    case YAML_ALIAS_EVENT:
-        return on_alias(b, e);
-    case YAML_MAPPING_START_EVENT:
-        return on_open(b, e, HL_YAML_MAP, e->data.mapping_start.anchor);
-    case YAML_SEQUENCE_START_EVENT:
-        return on_open(b, e, HL_YAML_LIST, e->data.sequence_start.anchor);
+    case YAML_SCALAR_EVENT: return on_scalar(b, e);
+    case YAML_ALIAS_EVENT: return on_alias(b, e);
+    case YAML_MAPPING_START_EVENT: return on_open(b, e, HL_YAML_MAP, e->data.mapping_start.anchor);
+    case YAML_SEQUENCE_START_EVENT: return on_open(b, e, HL_YAML_LIST, e->data.sequence_start.anchor);
     case YAML_MAPPING_END_EVENT:
-    case YAML_SEQUENCE_END_EVENT:
-        return on_close(b);
-    default: /* stream and document marks carry nothing */
-        return HL_OK;
+    case YAML_SEQUENCE_END_EVENT: return on_close(b);
+    default: /* stream and document marks carry nothing */ return HL_OK;
     }
 }
 
@@ -249,7 +243,8 @@ static enum hl_status parser_failed(struct builder *b)
     const yaml_parser_t *p = &b->parser;
     if (p->error == YAML_MEMORY_ERROR) return no_memory(b);
     char what[200];
-    snprintf(what, sizeof(what), "%s%s%s", p->context ? p->context : "", p->context ? ", " : "", p->problem ? p->problem : "not YAML");
+    snprintf(what, sizeof(what), "%s%s%s", p->context ? p->context : "", p->context ? ", " : "",
+             p->problem ? p->problem : "not YAML");
     return refuse(b, p->error == YAML_READER_ERROR ? p->mark : p->problem_mark, what);
 }
 
@@ -313,9 +308,12 @@ enum hl_status hl_yaml_load_file(const char *path, struct hl_yaml **out, struct 
     enum hl_status st;
     char *bytes = malloc(MAX_BYTES + 1);
     size_t n = bytes ? fread(bytes, 1, MAX_BYTES + 1, f) : 0;
-    if (!bytes) st = hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", path);
-    else if (ferror(f)) st = io_error(path, err);
-    else st = hl_yaml_load_text(path, (struct hl_slice){bytes, n}, out, err);
+    if (!bytes)
+        st = hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", path);
+    else if (ferror(f))
+        st = io_error(path, err);
+    else
+        st = hl_yaml_load_text(path, (struct hl_slice){bytes, n}, out, err);
     free(bytes);
     fclose(f);
     return st;
