@@ -85,7 +85,7 @@ static enum hl_status reserve(struct parser *p, void **array, size_t size, uint3
     }
     *first = *count;
     *count += (uint32_t)n;
-    memset((char *)*array + *first * size, 0, n * size);
+    if (n) memset((char *)*array + *first * size, 0, n * size);
     return HL_OK;
 }
 
