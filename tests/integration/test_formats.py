@@ -43,7 +43,7 @@ class FromRegistry(unittest.TestCase):
     def test_evolved_writer_schemas_resolve(self):
         with servers.Registry({i: s for i, (_, s) in WRITERS.items()}) as registry:
             setup = harness.Setup(partitions=2, inputs=["web.engagement"])
-            setup.config["schemas"]["registry"] = registry.url
+            setup.use_registry(registry)
             records = [self.record(setup.inputs[0], name, i, s) for i, (name, s) in WRITERS.items()] * 2
             gen_events.produce(harness.kafka().bootstrap, records)
             with setup.run() as h:
@@ -59,7 +59,7 @@ class FromRegistry(unittest.TestCase):
     def test_an_id_that_the_registry_does_not_know_is_a_dead_letter(self):
         with servers.Registry({}) as registry:
             setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1)
-            setup.config["schemas"]["registry"] = registry.url
+            setup.use_registry(registry)
             gen_events.produce(harness.kafka().bootstrap, [self.record(setup.inputs[0], "lost", 4711, CANONICAL)])
             with setup.run() as h:
                 setup.wait_done(h)
@@ -68,20 +68,32 @@ class FromRegistry(unittest.TestCase):
 
     def test_a_registry_that_is_away_pauses_and_loses_nothing(self):
         with servers.Registry({21: CANONICAL}) as registry:
-            registry.down = True
             setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1)
-            setup.config["schemas"]["registry"] = registry.url
-            gen_events.produce(harness.kafka().bootstrap, [self.record(setup.inputs[0], "waits", 21, CANONICAL)])
+            setup.use_registry(registry)
             with setup.run() as h:
-                servers.wait_for("request to the registry", lambda: registry.asked, 60)
+                h.wait_ready()
+                registry.down = True
+                gen_events.produce(harness.kafka().bootstrap, [self.record(setup.inputs[0], "waits", 21, CANONICAL)])
+                servers.wait_for("request to the registry", lambda: "/schemas/ids/21" in "".join(registry.asked), 60)
                 time.sleep(2)
                 self.assertEqual((setup.committed(), len(setup.dead_letters())), (0, 0))
                 self.assertEqual(h.get("/livez")[0], 200)
                 registry.down = False
                 setup.wait_done(h)
                 self.assertEqual(h.stop(), 0)
-        self.assertEqual(setup.dead_letters(), [])
-        self.assertEqual([o.value["to"] for o in setup.transitions()], ["subscriber", "lead", "mql"])
+            self.assertEqual(setup.dead_letters(), [])
+            self.assertEqual([o.value["to"] for o in setup.transitions()], ["subscriber", "lead", "mql"])
+
+    def test_a_registry_that_is_away_at_start_is_named(self):
+        with servers.Registry({}) as registry:
+            registry.down = True
+            setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1, kafka={"startup_timeout": "3s"})
+            setup.use_registry(registry)
+            with setup.run() as h:
+                code = h.wait_exit()
+        print("    " + h.log().strip().splitlines()[-1])
+        self.assertEqual(code, 69)
+        self.assertIn("registry", h.log())
 
 
 class Json(unittest.TestCase):

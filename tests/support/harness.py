@@ -69,6 +69,7 @@ class Setup:
         self.out = {k: f"{self.id}.{v}" for k, v in {"transitions": "lead.transitions", "state": "lead.state", "alerts": "lead.alerts",
                                                      "dead_letter": "lead.dead-letter"}.items()}
         self.group = f"{self.id}-hotlead"
+        self.registry = None
         shutil.copy(model or MODEL, self.dir / "model.yaml")
         self.config = {
             "kafka": {"bootstrap.servers": kafka().bootstrap, "group.id": self.group, "instance": "one", "replication_factor": 1,
@@ -133,8 +134,16 @@ class Setup:
 
     # -- what came out
 
+    def use_registry(self, registry):
+        self.registry = registry
+        self.config["schemas"]["registry"] = registry.url
+
+    def schema_id(self, output, otherwise):
+        return self.registry.subjects[self.out[output] + "-value"] if self.registry else otherwise
+
     def transitions(self):
-        return [Out(m, "stage_transition", 2) for m in read_all(self.out["transitions"])]
+        number = self.schema_id("transitions", 2)
+        return [Out(m, "stage_transition", number) for m in read_all(self.out["transitions"])]
 
     def dead_letters(self):
         return read_all(self.out["dead_letter"])
@@ -144,7 +153,8 @@ class Setup:
         last = {}
         for m in read_all(self.out["state"]):
             last[m.key().decode()] = m
-        return {k: Out(m, "contact_state", 3).value for k, m in last.items() if m.value() is not None}
+        number = self.schema_id("state", 3)
+        return {k: Out(m, "contact_state", number).value for k, m in last.items() if m.value() is not None}
 
 
 class Out:
@@ -177,7 +187,7 @@ def read_all(topic):
         reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in left])
         out, quiet_until = [], time.monotonic() + 60
         while left:
-            for m in reader.consume(5000, timeout=1.0):
+            for m in reader.consume(5000, timeout=0.1):
                 if m.error() is None:
                     out.append(m)
                 elif m.error().name() == "_PARTITION_EOF":

@@ -7,6 +7,7 @@ import ctypes
 import http.server
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -200,10 +201,11 @@ class Redis(Server):
 
 
 class Registry:
-    """A stub of a schema registry: GET /schemas/ids/{id}. `down` answers 503 to everything."""
+    """A stub of a schema registry: GET /schemas/ids/{id}, POST /subjects/{subject}/versions. `down` answers 503 to everything."""
 
     def __init__(self, schemas=None):
         self.schemas = dict(schemas or {})
+        self.subjects = {}   # subject -> id
         self.down = False
         self.asked = []   # the paths, in order
         registry = self
@@ -214,6 +216,11 @@ class Registry:
             def do_GET(self):
                 registry.asked.append(self.path)
                 self._answer(*registry.answer(self.path.split("?")[0]))
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                registry.asked.append(self.path)
+                self._answer(*registry.register(self.path, body))
 
             def _answer(self, status, body):
                 data = json.dumps(body).encode()
@@ -238,6 +245,19 @@ class Registry:
         if head == "/schemas/ids" and number.isdigit() and int(number) in self.schemas:
             return 200, {"schema": json.dumps(self.schemas[int(number)])}
         return 404, {"error_code": 40403, "message": "Schema not found"}
+
+    def register(self, path, body):
+        if self.down:
+            return self.answer(path)
+        got = re.fullmatch("/subjects/([^/]+)/versions", path)
+        if not got:
+            return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
+        number = next((i for i, s in self.schemas.items() if s == json.loads(json.loads(body)["schema"])), None)
+        if number is None:
+            number = max([100, *self.schemas]) + 1
+            self.schemas[number] = json.loads(json.loads(body)["schema"])
+        self.subjects[got[1]] = number
+        return 200, {"id": number}
 
     def __enter__(self):
         self.thread.start()
