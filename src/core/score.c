@@ -35,7 +35,7 @@ static void near_put(struct hl_row *row, __int128 v)
 {
     v = sat96(v);
     row->near_lo = (uint32_t)v;
-    row->near_hi = (int64_t)((v - row->near_lo) / ((__int128)1 << 32));
+    row->near_hi = (int64_t)(v >> 32); /* gcc and clang: arithmetic */
 }
 
 static uint64_t magnitude_of(int64_t v)
@@ -93,7 +93,7 @@ void hl_row_add(struct hl_row *row, const struct hl_score_rule *rule, int64_t t)
     }
 }
 
-/* 2^-(time since the start of an epoch), as q * 2^-(62 + down); kept from row to row, since most share it. */
+/* 2^-(time since the start of an epoch), as q * 2^-(62 + down). */
 struct decay {
     int64_t half_life_ms;
     uint32_t epoch;
@@ -101,17 +101,32 @@ struct decay {
     uint64_t down;
 };
 
-static void decay_set(struct decay *d, const struct hl_half_life *h, uint32_t epoch, int64_t now)
+static struct decay decay_of(const struct hl_half_life *h, uint32_t epoch, int64_t now)
 {
-    if (d->half_life_ms == h->ms && d->epoch == epoch) return;
-    *d = (struct decay){h->ms, epoch, UINT64_C(1) << 62, 0};
-    if (h->ms == 0) return;
-    int64_t start = 0, since;
-    if (__builtin_mul_overflow(epoch_ms(h), (int64_t)epoch, &start) || now <= start) return;
-    since = now - start;
-    uint64_t x = hl_half_lives(*h, since), fraction = x & ((UINT64_C(1) << 48) - 1);
-    d->down = (x >> 48) + (fraction != 0);
-    d->q = hl_exp2_q62(fraction ? (UINT64_C(1) << 48) - fraction : 0);
+    struct decay d = {h->ms, epoch, UINT64_C(1) << 62, 0};
+    int64_t start;
+    if (h->ms == 0 || __builtin_mul_overflow(epoch_ms(h), (int64_t)epoch, &start) || now <= start) return d;
+    uint64_t x = hl_half_lives(*h, now - start), fraction = x & ((UINT64_C(1) << 48) - 1);
+    d.down = (x >> 48) + (fraction != 0);
+    d.q = hl_exp2_q62(fraction ? (UINT64_C(1) << 48) - fraction : 0);
+    return d;
+}
+
+/* The decays of one contact at one time: its rows share a few half-lives, so most find theirs here. */
+#define DECAYS 4
+struct decays {
+    struct decay of[DECAYS];
+    unsigned n;
+};
+
+static const struct decay *decay_find(struct decays *known, const struct hl_half_life *h, uint32_t epoch, int64_t now)
+{
+    unsigned n = known->n < DECAYS ? known->n : DECAYS;
+    for (unsigned i = 0; i < n; i++)
+        if (known->of[i].half_life_ms == h->ms && known->of[i].epoch == epoch) return &known->of[i];
+    struct decay *d = &known->of[known->n++ % DECAYS];
+    *d = decay_of(h, epoch, now);
+    return d;
 }
 
 /* near * q * 2^-(62 + down). The product has up to 158 bits: `top` holds it without its lowest 32, which cannot change the rounding. */
@@ -129,8 +144,7 @@ static hl_fixed decayed(const struct hl_row *row, const struct decay *d)
 
 hl_fixed hl_row_value(const struct hl_row *row, const struct hl_score_rule *rule, int64_t now)
 {
-    struct decay d = {-1, 0, 0, 0};
-    decay_set(&d, &rule->half_life, row->epoch, now);
+    struct decay d = decay_of(&rule->half_life, row->epoch, now);
     return decayed(row, &d);
 }
 
@@ -139,13 +153,13 @@ struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m
     hl_fixed groups[HL_MAX_GROUPS];
     memset(groups, 0, m->n_groups * sizeof groups[0]);
     struct hl_score s = {c->fit, c->ext ? c->ext->manual : 0, 0};
-    struct decay d = {-1, 0, 0, 0};
+    struct decays known;
+    known.n = 0;
     for (unsigned i = 0; i < c->n_rows; i++) {
         const struct hl_row *row = &c->rows[i];
         const struct hl_score_rule *rule = &m->rules[row->rule];
-        decay_set(&d, &rule->half_life, row->epoch, now);
         hl_fixed *sum = rule->group < 0 ? &s.behavior : &groups[rule->group];
-        *sum = hl_fixed_add(*sum, decayed(row, &d));
+        *sum = hl_fixed_add(*sum, decayed(row, decay_find(&known, &rule->half_life, row->epoch, now)));
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         bool capped = m->groups[g].has_max && groups[g] > m->groups[g].max;
