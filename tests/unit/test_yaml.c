@@ -96,9 +96,10 @@ static void an_empty_collection_may_be_all_there_is(void **state)
 static void aliases_are_what_they_stand_for(void **state)
 {
     (void)state;
-    struct hl_yaml *y = load("a: &x [1, 2]\nb: *x\nc: &t text\nd: *t\n");
+    struct hl_yaml *y = load("a: &x [1, 2]\nb: *x\nc: &t text\nd: *t\ne: &x again\nf: *x\n");
     assert_int_equal(hl_yaml_get(hl_yaml_root(y), "b")->n, 2);
     assert_string_equal(hl_yaml_get(hl_yaml_root(y), "d")->text.data, "text");
+    assert_string_equal(hl_yaml_get(hl_yaml_root(y), "f")->text.data, "again");
     hl_yaml_free(y);
 }
 
@@ -155,6 +156,9 @@ static void nodes_and_bytes_are_bounded(void **state)
     hl_buf_init(&b);
     for (int i = 0; i < 100001; i++) hl_buf_printf(&b, "- x\n");
     refuses_slice(hl_buf_slice(&b), "t.yaml:100000:3: more than 100000 nodes");
+    hl_buf_clear(&b);
+    for (int i = 0; i < 1001; i++) hl_buf_printf(&b, "- &a%d x\n", i);
+    refuses_slice(hl_buf_slice(&b), "t.yaml:1001:3: more than 1000 anchors");
     hl_buf_clear(&b);
     for (int i = 0; i < (4 << 20) + 1; i++) hl_buf_put_u8(&b, '#');
     refuses_slice(hl_buf_slice(&b), "t.yaml:1:1: larger than 4 MiB");

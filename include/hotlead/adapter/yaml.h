@@ -1,5 +1,6 @@
 /* A YAML file as a tree with positions (libyaml). Scalars are text; what they mean is the reader's business. Aliases (*x) are resolved;
- * anchors that contain themselves are refused. Depth at most 64, at most 100,000 nodes. Duplicate keys are errors. */
+ * anchors that contain themselves are refused. Depth at most 64, at most 100,000 nodes (aliases written out), 1000
+ * anchors, 4 MiB, one document. Duplicate keys are errors. */
 #ifndef HOTLEAD_ADAPTER_YAML_H
 #define HOTLEAD_ADAPTER_YAML_H
 

@@ -20,12 +20,13 @@
 
 #include "hotlead/base/arena.h"
 
-enum { MAX_DEPTH = 64, MAX_NODES = 100000, MAX_BYTES = 4 << 20 };
+enum { MAX_DEPTH = 64, MAX_NODES = 100000, MAX_ANCHORS = 1000, MAX_BYTES = 4 << 20 };
 
 struct built {
     struct hl_yaml_node node; /* first, so that a node leads back to this */
     size_t weight;            /* nodes below and itself, aliases written out */
     unsigned height;
+    bool open; /* its end is not read yet */
 };
 
 struct frame {
@@ -37,7 +38,6 @@ struct frame {
 struct anchor {
     struct hl_slice name;
     struct built *target;
-    bool open;
     struct anchor *older;
 };
 
@@ -55,7 +55,8 @@ struct builder {
     struct hl_yaml_node **pending;
     size_t n_pending, cap_pending;
     size_t weight;
-    struct anchor *anchors;
+    struct anchor *anchors; /* newest first: a name used again means the newest */
+    size_t n_anchors;
     struct hl_error *err;
 };
 
@@ -82,12 +83,13 @@ static enum hl_status push(struct builder *b, struct hl_yaml_node *node)
     return HL_OK;
 }
 
-static enum hl_status remember_anchor(struct builder *b, const yaml_char_t *name, struct built *target, bool open)
+static enum hl_status remember_anchor(struct builder *b, const yaml_event_t *e, const yaml_char_t *name, struct built *target)
 {
     if (!name) return HL_OK;
+    if (b->n_anchors++ == MAX_ANCHORS) return refuse(b, e->start_mark, "more than 1000 anchors");
     struct anchor *a = hl_arena_alloc(&b->y->arena, sizeof(*a));
     if (!a) return no_memory(b);
-    *a = (struct anchor){hl_arena_copy(&b->y->arena, hl_slice_of((const char *)name)), target, open, b->anchors};
+    *a = (struct anchor){hl_arena_copy(&b->y->arena, hl_slice_of((const char *)name)), target, b->anchors};
     if (hl_slice_is_null(a->name)) return no_memory(b);
     b->anchors = a;
     return HL_OK;
@@ -118,7 +120,8 @@ static struct built *new_node(struct builder *b, enum hl_yaml_kind kind, yaml_ma
     if (!n) return NULL;
     *n = (struct built){.node = {.kind = kind, .line = (unsigned)at.line + 1, .column = (unsigned)at.column + 1},
                         .weight = 1,
-                        .height = kind == HL_YAML_SCALAR ? 0 : 1};
+                        .height = kind == HL_YAML_SCALAR ? 0 : 1,
+                        .open = kind != HL_YAML_SCALAR};
     return n;
 }
 
@@ -134,7 +137,7 @@ static enum hl_status on_scalar(struct builder *b, const yaml_event_t *e)
     if (hl_slice_is_null(n->node.text)) return no_memory(b);
     n->node.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     b->weight++;
-    st = remember_anchor(b, e->data.scalar.anchor, n, false);
+    st = remember_anchor(b, e, e->data.scalar.anchor, n);
     return st == HL_OK ? place(b, &n->node) : st;
 }
 
@@ -144,7 +147,7 @@ static enum hl_status on_alias(struct builder *b, const yaml_event_t *e)
     struct anchor *a = b->anchors;
     while (a && !hl_slice_eq(a->name, name)) a = a->older;
     if (!a) return refuse(b, e->start_mark, "an alias without its anchor");
-    if (a->open) return refuse(b, e->start_mark, "an anchor that contains itself");
+    if (a->target->open) return refuse(b, e->start_mark, "an anchor that contains itself");
     enum hl_status st = check_place(b, e->start_mark, a->target->node.kind, a->target->weight, a->target->height);
     if (st != HL_OK) return st;
     b->weight += a->target->weight;
@@ -161,7 +164,7 @@ static enum hl_status on_open(struct builder *b, const yaml_event_t *e, enum hl_
     if (st != HL_OK) return st;
     struct built *n = new_node(b, kind, e->start_mark);
     if (!n) return no_memory(b);
-    st = remember_anchor(b, anchor, n, true);
+    st = remember_anchor(b, e, anchor, n);
     if (st == HL_OK) st = place(b, &n->node);
     if (st != HL_OK) return st;
     b->frames[b->depth++] = (struct frame){n, b->n_pending, b->weight};
@@ -194,13 +197,6 @@ static enum hl_status check_duplicates(struct builder *b, const struct hl_yaml_n
     return st;
 }
 
-static void close_anchor(struct builder *b, const struct built *owner)
-{
-    for (struct anchor *a = b->anchors; a; a = a->older) {
-        if (a->target == owner) a->open = false;
-    }
-}
-
 static enum hl_status on_close(struct builder *b)
 {
     struct frame f = b->frames[--b->depth];
@@ -221,7 +217,7 @@ static enum hl_status on_close(struct builder *b)
         struct built *outer = b->frames[b->depth - 1].owner;
         if (outer->height < f.owner->height + 1) outer->height = f.owner->height + 1;
     }
-    close_anchor(b, f.owner);
+    f.owner->open = false;
     return step == 2 ? check_duplicates(b, node) : HL_OK;
 }
 
