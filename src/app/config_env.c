@@ -9,13 +9,25 @@
 
 enum { NAME_MAX_BYTES = 200 };
 
+static char as_in_variable(char c)
+{
+    if (c >= 'a' && c <= 'z') return (char)(c - 32);
+    return c == '.' || c == '-' ? '_' : c;
+}
+
+static size_t append(char *buf, size_t cap, size_t n, const char *s)
+{
+    for (; *s && n + 1 < cap; s++) buf[n++] = as_in_variable(*s);
+    buf[n] = 0;
+    return n;
+}
+
 void hl_config_env_name(char *buf, size_t cap, const char *section, const char *key)
 {
-    snprintf(buf, cap, PREFIX "%s%s%s", section, section[0] ? "__" : "", key);
-    for (char *c = buf; *c; c++) {
-        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 32);
-        if (*c == '.' || *c == '-') *c = '_';
-    }
+    size_t n = append(buf, cap, 0, PREFIX);
+    n = append(buf, cap, n, section);
+    if (section[0]) n = append(buf, cap, n, "__");
+    append(buf, cap, n, key);
 }
 
 static const struct hl_config_key *key_of(const char *name)
