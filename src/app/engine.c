@@ -18,6 +18,12 @@
 #define STRIPES 4096
 #define MIRROR_CATCH_UP_MS 5000
 
+/* A setting that was left empty is not there. */
+static const char *given(const char *s)
+{
+    return s && *s ? s : NULL;
+}
+
 static size_t worker_count(const struct hl_config *c)
 {
     if (c->threads > 0) return (size_t)c->threads;
@@ -43,10 +49,10 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
     struct hl_registry_config r = {
-        .url = c->schemas_registry,
-        .user_file = c->schemas_user_file,
-        .token_file = c->schemas_token_file,
-        .ca_file = c->schemas_ca_file,
+        .url = given(c->schemas_registry),
+        .user_file = given(c->schemas_user_file),
+        .token_file = given(c->schemas_token_file),
+        .ca_file = given(c->schemas_ca_file),
         .schemas_dir = c->schemas_dir,
     };
     enum hl_status status = hl_schemas_open(&r, &e->schemas, err);
@@ -63,8 +69,8 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
 static enum hl_status identity_make(struct hl_engine *e, struct hl_error *err)
 {
     char host[256] = "";
-    const char *instance = e->config->instance;
-    if (!instance || !*instance) {
+    const char *instance = given(e->config->instance);
+    if (!instance) {
         if (gethostname(host, sizeof(host) - 1) || !*host)
             return hl_error_set(err, HL_E_CONFIG, HL_STOP, "this machine has no host name; set kafka.instance");
         instance = host;
@@ -124,7 +130,8 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
 static enum hl_status store_open(const struct hl_engine *e, struct hl_store **out, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
-    struct hl_redis_config r = {.url = c->redis_url, .name = c->group_id, .user = c->redis_user, .password_file = c->redis_password_file};
+    struct hl_redis_config r = {.url = c->redis_url, .name = c->group_id, .user = given(c->redis_user),
+                                .password_file = given(c->redis_password_file)};
     return hl_redis_new(&r, out, err);
 }
 
@@ -133,7 +140,7 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
     char warning[512] = "", quoted[600];
     struct hl_error away;
     struct hl_store *store;
-    if (!e->config->redis_url || !*e->config->redis_url) return HL_OK;
+    if (!given(e->config->redis_url)) return HL_OK;
     enum hl_status status = store_open(e, &store, err);
     if (status) return status;
     if (hl_redis_check(store, warning, sizeof(warning), &away)) {
@@ -148,12 +155,11 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
 
 static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
 {
-    if (!e->config->http_listen || !*e->config->http_listen) return HL_OK;
+    if (!given(e->config->http_listen)) return HL_OK;
     e->api = calloc(1, sizeof(*e->api));
     if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table};
-    struct hl_http_config c = {.listen = e->config->http_listen, .token_file = e->config->http_token_file};
-    if (c.token_file && !*c.token_file) c.token_file = NULL;
+    struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file)};
     enum hl_status status = hl_http_start(&c, hl_http_api_handle, e->api, &e->http, err);
     if (!status) hl_log(HL_LOG_INFO, "http_listening", "port=%d", hl_http_port(e->http));
     return status;

@@ -140,6 +140,8 @@ static enum hl_status do_group(struct hl_worker *w, const struct hl_record *reco
         d[i].hash = hl_hash64(w->events[i].contact_id);
         hl_table_prefetch(w->e->table, d[i].hash);
     }
+    for (size_t i = 0; i < n; i++)
+        if (!d[i].status) hl_table_prefetch_contact(w->e->table, d[i].hash);
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < n && !status; i++) status = finish_record(w, &records[i], &w->events[i], &d[i], err);
     return status;

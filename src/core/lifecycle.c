@@ -77,22 +77,23 @@ static bool fact(const struct hl_step *s, enum hl_fact f)
     return s->c->ext && is_on(s, s->c->ext->facts[f], s->m->facts_valid_for_ms);
 }
 
-/* The first rule of the model whose latch is on; NULL: none. */
-static const struct hl_latch_rule *first_on(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n, const int64_t *latches)
+/* Of the rules whose latch is on the newest, on a tie the first of the model; NULL: none. */
+static const struct hl_latch_rule *newest_on(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n, const int64_t *latches)
 {
+    size_t newest = n;
     for (size_t i = 0; i < n; i++)
-        if (is_on(s, latches[i], rules[i].valid_for_ms)) return &rules[i];
-    return NULL;
+        if (is_on(s, latches[i], rules[i].valid_for_ms) && (newest == n || latches[i] > latches[newest])) newest = i;
+    return newest < n ? &rules[newest] : NULL;
 }
 
 static const struct hl_latch_rule *hand_raise(const struct hl_step *s)
 {
-    return s->c->ext ? first_on(s, s->m->hand_raise, s->m->n_hand_raise, s->c->ext->latches) : NULL;
+    return s->c->ext ? newest_on(s, s->m->hand_raise, s->m->n_hand_raise, s->c->ext->latches) : NULL;
 }
 
 static const struct hl_latch_rule *qualify(const struct hl_step *s)
 {
-    return s->c->ext ? first_on(s, s->m->qualify, s->m->n_qualify, s->c->ext->latches + s->m->n_hand_raise) : NULL;
+    return s->c->ext ? newest_on(s, s->m->qualify, s->m->n_qualify, s->c->ext->latches + s->m->n_hand_raise) : NULL;
 }
 
 static bool below_exit(struct hl_step *s, const struct hl_threshold *t)

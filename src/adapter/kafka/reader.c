@@ -86,8 +86,9 @@ static enum hl_status run(struct hl_kafka *k, struct span *s, hl_record_fn *fn, 
         rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, 200);
         if (!m) {
             if (hl_clock_mono_ns() - last < (int64_t)STALL_MS * 1000000) continue;
-            return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld", s->topic, s->partition,
-                                STALL_MS / 1000, (long long)s->position);
+            return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld: %s", s->topic, s->partition,
+                                STALL_MS / 1000, (long long)s->position,
+                                s->target < 0 ? "no answer to the fetch" : "an open transaction hides what follows");
         }
         if (!m->err) last = hl_clock_mono_ns();
         enum hl_status status = take(s, m, fn, ctx, err);

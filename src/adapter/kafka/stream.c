@@ -142,17 +142,21 @@ static rd_kafka_topic_partition_list_t *list_of(const struct hl_kafka_stream *s,
     return list;
 }
 
+static void reader_close(struct hl_kafka_stream *s)
+{
+    if (!s->reader) return;
+    rd_kafka_consumer_close(s->reader);
+    rd_kafka_destroy(s->reader);
+    s->reader = NULL;
+}
+
 static enum hl_status stream_assign(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
     rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, positions ? list : NULL);
     rd_kafka_topic_partition_list_destroy(list);
-    if (n && s->reader) {
-        rd_kafka_consumer_close(s->reader);
-        rd_kafka_destroy(s->reader);
-        s->reader = NULL;
-    }
+    if (n) reader_close(s);
     return code ? hl_kafka_error(err, code, "assigning partitions") : HL_OK;
 }
 
@@ -216,7 +220,9 @@ static enum hl_status stream_read(struct hl_stream *port, uint16_t topic, int32_
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     enum hl_status status = reader_open(s, err);
     if (status) return status;
-    return hl_kafka_read(s->k, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
+    status = hl_kafka_read(s->k, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
+    if (status) reader_close(s); /* the next try starts with a fresh one */
+    return status;
 }
 
 static int64_t stream_lag(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t next)
@@ -233,10 +239,7 @@ static void stream_free(struct hl_stream *port)
     if (!s) return;
     s->closing = true;
     if (s->producer) hl_kafka_producer_close(s);
-    if (s->reader) {
-        rd_kafka_consumer_close(s->reader);
-        rd_kafka_destroy(s->reader);
-    }
+    reader_close(s);
     if (s->consumer) {
         rd_kafka_consumer_close(s->consumer);
         rd_kafka_destroy(s->consumer);
