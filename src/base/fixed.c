@@ -1,10 +1,12 @@
 /* DESIGN
  * 2^f for a fraction f of 48 bits is a product of four: the three leading bytes of f each pick a factor from a table of 256
- * (Q1.62, correctly rounded), and the last 24 bits, worth y = f ln 2 < 2^-24, give 1 + y + y^2/2. What is left out is y^3/6 < 2^-74;
- * the roundings add up to a few units of 2^-62. Consecutive arguments are 2^13 such units apart, so the result never falls as f grows.
+ * (Q1.62, correctly rounded), and the last 24 bits, worth y = f ln 2 < 2^-24, give 1 + y + y^2/2. What is left out is y^3/6 <
+ * 2^-74; the roundings add up to a few units of 2^-62. Consecutive arguments are 2^13 such units apart, so the result never
+ * falls as f grows.
  *
- * WHY NOT exp2() of libm: its last bit differs between machines and versions, and a score that differs in one bit may fire a transition
- * on one machine and not on another. Not one table of 2^16 entries: 512 KiB would push the contacts out of the cache.
+ * WHY NOT exp2() of libm: its last bit differs between machines and versions, and a score that differs in one bit may fire a
+ * transition on one machine and not on another. Not one table of 2^16 entries: 512 KiB would push the contacts out of the
+ * cache.
  *
  * THREADS: pure functions, constant tables. */
 #include "hotlead/base/fixed.h"
@@ -15,7 +17,7 @@ static const uint64_t exp2_table[3][256] = {
 
 #define LN2_Q64 UINT64_C(0xb17217f7d1cf79ac) /* ln 2 */
 
-/* Boundaries between two roundings are multiples of 2^-33, which have at most 33 decimals: the digits after those decide nothing. */
+/* Boundaries between two roundings are multiples of 2^-33 and have at most 33 decimals: later digits decide nothing. */
 #define PARSE_DECIMALS 33
 
 static uint64_t mul_q62(uint64_t a, uint64_t b)
@@ -63,6 +65,7 @@ double hl_fixed_to_double(hl_fixed v)
 static bool take_decimals(struct hl_slice *s, unsigned __int128 *value, unsigned *n)
 {
     size_t i = 0;
+    if (s->len == 0) return false;
     *value = 0;
     *n = 0;
     for (; i < s->len && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
@@ -97,6 +100,7 @@ static bool take_integer(struct hl_slice *s, uint64_t *out)
 {
     size_t i = 0;
     uint64_t v = 0;
+    if (s->len == 0) return false; /* data may be NULL */
     for (; i < s->len && s->data[i] >= '0' && s->data[i] <= '9'; i++) {
         v = v * 10 + (uint64_t)(s->data[i] - '0');
         if (v >> 31) return false;

@@ -1,7 +1,7 @@
 /* DESIGN
- * Steps 0 to 3 of semantics: what an event does to a contact before the life cycle is looked at (lifecycle.c). The score is worked out
- * only where an arm that is off, or a threshold of the contact's stage, asks for it; an event that only adds to a row that exists
- * allocates nothing.
+ * Steps 0 to 3 of semantics: what an event does to a contact before the life cycle is looked at (lifecycle.c). The score is
+ * worked out only where an arm that is off, or a threshold of the contact's stage, asks for it; an event that only adds to a
+ * row that exists allocates nothing.
  *
  * THREADS: pure; the contact is guarded by its stripe. */
 #include "hotlead/core/apply.h"

@@ -3,10 +3,12 @@
  *
  *     | key length 1 | value length 2 | time 8 | key | value |   (native byte order, unaligned; the stored form is state.c's)
  *
- * A removed attribute keeps its entry with an empty value, so that an older event that comes late cannot bring it back. A typical contact
- * has three to eight attributes, so a scan of one or two cache lines finds a key; the block is rewritten only when an attribute is set.
+ * A removed attribute keeps its entry with an empty value, so that an older event that comes late cannot bring it back. A
+ * typical contact has three to eight attributes, so a scan of one or two cache lines finds a key; the block is rewritten only
+ * when an attribute is set.
  *
- * WHY NOT a hash map: its own overhead would be larger than the data. Not offsets to separate strings: each would cost a slab block.
+ * WHY NOT a hash map: its own overhead would be larger than the data. Not offsets to separate strings: each would cost a slab
+ * block.
  *
  * THREADS: guarded by the stripe of the contact. */
 #include "hotlead/core/contact.h"

@@ -1,6 +1,6 @@
 /* DESIGN
- * Names are found by open addressing in a table four times their number, filled once when the program is loaded, before any thread
- * exists. One hash, and as a rule one comparison.
+ * Names are found by open addressing in a table four times their number, filled once when the program is loaded, before any
+ * thread exists. One hash, and as a rule one comparison.
  *
  * THREADS: read-only after loading. */
 #include "hotlead/core/event.h"

@@ -1,14 +1,14 @@
 /* DESIGN
- * The life cycle is a table: the rows of semantics ("Evaluate"), top to bottom. The first row whose `from` has the contact's stage and
- * whose condition holds fires; then again from the top. What a move brings with it is in one place, move(): what entering a stage does
- * whatever the row, then what the row's own flags say.
+ * The life cycle is a table: the rows of semantics ("Evaluate"), top to bottom. The first row whose `from` has the contact's
+ * stage and whose condition holds fires; then again from the top. What a move brings with it is in one place, move(): what
+ * entering a stage does whatever the row, then what the row's own flags say.
  *
  *     rows[] --first that holds--> struct move --> move(): contact changes, one hl_transition is recorded
  *
  * It ends: every cycle of stages needs something that a turn uses up (a hand-raise latch, an arm) or that a row allows once.
  *
- * WHY NOT a switch over stages: priority is across stages (a rejection comes before a hand-raise), and the table can be read beside the
- * page that defines it.
+ * WHY NOT a switch over stages: priority is across stages (a rejection comes before a hand-raise), and the table can be read
+ * beside the page that defines it.
  *
  * THREADS: pure; the contact is guarded by its stripe. */
 #include "lifecycle.h"

@@ -1,7 +1,7 @@
 /* DESIGN
- * Globs: two pointers walk glob and value; at a mismatch the value's pointer goes back to one character after where the last `*` began.
- * Only the last star needs to be remembered: if the part before it fits at all, its leftmost fit leaves the most for the rest. At most
- * |glob| x |value| steps, no recursion, no memory.
+ * Globs: two pointers walk glob and value; at a mismatch the value's pointer goes back to one character after where the last
+ * `*` began. Only the last star needs to be remembered: if the part before it fits at all, its leftmost fit leaves the most for
+ * the rest. At most |glob| x |value| steps, no recursion, no memory.
  *
  * WHY NOT fnmatch(3): its `*` and `?` depend on the locale, `[` and `\` are special to it, and it is recursive in glibc. */
 #include "match.h"

@@ -1,6 +1,6 @@
 /* DESIGN
- * The model is a tree of plain structs that the reader of the file fills; sealing adds what makes it quick: the score rules of each
- * event type in one array (all 38 share it), and the rules in the order of their name hashes, for restoring state.
+ * The model is a tree of plain structs that the reader of the file fills; sealing adds what makes it quick: the score rules of
+ * each event type in one array (all 38 share it), and the rules in the order of their name hashes, for restoring state.
  *
  * THREADS: built by one thread; read-only after hl_model_seal. */
 #include "hotlead/core/model.h"

@@ -1,13 +1,13 @@
 /* DESIGN
- * See struct hl_row for what a row holds. Rows are kept in the order of their rules, so that a row is found by bisection and the stored
- * state does not show the order of arrival.
+ * See struct hl_row for what a row holds. Rows are kept in the order of their rules, so that a row is found by bisection and
+ * the stored state does not show the order of arrival.
  *
- * near is a 96-bit two's complement number. Points are always those of one rule, so all terms of a row have one sign; near saturates at
- * +-2^95 and far at +-2^63, and a saturating sum of terms of one sign does not depend on their order either. A row has to be worth more
- * than 2^23 points (8 million) to come near that.
+ * near is a 96-bit two's complement number. Points are always those of one rule, so all terms of a row have one sign; near
+ * saturates at +-2^95 and far at +-2^63, and a saturating sum of terms of one sign does not depend on their order either. A row
+ * has to be worth more than 2^23 points (8 million) to come near that.
  *
- * WHY NOT totals kept beside the rows: a score is wanted only where a threshold can matter; a row costs two multiplications then, and
- * nothing on the way in.
+ * WHY NOT totals kept beside the rows: a score is wanted only where a threshold can matter; a row costs two multiplications
+ * then, and nothing on the way in.
  *
  * THREADS: pure. */
 #include "hotlead/core/score.h"

@@ -1,6 +1,6 @@
 /* DESIGN
- * Version 1, in this order. `varint` is LEB128, `long` its zigzag form, `bytes` a long and that many bytes; `time` is a long, counted back
- * from the clock; `name` is the hash of a rule's name, 4 bytes big endian.
+ * Version 1, in this order. `varint` is LEB128, `long` its zigzag form, `bytes` a long and that many bytes; `time` is a long,
+ * counted back from the clock; `name` is the hash of a rule's name, 4 bytes big endian.
  *
  *     u8 version
  *     u8 stage code | kind code << 4           codes below
@@ -16,12 +16,13 @@
  *     u8 presence: 1 << fact code, 32 rejected_at; then a time for each bit that is set, lowest first
  *     varint n, then n latches:                u8 list (0 hand-raise, 1 qualify), name, time
  *
- * Rows and windows carry what their numbers mean (half-life, start of the window in ms), so that a model with another half-life or another
- * window takes them over at their value instead of reading them wrongly.
+ * Rows and windows carry what their numbers mean (half-life, start of the window in ms), so that a model with another half-life
+ * or another window takes them over at their value instead of reading them wrongly.
  *
  * Decoding trusts nothing. Every item takes at least a byte, so loops end with the input; only what the model knows is kept.
  *
- * WHY NOT the structs as they lie in memory: 2.5 times the size in Redis, and every change of a struct would strand the state of users.
+ * WHY NOT the structs as they lie in memory: 2.5 times the size in Redis, and every change of a struct would strand the state
+ * of users.
  *
  * THREADS: pure; the contact is guarded by its stripe. */
 #include "hotlead/core/state.h"
