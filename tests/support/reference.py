@@ -7,7 +7,7 @@ decayed sum for each rule. Two programs that agree without having seen each othe
 Not here: merge, void and erase (those events count as ignored), routing and SLA. Moves by time alone are a switch, off by default.
 
 Where the description leaves room, this is what was chosen:
- 1. `rule` of a transition: hand_raise and qualify: the first rule of the model whose latch is on; fit: the first trait
+ 1. `rule` of a transition: hand_raise and qualify: of the rules whose latch is on the newest; fit: the first trait
     that holds (row 1b), the first must-have that fails (row 3), the first suspect trait (row 4); row 19: its rule; else null.
  2. `kind` of a transition is the contact's kind after it, null before the first time in mql.
  3. Without `grades`, everybody is below all cut-offs: D.
@@ -492,8 +492,9 @@ class Scorer:
 
     @staticmethod
     def _latch_on(c, rules, latches):
-        """The first rule of the model whose latch is on."""
-        return next((r for r in rules if r.name in latches and c.clock <= latches[r.name] + r.valid_for), None)
+        """Of the rules whose latch is on the newest, on a tie the first of the model."""
+        return max((r for r in rules if r.name in latches and c.clock <= latches[r.name] + r.valid_for),
+                   key=lambda r: latches[r.name], default=None)
 
     def _first_move(self, c, ev, spent):
         m, stage, kind_of_event = self.m, c.stage, ev["type"]

@@ -161,11 +161,11 @@ class Case(unittest.TestCase):
         self.send("contact_identified", 2, attributes={"country": "FR"})
         self.assertEqual((self.path()[-1][1], list(self.s.contacts["c"].facts)), ("subscriber", []))
 
-    def test_of_two_hand_raises_the_first_of_the_model_is_the_cause(self):
+    def test_the_newest_hand_raise_is_the_cause(self):
         self.begin(MODEL.replace("hand_raise: [", "hand_raise: [{name: chat, on: chat_started}, "))
         self.send("chat_started")
         self.send("form_submitted", 1, form="demo", attributes=GOOD)
-        self.assertEqual(self.s.transitions[-1]["rule"], "chat")
+        self.assertEqual(self.s.transitions[-1]["rule"], "demo")
 
     def test_sal_when_accepted(self):
         self.send("form_submitted", form="demo", attributes=GOOD)
