@@ -155,7 +155,8 @@ enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *sl
     return HL_OK;
 }
 
-bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value, int64_t *time)
+bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value,
+                               int64_t *time)
 {
     struct entry e;
     if (!entry_at(c, *pos, &e)) return false;
@@ -198,7 +199,8 @@ static bool holds(const struct hl_contact *c, const struct hl_condition *when)
     return hl_condition_holds(when, hl_contact_attribute(c, hl_slice_of(when->attribute), scratch));
 }
 
-const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n, bool wanted)
+const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n,
+                                                bool wanted)
 {
     for (size_t i = 0; i < n; i++)
         if (holds(c, &rules[i].when) == wanted) return &rules[i];

@@ -5,7 +5,8 @@
 #include "hotlead/core/contact.h"
 
 /* The first rule whose condition holds (wanted) or does not hold (not wanted) for the contact; NULL when there is none. */
-const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n, bool wanted);
+const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n,
+                                                bool wanted);
 
 /* Window counts of a capped rule; made when absent. NULL: no memory. */
 struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);

@@ -78,7 +78,8 @@ static bool fact(const struct hl_step *s, enum hl_fact f)
 }
 
 /* Of the rules whose latch is on the newest, on a tie the first of the model; NULL: none. */
-static const struct hl_latch_rule *newest_on(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n, const int64_t *latches)
+static const struct hl_latch_rule *newest_on(const struct hl_step *s, const struct hl_latch_rule *rules, size_t n,
+                                             const int64_t *latches)
 {
     size_t newest = n;
     for (size_t i = 0; i < n; i++)
@@ -332,8 +333,8 @@ _Static_assert(HL_ARRAY_LEN(rows) <= 32, "hl_step.fired has a bit for each row")
 
 /* Gate of each fact: the stage it leads into. */
 static const enum hl_stage gates[HL_FACT_COUNT] = {
-    [HL_FACT_ACCEPTED] = HL_STAGE_SAL,        [HL_FACT_CONTACTED] = HL_STAGE_SQL,       [HL_FACT_OPPORTUNITY] = HL_STAGE_OPPORTUNITY,
-    [HL_FACT_WON] = HL_STAGE_CUSTOMER,        [HL_FACT_ADVOCACY] = HL_STAGE_EVANGELIST,
+    [HL_FACT_ACCEPTED] = HL_STAGE_SAL, [HL_FACT_CONTACTED] = HL_STAGE_SQL, [HL_FACT_OPPORTUNITY] = HL_STAGE_OPPORTUNITY,
+    [HL_FACT_WON] = HL_STAGE_CUSTOMER, [HL_FACT_ADVOCACY] = HL_STAGE_EVANGELIST,
 };
 
 static void clear_latches(struct hl_contact_ext *ext, unsigned from, unsigned to)

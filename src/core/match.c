@@ -52,7 +52,10 @@ static size_t scheme_len(struct hl_slice url)
 {
     size_t i = 0;
     if (url.len == 0 || !is_alpha(url.data[0])) return 0;
-    while (i < url.len && (is_alpha(url.data[i]) || (url.data[i] >= '0' && url.data[i] <= '9') || memchr("+-.", url.data[i], 3))) i++;
+    for (; i < url.len; i++) {
+        char ch = url.data[i];
+        if (!is_alpha(ch) && !(ch >= '0' && ch <= '9') && !memchr("+-.", ch, 3)) break;
+    }
     return url.len - i >= 3 && memcmp(url.data + i, "://", 3) == 0 ? i + 3 : 0;
 }
 

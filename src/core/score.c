@@ -129,7 +129,7 @@ static const struct decay *decay_find(struct decays *known, const struct hl_half
     return d;
 }
 
-/* near * q * 2^-(62 + down). The product has up to 158 bits: `top` holds it without its lowest 32, which cannot change the rounding. */
+/* near * q * 2^-(62 + down). The product has 158 bits: `top` leaves out the lowest 32, which cannot change the rounding. */
 static hl_fixed decayed(const struct hl_row *row, const struct decay *d)
 {
     __int128 near = sat96(near_get(row));

@@ -7,7 +7,8 @@
  *     varint flags                             codes below
  *     varint visit, seq, clock;  time stage_since
  *     u8 n, then n event ids                   8 bytes little endian each, oldest first
- *     varint n, then n rows:                   name, varint half-life, varint epoch, long near_hi, varint near_lo, long far, varint count
+ *     varint n, then n rows:                   name, varint half-life, varint epoch, long near_hi, varint near_lo, long far,
+ *                                              varint count
  *                                              half-life: 0 as the row before (of the first: no decay), else 1 + ms
  *     varint n, then n windows:                name, u8 k (1, 2), then k times: time start, varint count; newest first
  *     varint n, then n attributes:             bytes key, bytes value (empty: removed), time
@@ -300,7 +301,8 @@ static enum hl_status get_rows(struct decoder *d)
 }
 
 /* Counts of windows that start at start[], as windows of today's length; two may have become one. */
-static struct hl_window rewindow(const struct hl_score_rule *rule, uint16_t index, const int64_t *start, const uint32_t *count, unsigned n)
+static struct hl_window rewindow(const struct hl_score_rule *rule, uint16_t index, const int64_t *start, const uint32_t *count,
+                                 unsigned n)
 {
     struct hl_window w = {{start[0] / rule->window_ms, -1}, {count[0], 0}, index};
     if (n < 2) return w;

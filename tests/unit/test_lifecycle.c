@@ -263,6 +263,22 @@ static void a_latch_holds_to_the_end_of_its_validity_and_not_longer(void **state
     }
 }
 
+static void a_transition_names_the_newest_latch_that_is_on(void **state)
+{
+    (void)state;
+    for (int tie = 0; tie < 2; tie++) {
+        struct fx f;
+        usual(&f);
+        fx_hand_raise(&f, "chat", FX_TYPE(CHAT_STARTED), 30 * FX_DAY);
+        fx_seal(&f);
+        fx_say(&f, DEMO_REQUESTED, FX_T0);
+        fx_say(&f, CHAT_STARTED, FX_T0 + 1 - tie);
+        fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 2, "country", "US");
+        assert_string_equal(f.out.transitions[f.out.n_transitions - 1].rule, tie ? "demo" : "chat");
+        fx_fini(&f);
+    }
+}
+
 static void entering_mql_uses_up_the_hand_raise(void **state)
 {
     struct fx f;
@@ -557,6 +573,7 @@ int main(void)
         cmocka_unit_test(one_event_may_carry_a_contact_through_several_stages),
         cmocka_unit_test(a_fact_that_comes_early_waits_at_its_gate_until_it_is_too_old),
         cmocka_unit_test(a_latch_holds_to_the_end_of_its_validity_and_not_longer),
+        cmocka_unit_test(a_transition_names_the_newest_latch_that_is_on),
         cmocka_unit_test(entering_mql_uses_up_the_hand_raise),
         cmocka_unit_test(a_crossing_fires_once_until_the_score_was_seen_below_exit),
         cmocka_unit_test(losing_fit_arms_again_because_the_score_was_not_to_blame),
