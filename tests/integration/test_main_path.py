@@ -154,11 +154,14 @@ class Feeder(threading.Thread):
         super().__init__()
         self.work, self.setup, self.seconds, self.error = work, setup, seconds, None
 
+    def records(self):
+        for part in range(self.PARTS):
+            yield from self.work.records(self.setup, part, self.PARTS)
+            time.sleep(self.seconds / self.PARTS)
+
     def run(self):
         try:
-            for part in range(self.PARTS):
-                gen_events.produce(harness.kafka().bootstrap, self.work.records(self.setup, part, self.PARTS))
-                time.sleep(self.seconds / self.PARTS)
+            gen_events.produce(harness.kafka().bootstrap, self.records())
         except Exception as e:
             self.error = e
 

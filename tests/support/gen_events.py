@@ -151,7 +151,7 @@ class AvroEncoder:
 def producer(bootstrap, **more):
     from confluent_kafka import Producer
     return Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "enable.idempotence": True,
-                     "linger.ms": 20, "queue.buffering.max.messages": 500_000, **more})
+                     "linger.ms": 20, "log_level": 3, "queue.buffering.max.messages": 500_000, **more})
 
 
 def produce(bootstrap, records, **more):
