@@ -253,6 +253,17 @@ static enum hl_status follow_assignment(struct hl_worker *w, struct hl_error *er
 
 /* --- the loop --- */
 
+#define LAG_NS 1000000000ll
+
+static void report_lag(struct hl_worker *w, int64_t now)
+{
+    if (now < w->lag_due_ns) return;
+    w->lag_due_ns = now + LAG_NS;
+    for (size_t i = 0; i < w->n_parts; i++)
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
+            hl_metrics_set_lag(w->e->metrics, t, w->parts[i]->id, w->stream->lag(w->stream, t, w->parts[i]->id, w->parts[i]->next[t]));
+}
+
 static enum hl_status step(struct hl_worker *w, struct hl_error *err)
 {
     size_t n;
@@ -266,6 +277,7 @@ static enum hl_status step(struct hl_worker *w, struct hl_error *err)
         w->stream->release(w->stream, w->records, n);
     }
     if (!status) status = follow_assignment(w, err);
+    report_lag(w, now);
     if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
     return status;
 }

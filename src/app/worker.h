@@ -93,7 +93,7 @@ struct hl_worker {
     size_t n_samples;
     int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
     struct hl_position *positions; /* room for every (input, partition) */
-    int64_t schema_check_ns;
+    int64_t schema_check_ns, lag_due_ns;
     enum hl_status status; /* how it ended */
     struct hl_error error;
 };
