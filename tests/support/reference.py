@@ -28,7 +28,7 @@ Where the description leaves room, this is what was chosen:
 18. Stream time counts the events of unknown type, machine events and duplicates too: it is a property of the stream.
 19. Text is trimmed of ASCII white space; the items of a list in the model are trimmed as well.
 20. Of several `where` conditions, all must hold.
-21. A stage_set to the present or an unknown stage counts as ignored.
+21. A stage_set passes step 3: a rule that names stage_set in `on` scores. A stage_set to the present or an unknown stage counts as ignored.
 """
 import argparse
 import heapq
@@ -78,7 +78,7 @@ def folded(text):
 
 def number(text):
     text = text.strip(WHITE) if text is not None else ""
-    return float(text) if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)", text) else None
+    return float(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text) else None
 
 
 def duration_ms(text):
@@ -629,6 +629,7 @@ class Scorer:
         if to not in STAGES or to == c.stage:
             return False
         self._move_clock(c, ev)
+        self._take_in(c, ev)   # nothing, unless a rule names stage_set in `on`
         kind = ("active" if own.get("kind") == "active" else "passive") if to == "mql" else None
         self._make(c, Move(to, self._direction(c.stage, to), "manual", kind=kind), ev)
         c.hand_raise.clear()
