@@ -218,10 +218,10 @@ static const char *listen_address(const struct options *o)
 
 static void put_config(const struct demo *d, const char *redis, const char *model, const char *schemas, struct hl_buf *out)
 {
-    hl_buf_printf(out, "kafka: {bootstrap.servers: \"%s\", group.id: hotlead-demo, static_membership: false}\ninputs:\n",
+    hl_buf_printf(out, "kafka: {bootstrap.servers: \"%s\", group.id: hotlead-demo, static_membership: false, fetch.wait.max.ms: 10, socket.nagle.disable: true}\ninputs:\n",
                   hl_kafka_mock_bootstrap(d->kafka));
     for (int t = 0; t < HL_DEMO_TOPIC_COUNT; t++) hl_buf_printf(out, "  - {topic: %s, format: json}\n", hl_demo_topic_name((enum hl_demo_topic)t));
-    hl_buf_printf(out, "delivery: low_latency\nthreads: 2\nredis: {url: \"%s\"}\nmodel: '%s'\nschemas: {dir: '%s'}\nhttp: {listen: \"%s\"}\nlog_level: %s\n",
+    hl_buf_printf(out, "delivery: low_latency\nthreads: 1\nredis: {url: \"%s\"}\nmodel: '%s'\nschemas: {dir: '%s'}\nhttp: {listen: \"%s\"}\nlog_level: %s\n",
                   redis, model, schemas, listen_address(&d->options), d->options.verbose ? "info" : "error");
 }
 
@@ -337,7 +337,7 @@ static void greet(const struct demo *d)
 
 static void show(struct demo *d)
 {
-    struct hl_demo_move moves[512];
+    static struct hl_demo_move moves[HL_DEMO_VIEW_MOVES];
     struct hl_demo_status s = {.sent = hl_demo_feed_sent(d->feed), .clock = hl_demo_feed_clock(d->feed), .redis_up = hl_child_is_running(&d->redis)};
     struct hl_metrics_totals totals = hl_metrics_totals(hl_engine_metrics(d->engine));
     size_t n = 0, cap = HL_ARRAY_LEN(moves);
@@ -427,7 +427,9 @@ int hl_cmd_demo(int argc, char **argv)
     if (code >= 0) return code;
     hl_signals_install();
     hl_demo_view_init(&d.view, stdout, NULL);
+    if (!d.options.json) hl_demo_view_note(&d.view, "starting a redis-server and a simulated Kafka ...");
     enum hl_status status = start(&d, &err);
+    hl_demo_view_end(&d.view);
     d.view.day = d.day;
     if (!status) status = run(&d, &err);
     finish(&d);

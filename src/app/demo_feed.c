@@ -232,17 +232,24 @@ static enum hl_status send_event(struct hl_demo_feed *f, const struct hl_demo_ev
     return status;
 }
 
+/* The first event shows when the scorer has its partitions; the pace is kept from then on. */
+static void wait_for_scorer(struct hl_demo_feed *f)
+{
+    while (!f->stop && (f->seen = hl_metrics_totals(f->metrics).consumed) == 0) sleep_ns(10000000);
+    f->start_ns = hl_clock_mono_ns();
+}
+
 static void *write_day(void *arg)
 {
     struct hl_demo_feed *f = arg;
     size_t n, i = 0;
     const struct hl_demo_event *events = hl_demo_day_events(f->options.day, &n);
-    f->start_ns = hl_clock_mono_ns();
-    while ((i < n || f->n_answers) && wait_for_turn(f)) {
+    if (!send_event(f, &events[i++])) wait_for_scorer(f);
+    while (!f->error.code && (i < n || f->n_answers) && wait_for_turn(f)) {
         ask_sales(f);
         bool answer = f->n_answers && (i == n || f->answers[f->n_answers - 1].at <= events[i].at);
         struct hl_demo_event ev = answer ? f->answers[--f->n_answers] : events[i++];
-        if (send_event(f, &ev)) break;
+        (void)!send_event(f, &ev);
     }
     hl_kafka_writer_free(f->writer); /* flushes */
     f->writer = NULL;

@@ -25,7 +25,8 @@ static void add_reason(struct hl_demo_hot *h, struct hl_reason reason)
 /* A hot one is on its way, and nothing speaks against it. */
 static bool can_be_hot(const struct hl_contact *c)
 {
-    return hl_stage_rank((enum hl_stage)c->stage) >= 0 && c->stage != HL_STAGE_CUSTOMER && c->stage != HL_STAGE_EVANGELIST && !(c->flags & HL_C_SUSPECT);
+    int rank = hl_stage_rank((enum hl_stage)c->stage);
+    return rank >= 0 && rank < hl_stage_rank(HL_STAGE_CUSTOMER) && (c->flags & (HL_C_MUST_HAVE | HL_C_SUSPECT)) == HL_C_MUST_HAVE;
 }
 
 static void add_hot(struct hl_demo_report *r, const struct hl_contact *c, const struct hl_score *s, int64_t now)

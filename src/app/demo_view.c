@@ -8,6 +8,7 @@
 #include "demo_report.h"
 #include "hotlead/base/iso8601.h"
 
+#define MOVE_COLUMNS 26 /* "subscriber -> disqualified" */
 #define TICKS_SAVED 3 /* lines that a few quiet ticks leave to a loud one */
 #define STATUS_EVERY_NS INT64_C(5000000000) /* where there is no terminal */
 #define RATE_EVERY_NS INT64_C(1000000000)
@@ -117,8 +118,8 @@ static void put_cell(struct line *l, const char *colour, const char *text, size_
 
 static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *m)
 {
-    char time[12], who[80], to[32], score[32];
-    size_t width = width_of(v), name = width < 100 ? 28 : 38;
+    char time[12], who[80], from[32], to[32], score[32];
+    size_t width = width_of(v), name = width < 100 ? 26 : width < 130 ? 32 : 38;
     const char *kind = m->to == HL_STAGE_MQL ? hl_kind_name(m->kind) : NULL;
     struct hl_buf why;
     hl_buf_init(&why);
@@ -133,9 +134,9 @@ static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *
     put_cell(&l, "", "", 1);
     put_cell(&l, "", who, name);
     put_cell(&l, "", "", 1);
-    put_cell(&l, DIM, hl_stage_name(m->from), 11);
-    put_cell(&l, DIM, " -> ", 4);
-    put_cell(&l, stage_colour(m->to), to, 13);
+    snprintf(from, sizeof(from), "%s -> ", hl_stage_name(m->from));
+    put_cell(&l, DIM, from, strlen(from));
+    put_cell(&l, stage_colour(m->to), to, strlen(from) < MOVE_COLUMNS ? MOVE_COLUMNS - strlen(from) : 0);
     put_cell(&l, "", score, 7);
     put_cell(&l, "", "", 2);
     if (!why.failed) put_cell(&l, "", (const char *)why.data, why.len < l.left ? why.len - 1 : l.left);
@@ -143,31 +144,38 @@ static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *
     hl_buf_fini(&why);
 }
 
-/* What a watcher wants to see first. */
-static int weight(const struct hl_demo_move *m)
+/* What a watcher wants to see first: deals, then what matters to sales, then the rest; among equals, what was not seen for longest. */
+static uint64_t weight(const struct hl_demo_view *v, const struct hl_demo_move *m)
 {
-    if (m->to == HL_STAGE_UNQUALIFIED || m->to == HL_STAGE_DISQUALIFIED) return m->cause == HL_CAUSE_SALES ? 4 : 1;
+    uint64_t age = v->tick - v->shown_at[m->to];
     int rank = hl_stage_rank(m->to);
-    return rank == hl_stage_rank(HL_STAGE_MQL) && m->kind == HL_KIND_ACTIVE ? rank + 2 : rank;
+    bool sales = rank >= hl_stage_rank(HL_STAGE_MQL) || (rank < 0 && m->cause == HL_CAUSE_SALES);
+    return age + (rank >= hl_stage_rank(HL_STAGE_CUSTOMER) ? UINT64_C(2) << 40 : sales ? UINT64_C(1) << 40 : 0);
+}
+
+/* Print the weightiest move that was not printed yet. */
+static void print_best(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n, bool *printed)
+{
+    size_t best = n;
+    for (size_t i = 0; i < n; i++)
+        if (!printed[i] && (best == n || weight(v, &moves[i]) > weight(v, &moves[best]))) best = i;
+    print_move(v, &moves[best]);
+    printed[best] = true;
+    v->shown_at[moves[best].to] = v->tick;
 }
 
 void hl_demo_view_moves(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n)
 {
+    bool printed[HL_DEMO_VIEW_MOVES] = {false};
     if (n) clear_status(v);
     if (!v->terminal) {
         for (size_t i = 0; i < n; i++) print_move(v, &moves[i]);
         return;
     }
+    v->tick++;
     if (v->budget < TICKS_SAVED) v->budget++;
     size_t shown = 0;
-    for (int w = 10; w >= 0 && v->budget && shown < n; w--) {
-        for (size_t i = 0; i < n && v->budget; i++) {
-            if (weight(&moves[i]) != w) continue;
-            print_move(v, &moves[i]);
-            v->budget--;
-            shown++;
-        }
-    }
+    for (; v->budget && shown < n; v->budget--, shown++) print_best(v, moves, n, printed);
     v->left_out += n - shown;
 }
 
@@ -186,11 +194,15 @@ static void put_status(const struct hl_demo_view *v, const struct hl_demo_status
 {
     char time[12], n[6][32];
     const struct hl_metrics_totals *t = s->totals;
+    if (t->consumed == 0) {
+        hl_buf_printf(out, "starting: the scorer waits for its partitions");
+        return;
+    }
     put_time(s->clock, time);
-    hl_buf_printf(out, "%.5s  %s events, %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]), hl_demo_count(v->events_per_s, n[1]),
+    hl_buf_printf(out, "%.5s  %s events %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]), hl_demo_count(v->events_per_s, n[1]),
                   hl_demo_count(t->transitions_sum, n[2]));
     if (v->left_out + s->lost) hl_buf_printf(out, " (%s not shown)", hl_demo_count(v->left_out + s->lost, n[3]));
-    hl_buf_printf(out, " | %s contacts | %s dead letters | p50 %.0f ms, p99 %.0f ms | redis %s | Ctrl-C ends", hl_demo_count(s->contacts, n[4]),
+    hl_buf_printf(out, " | %s contacts | %s dead letters | p50 %.0f ms p99 %.0f ms | redis %s | Ctrl-C ends", hl_demo_count(s->contacts, n[4]),
                   hl_demo_count(t->results[HL_TALLY_DEAD_LETTER], n[5]), (double)t->latency_p50_ns / 1e6, (double)t->latency_p99_ns / 1e6,
                   s->redis_up ? "up" : "down");
 }
@@ -212,6 +224,14 @@ void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s,
     fflush(v->out);
     v->status_shown = v->terminal;
     hl_buf_fini(&text);
+}
+
+void hl_demo_view_note(struct hl_demo_view *v, const char *text)
+{
+    if (!v->terminal) return;
+    fprintf(v->out, ERASE_LINE "%s", text);
+    fflush(v->out);
+    v->status_shown = true;
 }
 
 void hl_demo_view_end(struct hl_demo_view *v)

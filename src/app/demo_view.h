@@ -13,6 +13,7 @@ struct hl_demo_view {
     bool status_shown;
     unsigned budget;       /* lines that may be printed now */
     uint64_t left_out;     /* moves that were not printed */
+    uint64_t tick, shown_at[HL_STAGE_COUNT]; /* when a move into a stage was last printed, in ticks */
     int64_t status_due_ns; /* the next status */
     int64_t rate_ns;       /* events/s: the last reading */
     uint64_t rate_events, events_per_s;
@@ -26,9 +27,12 @@ struct hl_demo_status {
 };
 
 void hl_demo_view_init(struct hl_demo_view *v, FILE *out, const struct hl_demo_day *day);
-/* Every tick (about 100 ms): the moves since the last one. On a terminal the most telling few are printed, elsewhere all. */
+#define HL_DEMO_VIEW_MOVES 1024
+/* Every tick (about 100 ms): the moves since the last one, at most HL_DEMO_VIEW_MOVES. On a terminal the most telling few are printed, elsewhere all. */
 void hl_demo_view_moves(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n);
 void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s, int64_t now_ns);
+/* A word in place of the status line, on a terminal only. */
+void hl_demo_view_note(struct hl_demo_view *v, const char *text);
 /* Take the status line away. */
 void hl_demo_view_end(struct hl_demo_view *v);
 

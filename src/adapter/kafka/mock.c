@@ -18,6 +18,7 @@ static rd_kafka_conf_t *quiet_conf(const char *bootstrap)
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "log_level", "2", reason, sizeof(reason));
+    rd_kafka_conf_set(conf, "socket.nagle.disable", "true", reason, sizeof(reason));
     if (bootstrap) {
         rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap, reason, sizeof(reason));
         rd_kafka_conf_set(conf, "partitioner", "murmur2_random", reason, sizeof(reason));
