@@ -70,7 +70,7 @@ const struct hl_config_key hl_config_keys[] = {
     {"http", "token_file", HL_CONFIG_FILE, AT(http_token_file), "", 0, 0, NULL, "File with the bearer token that /v1 asks for."},
     {"", "max_clock_skew", HL_CONFIG_DURATION, AT(max_clock_skew_ms), "5m", 0, 24 * HOUR, NULL,
      "An event further in the future than this is a dead letter of class clock."},
-    {"", "max_record_bytes", HL_CONFIG_SIZE, AT(max_record_bytes), "1MiB", 1024, INT64_C(100) << 20, NULL,
+    {"", "max_record_bytes", HL_CONFIG_SIZE, AT(max_record_bytes), "1MiB", 1024, INT64_C(1) << 20, NULL,
      "A larger record is a dead letter of class too-large."},
     {"", "on_gap", HL_CONFIG_CHOICE, AT(on_gap), "stop", 0, 0, gaps,
      "When Kafka no longer holds input that state still needs: stop, or accept the loss, say so and go on."},

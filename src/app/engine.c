@@ -61,7 +61,10 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
     if (status) return status;
     e->decoders = calloc(c->n_inputs, sizeof(*e->decoders));
     if (!e->decoders) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    for (size_t i = 0; i < c->n_inputs && !status; i++) status = decoder_open(e, &c->inputs[i], &e->decoders[i], err);
+    for (size_t i = 0; i < c->n_inputs && !status; i++) {
+        status = decoder_open(e, &c->inputs[i], &e->decoders[i], err);
+        if (!status && c->inputs[i].format == HL_FORMAT_AVRO_SINGLE_OBJECT) status = hl_schemas_teach(c->schemas_dir, e->decoders[i], err);
+    }
     return status;
 }
 

@@ -137,3 +137,24 @@ enum hl_status hl_schemas_open(const struct hl_registry_config *config, struct h
     if (config->schemas_dir && *config->schemas_dir) return open_folder(config->schemas_dir, out, err);
     return hl_error_set(err, HL_E_CONFIG, HL_STOP, "schemas: neither a registry nor a folder is given");
 }
+
+enum hl_status hl_schemas_teach(const char *dir, struct hl_decoder *d, struct hl_error *err)
+{
+    struct hl_schemas *s;
+    struct hl_yaml *ids;
+    enum hl_status st = open_folder(dir, &s, err);
+    if (st != HL_OK) return st;
+    st = load_ids((const struct folder *)s, &ids, err);
+    const struct hl_yaml_node *root = st == HL_OK ? hl_yaml_root(ids) : NULL;
+    for (size_t i = 0; st == HL_OK && i < root->n; i++) {
+        uint32_t id;
+        char *json = NULL;
+        if (!id_at(root->keys[i], &id)) continue; /* refused when the folder was opened */
+        st = s->get(s, id, &json, err);
+        if (st == HL_OK) st = hl_avro_decoder_add(d, json, err);
+        free(json);
+    }
+    if (root) hl_yaml_free(ids);
+    s->free(s);
+    return st;
+}

@@ -253,9 +253,9 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
     refuses(SMALL "redis: {url: \"http://x\"}\n", "c.yaml:3:14: error: redis.url must start with redis:// or unix://\n");
     refuses(SMALL "schemas: {registry: r:8081}\n", "c.yaml:3:21: error: schemas.registry must start with http:// or https://\n");
     refuses(SMALL "max_record_bytes: 1MB\n",
-            "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 100MiB such as 512KiB or 1MiB, not '1MB'\n");
+            "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1MB'\n");
     refuses(SMALL "max_record_bytes: 1GiB\n",
-            "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 100MiB such as 512KiB or 1MiB, not '1GiB'\n");
+            "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1GiB'\n");
     refuses(SMALL "checkpoint: {max_share: 1.5}\n", "c.yaml:3:25: error: max_share must be above 0 and at most 1, not 1.5\n");
     refuses(SMALL "checkpoint: {max_share: lots}\n",
             "c.yaml:3:25: error: max_share must be a plain number such as 10 or -2.5, not 'lots'\n");

@@ -1,4 +1,4 @@
-/* Avro in and out (Apache Avro specification 1.11). jansson parses schemas when they are first seen; the bytes of records
+/* Avro in and out (Apache Avro specification 1.11). jansson and avro-c parse schemas when they are first seen; the bytes of records
  * never meet it: a writer schema is compiled into a flat plan of skips and captures, bounded in depth, items and bytes. */
 #ifndef HOTLEAD_ADAPTER_AVRO_H
 #define HOTLEAD_ADAPTER_AVRO_H

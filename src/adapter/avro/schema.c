@@ -4,7 +4,7 @@
  *   types  [0 record n=2 first=0] [1 string] [2 union n=2 first=2] [3 null]
  *   kids   [id -> 1] [next -> 2] [-> 3] [-> 0]
  *
- * WHY NOT avro-c: as packaged it keeps error text in one static buffer, so two threads may not parse at once; jansson has no state. */
+ * WHY NOT avro-c's own tree: it does not keep aliases and logical types, which resolution needs. It is asked for its opinion in the end (check.c). */
 #include "schema.h"
 
 #include <stdlib.h>
@@ -344,7 +344,7 @@ enum hl_status hl_avro_schema_parse(struct hl_avro_schema *s, const char *json, 
     for (uint32_t i = 0; st == HL_OK && i < s->n_types; i++) st = measure(&p, i, 0);
     free(p.named);
     json_decref(tree);
-    return st;
+    return st ? st : hl_avro_schema_check(json, err);
 }
 
 void hl_avro_schema_fini(struct hl_avro_schema *s)

@@ -57,6 +57,8 @@ struct hl_avro_schema {
 
 const char *hl_avro_kind_name(unsigned kind);
 /* HL_E_SCHEMA, HL_E_NOMEM. Whatever comes back, hl_avro_schema_fini is due. */
+/* avro-c's opinion of a schema that ours has accepted. */
+enum hl_status hl_avro_schema_check(const char *json, struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_avro_schema_parse(struct hl_avro_schema *s, const char *json, struct hl_error *err) HL_WARN_UNUSED;
 void hl_avro_schema_fini(struct hl_avro_schema *s);
 

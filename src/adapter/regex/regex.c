@@ -103,7 +103,7 @@ enum hl_status hl_regex_compile(const char *pattern, struct hl_matcher *out, str
                                    &offset, NULL);
     if (!re) {
         char reason[160];
-        if (pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof(reason)) < 0) strcpy(reason, "not a pattern");
+        if (pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof(reason)) < 0) snprintf(reason, sizeof(reason), "%s", "not a pattern");
         return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s at offset %zu of the pattern", reason, offset);
     }
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter gives the same answers */
