@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In the child: only calls that are safe after fork. The reason of a failure goes through the pipe, which a successful exec closes. */
+/* In the child: only calls that are safe after fork. The reason of a failure goes through the pipe, which a successful exec
+ * closes. */
 static _Noreturn void become(char *const *argv, const char *log, int report, pid_t parent)
 {
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600), in = open("/dev/null", O_RDONLY);
@@ -36,8 +37,10 @@ enum hl_status hl_child_start(struct hl_child *c, const char *const *argv, const
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) become(args.to, log, report[1], parent);
     close(report[1]);
-    if (pid < 0) reason = errno;
-    else if (read(report[0], &reason, sizeof(reason)) != sizeof(reason)) reason = 0;
+    if (pid < 0)
+        reason = errno;
+    else if (read(report[0], &reason, sizeof(reason)) != sizeof(reason))
+        reason = 0;
     close(report[0]);
     if (reason == 0) {
         c->pid = pid;

@@ -32,22 +32,28 @@
 static const char USAGE[] =
     "Usage: hotlead demo [OPTIONS]\n"
     "\n"
-    "A made-up day at a company that sells software, in half a minute: visitors read pages, click mails, download, ask for a demo; each\n"
-    "event goes through Kafka, is scored, and you see contacts change stage the moment it happens. Sales answers, deals are won and lost.\n"
-    "It needs no broker: Kafka is simulated in this process, and a redis-server of its own is started and removed again.\n"
+    "A made-up day at a company that sells software, in half a minute. Visitors read\n"
+    "pages, click mails, download, ask for a demo; each event goes through Kafka and\n"
+    "is scored, and you see contacts change stage the moment it happens. Sales\n"
+    "answers; deals are won and lost. It needs no broker: Kafka is simulated in this\n"
+    "process, and a redis-server of its own is started, and removed at the end.\n"
     "\n"
-    "  --contacts N       how many people (3000; at most 200000)\n"
-    "  --rate N           events a second; 0: as fast as they are scored (default: so that the day takes about 30 s)\n"
-    "  --seconds N        stop after N seconds (default: when the day is over)\n"
-    "  --seed N           another day for another number (1)\n"
-    "  --model FILE       the scoring model (config/model.yaml): change it and see what changes\n"
-    "  --listen ADDR      health and metrics over HTTP (127.0.0.1:8080, or another port where that is taken); off: none\n"
-    "  -o, --output KIND  table (default), or json: only the final numbers, on stdout\n"
-    "  -v, --verbose      show the service's own log, on stderr\n"
-    "  -h, --help         this text\n"
+    "      --contacts N    how many people (3000; at most 200000)\n"
+    "      --rate N        events a second; 0: as fast as they are scored\n"
+    "                      (default: so that the day takes about 30 s)\n"
+    "      --seconds N     stop after N seconds (default: when the day is over)\n"
+    "      --seed N        another number, another day (1)\n"
+    "      --model FILE    the scoring model (config/model.yaml): change it, and see\n"
+    "                      what changes\n"
+    "      --listen ADDR   health and metrics over HTTP; off: none\n"
+    "                      (127.0.0.1:8080, or another port if that is taken)\n"
+    "  -o, --output KIND   table (default), or json: only the final numbers\n"
+    "  -v, --verbose       show the log of the service, on stderr\n"
+    "  -h, --help          this text\n"
     "\n"
-    "Ctrl-C ends the day early and shows the same tables. NO_COLOR switches colours off.\n"
-    "Exit codes: 0 done, 64 usage, 69 redis-server is missing or does not start, 78 the model has errors.\n";
+    "Ctrl-C ends the day early and shows the same tables. NO_COLOR: no colours.\n"
+    "Exit codes: 0 done, 64 usage, 69 redis-server is missing or does not start,\n"
+    "78 the model has errors.\n";
 
 struct options {
     uint64_t contacts, rate, seconds, seed;
@@ -113,11 +119,16 @@ static bool set_option(struct options *o, int option)
 static int parse_options(int argc, char **argv, struct options *o)
 {
     static const struct option OPTIONS[] = {
-        {"contacts", required_argument, NULL, OPT_CONTACTS}, {"rate", required_argument, NULL, OPT_RATE},
-        {"seconds", required_argument, NULL, OPT_SECONDS},   {"seed", required_argument, NULL, OPT_SEED},
-        {"model", required_argument, NULL, OPT_MODEL},       {"listen", required_argument, NULL, OPT_LISTEN},
-        {"output", required_argument, NULL, 'o'},            {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},                    {NULL, 0, NULL, 0},
+        {"contacts", required_argument, NULL, OPT_CONTACTS},
+        {"rate", required_argument, NULL, OPT_RATE},
+        {"seconds", required_argument, NULL, OPT_SECONDS},
+        {"seed", required_argument, NULL, OPT_SEED},
+        {"model", required_argument, NULL, OPT_MODEL},
+        {"listen", required_argument, NULL, OPT_LISTEN},
+        {"output", required_argument, NULL, 'o'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     *o = (struct options){.contacts = 3000, .seed = 1};
     for (int c; (c = getopt_long(argc, argv, "o:vh", OPTIONS, NULL)) != -1;) {
@@ -154,9 +165,11 @@ static bool find_file(const char *probe, char *path, size_t cap)
 static enum hl_status locate(const char *given, const char *probe, char path[PATH_MAX], struct hl_error *err)
 {
     char found[PATH_MAX];
-    if (given) snprintf(found, sizeof(found), "%s", given);
+    if (given)
+        snprintf(found, sizeof(found), "%s", given);
     else if (!find_file(probe, found, sizeof(found)))
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s is found neither here nor near the program; run the demo from the source folder%s", probe,
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP,
+                            "%s is found neither here nor near the program; run the demo from the source folder%s", probe,
                             strcmp(probe, "config/model.yaml") == 0 ? ", or name a model with --model" : "");
     if (realpath(found, path)) return HL_OK;
     return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s: %s", found, strerror(errno));
@@ -177,7 +190,9 @@ static enum hl_status wait_for_redis(struct demo *d, const char *url, struct hl_
         nanosleep(&(struct timespec){0, 20000000}, NULL);
     }
     store->free(store);
-    if (status) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "redis-server does not start; it may say why with: redis-server --port 0");
+    if (status)
+        return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP,
+                            "redis-server does not start; it may say why with: redis-server --port 0");
     return HL_OK;
 }
 
@@ -189,11 +204,12 @@ static enum hl_status redis_start(struct demo *d, char *url, size_t cap, struct 
     snprintf(socket, sizeof(socket), "%s/redis.sock", d->dir);
     snprintf(log, sizeof(log), "%s/redis.log", d->dir);
     snprintf(url, cap, "unix://%s", socket);
-    const char *const argv[] = {"redis-server", "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", d->dir,
-                                "--save", "", "--appendonly", "no", "--daemonize", "no", NULL};
+    const char *const argv[] = {"redis-server", "--port", "0", "--unixsocket", socket, "--unixsocketperm", "700", "--dir",
+                                d->dir,         "--save", "",  "--appendonly", "no",   "--daemonize",      "no",  NULL};
     enum hl_status status = hl_child_start(&d->redis, argv, log, &missing, err);
     if (status && missing)
-        return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "redis-server is not installed; on Debian: apt-get install redis-server");
+        return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP,
+                            "redis-server is not installed; on Debian: apt-get install redis-server");
     return status ? status : wait_for_redis(d, url, err);
 }
 
@@ -218,14 +234,20 @@ static const char *listen_address(const struct options *o)
 
 static void put_config(const struct demo *d, const char *redis, const char *model, const char *schemas, struct hl_buf *out)
 {
-    hl_buf_printf(out, "kafka: {bootstrap.servers: \"%s\", group.id: hotlead-demo, static_membership: false, fetch.wait.max.ms: 10, socket.nagle.disable: true}\ninputs:\n",
+    hl_buf_printf(out,
+                  "kafka: {bootstrap.servers: \"%s\", group.id: hotlead-demo, static_membership: false, fetch.wait.max.ms: 10, "
+                  "socket.nagle.disable: true}\ninputs:\n",
                   hl_kafka_mock_bootstrap(d->kafka));
-    for (int t = 0; t < HL_DEMO_TOPIC_COUNT; t++) hl_buf_printf(out, "  - {topic: %s, format: json}\n", hl_demo_topic_name((enum hl_demo_topic)t));
-    hl_buf_printf(out, "delivery: low_latency\nthreads: 1\nredis: {url: \"%s\"}\nmodel: '%s'\nschemas: {dir: '%s'}\nhttp: {listen: \"%s\"}\nlog_level: %s\n",
+    for (int t = 0; t < HL_DEMO_TOPIC_COUNT; t++)
+        hl_buf_printf(out, "  - {topic: %s, format: json}\n", hl_demo_topic_name((enum hl_demo_topic)t));
+    hl_buf_printf(out,
+                  "delivery: low_latency\nthreads: 1\nredis: {url: \"%s\"}\nmodel: '%s'\nschemas: {dir: '%s'}\nhttp: {listen: "
+                  "\"%s\"}\nlog_level: %s\n",
                   redis, model, schemas, listen_address(&d->options), d->options.verbose ? "info" : "error");
 }
 
-/* The same road as that of `run`, but the environment is left out: variables set for a real service must not turn the demo on it. */
+/* The same road as that of `run`, but the environment is left out: variables set for a real service must not turn the demo
+ * on it. */
 static enum hl_status load(struct demo *d, const char *redis, struct hl_error *err)
 {
     char model[PATH_MAX], schemas[PATH_MAX];
@@ -251,7 +273,10 @@ static enum hl_status kafka_start(struct demo *d, struct hl_error *err)
 #define X(code, name) name,
         HL_DEMO_TOPICS(X)
 #undef X
-        "lead.transitions", "lead.state", "lead.alerts", "lead.dead-letter",
+            "lead.transitions",
+        "lead.state",
+        "lead.alerts",
+        "lead.dead-letter",
     };
     return hl_kafka_mock_new(topics, HL_ARRAY_LEN(topics), PARTITIONS, &d->kafka, err);
 }
@@ -321,9 +346,12 @@ static void greet(const struct demo *d)
     char contacts[32], events[32], rate[48];
     size_t n;
     hl_demo_day_events(d->day, &n);
-    const char *kafka = hl_kafka_mock_bootstrap(d->kafka), *bold = d->view.colour ? "\033[1m" : "", *plain = d->view.colour ? "\033[0m" : "";
-    if (d->options.rate) snprintf(rate, sizeof(rate), "about %s events a second", hl_demo_count(d->options.rate, events));
-    else snprintf(rate, sizeof(rate), "as fast as it goes");
+    const char *kafka = hl_kafka_mock_bootstrap(d->kafka), *bold = d->view.colour ? "\033[1m" : "",
+               *plain = d->view.colour ? "\033[0m" : "";
+    if (d->options.rate)
+        snprintf(rate, sizeof(rate), "about %s events a second", hl_demo_count(d->options.rate, events));
+    else
+        snprintf(rate, sizeof(rate), "as fast as it goes");
     printf("%shotlead demo%s: a made-up day of %s contacts, ", bold, plain, hl_demo_count(d->options.contacts, contacts));
     printf("%s events and what sales makes of them, %s\n\n", hl_demo_count(n, events), rate);
     printf("  Kafka     %s, simulated in this process\n", kafka);
@@ -338,7 +366,8 @@ static void greet(const struct demo *d)
 static void show(struct demo *d)
 {
     static struct hl_demo_move moves[HL_DEMO_VIEW_MOVES];
-    struct hl_demo_status s = {.sent = hl_demo_feed_sent(d->feed), .clock = hl_demo_feed_clock(d->feed), .redis_up = hl_child_is_running(&d->redis)};
+    struct hl_demo_status s = {
+        .sent = hl_demo_feed_sent(d->feed), .clock = hl_demo_feed_clock(d->feed), .redis_up = hl_child_is_running(&d->redis)};
     struct hl_metrics_totals totals = hl_metrics_totals(hl_engine_metrics(d->engine));
     size_t n = 0, cap = HL_ARRAY_LEN(moves);
     do {
@@ -391,8 +420,10 @@ static void print_report(struct demo *d, bool whole)
     r->seconds = (double)(hl_clock_mono_ns() - d->started_ns) / 1e9;
     r->whole = whole;
     hl_demo_report_fill(r, d->engine, d->feed);
-    if (d->options.json) hl_demo_report_print_json(r, &out);
-    else hl_demo_report_print(r, d->view.colour, &out);
+    if (d->options.json)
+        hl_demo_report_print_json(r, &out);
+    else
+        hl_demo_report_print(r, d->view.colour, &out);
     fwrite(out.data, 1, out.len, stdout);
     fflush(stdout);
     hl_buf_fini(&out);

@@ -1,6 +1,7 @@
-/* DESIGN  Each contact gets a persona, and each persona is a short script: when it comes, which pages it reads, what it fills in. Scripts push
- * events in any order; sorting makes the day. An event is a struct of pointers to literals and becomes JSON only when it is sent, so a day of
- * millions of events fits into memory. Sales is no script: it answers what the scorer says (hl_demo_day_react), as in life. */
+/* DESIGN  Each contact gets a persona, and each persona is a short script: when it comes, which pages it reads, what it
+ * fills in. Scripts push events in any order; sorting makes the day. An event is a struct of pointers to literals and
+ * becomes JSON only when it is sent, so a day of millions of events fits into memory. Sales is no script: it answers what
+ * the scorer says (hl_demo_day_react), as in life. */
 #include "demo_day.h"
 
 #include <inttypes.h>
@@ -15,8 +16,9 @@
 #define DAY (24 * HOUR)
 
 /* persona, how many of a hundred contacts */
-#define PERSONAS(X)                                                                                                                        \
-    X(VISITOR, 28) X(SUBSCRIBER, 27) X(RESEARCHER, 20) X(BUYER, 9) X(TRIAL, 3) X(STUDENT, 4) X(COMPETITOR, 2) X(JOB_SEEKER, 4) X(ROBOT, 3)
+#define PERSONAS(X)                                                                                                              \
+    X(VISITOR, 28) X(SUBSCRIBER, 27) X(RESEARCHER, 20) X(BUYER, 9) X(TRIAL, 3) X(STUDENT, 4) X(COMPETITOR, 2) X(JOB_SEEKER, 4)   \
+    X(ROBOT, 3)
 
 enum persona {
 #define X(code, share) code,
@@ -39,36 +41,52 @@ static const char *const topic_names[] = {
 /* --- the people --- */
 
 static const char *const first_names[] = {
-    "Maria", "James", "Aisha", "Lukas", "Chloe", "Mateo", "Ingrid", "Noah", "Priya", "Emma", "Oskar", "Fatima", "Daniel", "Sofia", "Liam",
-    "Hanna", "Pierre", "Grace", "Jonas", "Yuki", "Amelie", "Samuel", "Elif", "Thomas", "Nora", "Victor", "Zoe", "Marek", "Alice", "Kwame",
-    "Julia", "Henrik", "Camille", "Owen", "Lena", "Rafael", "Freya", "Anton", "Leila", "Martin", "Isabel", "Felix", "Maya", "Hugo",
+    "Maria",  "James",  "Aisha",  "Lukas",  "Chloe", "Mateo",  "Ingrid", "Noah",   "Priya", "Emma",   "Oskar",
+    "Fatima", "Daniel", "Sofia",  "Liam",   "Hanna", "Pierre", "Grace",  "Jonas",  "Yuki",  "Amelie", "Samuel",
+    "Elif",   "Thomas", "Nora",   "Victor", "Zoe",   "Marek",  "Alice",  "Kwame",  "Julia", "Henrik", "Camille",
+    "Owen",   "Lena",   "Rafael", "Freya",  "Anton", "Leila",  "Martin", "Isabel", "Felix", "Maya",   "Hugo",
 };
 static const char *const last_names[] = {
-    "Keller", "Wright", "Okafor", "Lindqvist", "Moreau", "Silva", "Hansen", "Brooks", "Sharma", "Fischer", "Visser", "Haddad", "Murphy",
-    "Rossi", "Carter", "Weber", "Dubois", "Nguyen", "Bauer", "Tanaka", "Leroy", "Bennett", "Yilmaz", "Schmidt", "Berg", "Novak", "Clarke",
-    "Kowalski", "Evans", "Mensah", "Huber", "Larsen", "Martin", "Doyle", "Vogel", "Santos", "Nilsson", "Petrov", "Rahimi", "Gallagher",
+    "Keller", "Wright",  "Okafor", "Lindqvist", "Moreau", "Silva",  "Hansen",  "Brooks",   "Sharma", "Fischer",
+    "Visser", "Haddad",  "Murphy", "Rossi",     "Carter", "Weber",  "Dubois",  "Nguyen",   "Bauer",  "Tanaka",
+    "Leroy",  "Bennett", "Yilmaz", "Schmidt",   "Berg",   "Novak",  "Clarke",  "Kowalski", "Evans",  "Mensah",
+    "Huber",  "Larsen",  "Martin", "Doyle",     "Vogel",  "Santos", "Nilsson", "Petrov",   "Rahimi", "Gallagher",
 };
 static const char *const brands[] = {
-    "Nordwind", "Bluepeak", "Hartwell", "Veridia", "Castor", "Lumen", "Oakline", "Solvana", "Trident", "Fairway", "Kestrel", "Meridian",
-    "Polaris", "Quarry", "Redwood", "Sable", "Tessera", "Umbra", "Vantage", "Willow", "Zenith", "Amber", "Brightwater", "Corvid",
+    "Nordwind", "Bluepeak", "Hartwell", "Veridia",  "Castor",  "Lumen",  "Oakline",     "Solvana",
+    "Trident",  "Fairway",  "Kestrel",  "Meridian", "Polaris", "Quarry", "Redwood",     "Sable",
+    "Tessera",  "Umbra",    "Vantage",  "Willow",   "Zenith",  "Amber",  "Brightwater", "Corvid",
 };
 static const struct {
     const char *name, *industry;
 } trades[] = {
-    {"Logistics", "logistics"}, {"Software", "software"},   {"Machines", "manufacturing"}, {"Bank", "finance"},
-    {"Foods", "food"},          {"Health", "healthcare"},   {"Energy", "energy"},          {"Robotics", "manufacturing"},
-    {"Media", "media"},         {"Analytics", "software"},  {"Capital", "finance"},        {"Freight", "logistics"},
+    {"Logistics", "logistics"}, {"Software", "software"},  {"Machines", "manufacturing"}, {"Bank", "finance"},
+    {"Foods", "food"},          {"Health", "healthcare"},  {"Energy", "energy"},          {"Robotics", "manufacturing"},
+    {"Media", "media"},         {"Analytics", "software"}, {"Capital", "finance"},        {"Freight", "logistics"},
 };
 static const int sizes[] = {8, 25, 60, 90, 140, 220, 380, 650, 900, 1800, 5200, 120};
-static const char *const countries[] = {"US", "US", "US", "GB", "GB", "DE", "DE", "FR", "NL", "CA", "SE", "IE", "CH", "AT", "IN", "BR", "JP"};
+static const char *const countries[] = {"US", "US", "US", "GB", "GB", "DE", "DE", "FR", "NL",
+                                        "CA", "SE", "IE", "CH", "AT", "IN", "BR", "JP"};
 static const char *const free_mail[] = {"gmail.com", "outlook.com", "gmx.de", "icloud.com"};
 static const struct {
     const char *title, *seniority;
 } jobs[] = {
-    {"VP Marketing", "vp"},           {"Marketing Manager", "manager"}, {"Head of Growth", "head"},       {"Director of Revenue Operations", "director"},
-    {"IT Administrator", "staff"},    {"Chief Executive", "c_level"},   {"Product Manager", "manager"},   {"Demand Generation Manager", "manager"},
-    {"Software Engineer", "staff"},   {"Founder", "owner"},             {"Purchasing Manager", "manager"}, {"Sales Analyst", "staff"},
-    {"Chief Marketing Officer", "c_level"}, {"Office Assistant", "staff"}, {"Head of Sales", "head"},     {"Consultant", "staff"},
+    {"VP Marketing", "vp"},
+    {"Marketing Manager", "manager"},
+    {"Head of Growth", "head"},
+    {"Director of Revenue Operations", "director"},
+    {"IT Administrator", "staff"},
+    {"Chief Executive", "c_level"},
+    {"Product Manager", "manager"},
+    {"Demand Generation Manager", "manager"},
+    {"Software Engineer", "staff"},
+    {"Founder", "owner"},
+    {"Purchasing Manager", "manager"},
+    {"Sales Analyst", "staff"},
+    {"Chief Marketing Officer", "c_level"},
+    {"Office Assistant", "staff"},
+    {"Head of Sales", "head"},
+    {"Consultant", "staff"},
 };
 static const char STUDENT_TITLE[] = "Student";
 
@@ -170,7 +188,8 @@ static void push(struct maker *m, struct hl_demo_event ev, int64_t t)
 
 static void view(struct maker *m, uint32_t contact, const char *url, const char *source, int64_t t)
 {
-    push(m, (struct hl_demo_event){.contact = contact, .topic = HL_DEMO_WEB, .type = "page_viewed", .url = url, .source = source}, t);
+    push(m, (struct hl_demo_event){.contact = contact, .topic = HL_DEMO_WEB, .type = "page_viewed", .url = url, .source = source},
+         t);
 }
 
 /* A form, a demo request, a trial: what a person fills in. */
@@ -186,18 +205,29 @@ static void act(struct maker *m, uint32_t contact, const char *type, const char 
 
 static void mail(struct maker *m, uint32_t contact, const char *type, bool machine, int64_t t)
 {
-    push(m, (struct hl_demo_event){.contact = contact, .topic = HL_DEMO_EMAIL, .type = type, .campaign = "november-news", .machine = machine}, t);
+    push(m,
+         (struct hl_demo_event){
+             .contact = contact, .topic = HL_DEMO_EMAIL, .type = type, .campaign = "november-news", .machine = machine},
+         t);
 }
 
 #define PICK(m, list) ((list)[below(m, (uint32_t)HL_ARRAY_LEN(list))])
 
 static const char *const idle_pages[] = {
-    "https://www.acme.example/", "https://www.acme.example/blog/lead-scoring-basics", "https://www.acme.example/blog/what-is-an-mql",
-    "https://www.acme.example/about", "https://www.acme.example/product", "https://www.acme.example/blog/kafka-for-marketers",
+    "https://www.acme.example/",
+    "https://www.acme.example/blog/lead-scoring-basics",
+    "https://www.acme.example/blog/what-is-an-mql",
+    "https://www.acme.example/about",
+    "https://www.acme.example/product",
+    "https://www.acme.example/blog/kafka-for-marketers",
 };
 static const char *const buying_pages[] = {
-    "https://www.acme.example/pricing", "https://www.acme.example/product/scoring", "https://www.acme.example/customers/fairway-foods",
-    "https://www.acme.example/product/integrations", "https://www.acme.example/pricing/compare", "https://www.acme.example/customers/kestrel-bank",
+    "https://www.acme.example/pricing",
+    "https://www.acme.example/product/scoring",
+    "https://www.acme.example/customers/fairway-foods",
+    "https://www.acme.example/product/integrations",
+    "https://www.acme.example/pricing/compare",
+    "https://www.acme.example/customers/kestrel-bank",
 };
 static const char *const sources[] = {"google", "linkedin", "newsletter", "direct", "partner"};
 static const char *const unknown_types[] = {"cookie_consent_given", "heatmap_recorded", "theme_switched"};
@@ -240,9 +270,12 @@ static void visitor(struct maker *m, uint32_t c)
 static void subscriber(struct maker *m, uint32_t c)
 {
     const struct hl_demo_day *d = m->d;
-    int64_t send = d->start + HOUR + (32 - (d->start / HOUR + 1) % 24) % 24 * HOUR; /* the first eight o'clock with an hour before it */
+    int64_t send =
+        d->start + HOUR + (32 - (d->start / HOUR + 1) % 24) % 24 * HOUR; /* the first eight o'clock with an hour before it */
     int64_t t = send + between(m, 0, 40 * MINUTE);
-    push(m, (struct hl_demo_event){.contact = c, .topic = HL_DEMO_CRM, .type = "list_imported", .source = "trade-show", .profile = HL_DEMO_FULL},
+    push(m,
+         (struct hl_demo_event){
+             .contact = c, .topic = HL_DEMO_CRM, .type = "list_imported", .source = "trade-show", .profile = HL_DEMO_FULL},
          d->start + between(m, 0, 50 * MINUTE));
     mail(m, c, "email_sent", false, t);
     mail(m, c, chance(m, 97) ? "email_delivered" : "email_bounced", false, t + between(m, SECOND, MINUTE));
@@ -275,9 +308,12 @@ static void buyer(struct maker *m, uint32_t c)
     if (chance(m, 50)) download(m, c, chance(m, 50) ? "guide/buyers-guide" : PICK(m, ebooks), t += MINUTE);
     t = READ(m, c, buying_pages, 2 + below(m, 5), t + between(m, 10 * MINUTE, 3 * HOUR));
     uint32_t how = below(m, 10);
-    if (how < 4) fill_in(m, c, "demo_requested", NULL, HL_DEMO_FULL, t);
-    else if (how < 7) fill_in(m, c, "form_submitted", "contact-sales", HL_DEMO_FULL, t);
-    else if (how < 8) act(m, c, "meeting_booked", NULL, t);
+    if (how < 4)
+        fill_in(m, c, "demo_requested", NULL, HL_DEMO_FULL, t);
+    else if (how < 7)
+        fill_in(m, c, "form_submitted", "contact-sales", HL_DEMO_FULL, t);
+    else if (how < 8)
+        act(m, c, "meeting_booked", NULL, t);
     if (chance(m, 30)) act(m, c, "chat_started", NULL, t + 10 * MINUTE);
 }
 
@@ -320,7 +356,7 @@ static void robot(struct maker *m, uint32_t c)
 }
 
 static void (*const scripts[PERSONA_COUNT])(struct maker *m, uint32_t c) = {
-    [VISITOR] = visitor, [SUBSCRIBER] = subscriber, [RESEARCHER] = researcher, [BUYER] = buyer,           [TRIAL] = trial,
+    [VISITOR] = visitor, [SUBSCRIBER] = subscriber, [RESEARCHER] = researcher, [BUYER] = buyer, [TRIAL] = trial,
     [STUDENT] = student, [COMPETITOR] = competitor, [JOB_SEEKER] = job_seeker, [ROBOT] = robot,
 };
 
@@ -343,7 +379,8 @@ static struct person invent(struct maker *m)
 /* Somebody buys the contact's data from a provider, or corrects it. */
 static void enrich(struct maker *m, uint32_t c)
 {
-    push(m, (struct hl_demo_event){.contact = c, .topic = HL_DEMO_PROFILE, .type = "contact_identified", .profile = HL_DEMO_FULL}, moment(m));
+    push(m, (struct hl_demo_event){.contact = c, .topic = HL_DEMO_PROFILE, .type = "contact_identified", .profile = HL_DEMO_FULL},
+         moment(m));
 }
 
 static void break_some(struct maker *m)
@@ -445,9 +482,12 @@ const char *hl_demo_day_who(const struct hl_demo_day *d, uint32_t contact, char 
 {
     const struct person *p = &d->people[contact];
     const char *first = first_names[p->first], *last = last_names[p->last];
-    if (p->persona == STUDENT || p->free_mail) snprintf(buf, cap, "%s %s", first, last);
-    else if (p->persona == COMPETITOR) snprintf(buf, cap, "%s %s, Rival", first, last);
-    else snprintf(buf, cap, "%s %s, %s %s", first, last, brands[p->brand], trades[p->trade].name);
+    if (p->persona == STUDENT || p->free_mail)
+        snprintf(buf, cap, "%s %s", first, last);
+    else if (p->persona == COMPETITOR)
+        snprintf(buf, cap, "%s %s, Rival", first, last);
+    else
+        snprintf(buf, cap, "%s %s, %s %s", first, last, brands[p->brand], trades[p->trade].name);
     return buf;
 }
 
@@ -493,12 +533,13 @@ static void put_profile(const struct hl_demo_day *d, const struct hl_demo_event 
     put_email(p, ev->contact, out);
     if (ev->profile == HL_DEMO_FULL) {
         size_t company = (size_t)p->brand * HL_ARRAY_LEN(trades) + p->trade; /* colleagues share its size and country */
-        hl_buf_printf(out, ",\"first_name\":\"%s\",\"last_name\":\"%s\",\"job_title\":\"%s\",\"seniority\":\"%s\",\"country\":\"%s\"", first_names[p->first],
-                      last_names[p->last], hl_demo_day_title(d, ev->contact), p->persona == STUDENT ? "none" : jobs[p->job].seniority,
-                      countries[mix(company + 77) % HL_ARRAY_LEN(countries)]);
+        hl_buf_printf(
+            out, ",\"first_name\":\"%s\",\"last_name\":\"%s\",\"job_title\":\"%s\",\"seniority\":\"%s\",\"country\":\"%s\"",
+            first_names[p->first], last_names[p->last], hl_demo_day_title(d, ev->contact),
+            p->persona == STUDENT ? "none" : jobs[p->job].seniority, countries[mix(company + 77) % HL_ARRAY_LEN(countries)]);
         if (!p->free_mail)
-            hl_buf_printf(out, ",\"company\":\"%s %s\",\"company_size\":\"%d\",\"industry\":\"%s\"", brands[p->brand], trades[p->trade].name,
-                          sizes[mix(company) % HL_ARRAY_LEN(sizes)], trades[p->trade].industry);
+            hl_buf_printf(out, ",\"company\":\"%s %s\",\"company_size\":\"%d\",\"industry\":\"%s\"", brands[p->brand],
+                          trades[p->trade].name, sizes[mix(company) % HL_ARRAY_LEN(sizes)], trades[p->trade].industry);
         if (p->persona == JOB_SEEKER) hl_buf_printf(out, ",\"interest\":\"careers\"");
     }
     hl_buf_put_u8(out, '}');
@@ -519,7 +560,8 @@ void hl_demo_day_encode(const struct hl_demo_day *d, const struct hl_demo_event 
     }
     hl_iso8601_format(ev->fault == HL_DEMO_FUTURE ? ev->occurred_at + 365 * DAY : ev->occurred_at, time);
     if (ev->fault == HL_DEMO_BAD_TIME) snprintf(time, sizeof(time), "yesterday");
-    hl_buf_printf(out, "{\"event_id\":\"ev-%08" PRIu32 "\",\"contact_id\":\"%s\",\"occurred_at\":\"%s\"", ev->id, hl_demo_contact_id(ev->contact, id), time);
+    hl_buf_printf(out, "{\"event_id\":\"ev-%08" PRIu32 "\",\"contact_id\":\"%s\",\"occurred_at\":\"%s\"", ev->id,
+                  hl_demo_contact_id(ev->contact, id), time);
     if (ev->fault != HL_DEMO_NO_TYPE) put_text(out, "type", ev->type);
     put_text(out, "url", ev->url);
     put_text(out, "asset", ev->asset);
@@ -560,8 +602,8 @@ static const struct answer {
 };
 static const char *const people_of_sales[] = {"sales-emea-1", "sales-emea-2", "sales-us-1", "sales-us-2", "sales-us-3"};
 
-bool hl_demo_day_react(struct hl_demo_day *d, uint32_t contact, uint32_t seq, enum hl_stage stage, enum hl_kind kind, int64_t occurred_at,
-                       int64_t now, struct hl_demo_event *out)
+bool hl_demo_day_react(struct hl_demo_day *d, uint32_t contact, uint32_t seq, enum hl_stage stage, enum hl_kind kind,
+                       int64_t occurred_at, int64_t now, struct hl_demo_event *out)
 {
     uint64_t luck = mix(mix(d->seed) ^ mix(((uint64_t)contact << 16) + seq));
     uint32_t percent = (uint32_t)(luck % 100);
@@ -576,7 +618,13 @@ bool hl_demo_day_react(struct hl_demo_day *d, uint32_t contact, uint32_t seq, en
         if (t < now) t = now;
         if (t >= d->end) return false;
         *out = (struct hl_demo_event){
-            .at = t, .occurred_at = t, .contact = contact, .id = d->next_id++, .topic = HL_DEMO_CRM, .type = a->type, .reason = a->reason,
+            .at = t,
+            .occurred_at = t,
+            .contact = contact,
+            .id = d->next_id++,
+            .topic = HL_DEMO_CRM,
+            .type = a->type,
+            .reason = a->reason,
             .actor = people_of_sales[contact % HL_ARRAY_LEN(people_of_sales)],
         };
         return true;

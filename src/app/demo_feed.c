@@ -4,11 +4,11 @@
  *   sales' answers-+                                                         +--> ring for sales
  *         ^------------------- hl_demo_day_react <---------------------------+
  *
- * The writer stays at most `window` records ahead of the scorer. That keeps the mock broker from dropping records (it holds about 100,000 or
- * 5 MiB a partition), and at full speed it keeps sales in the same hour as the leads it answers.
+ * The writer stays at most `window` records ahead of the scorer. That keeps the mock broker from dropping records (it holds
+ * about 100,000 or 5 MiB a partition), and at full speed it keeps sales in the same hour as the leads it answers.
  *
- * THREADS  One writes; workers observe, the main thread takes: both rings and the furthest stages are under one lock. A full ring drops the new
- * move: on the screen it is counted, at sales it is a lead nobody called. */
+ * THREADS  One writes; workers observe, the main thread takes: both rings and the furthest stages are under one lock. A full
+ * ring drops the new move: on the screen it is counted, at sales it is a lead nobody called. */
 #include "demo_feed.h"
 
 #include <pthread.h>
@@ -59,7 +59,8 @@ enum hl_status hl_demo_feed_new(const struct hl_demo_feed_options *options, stru
     hl_buf_init(&f->record);
     pthread_mutex_init(&f->lock, NULL);
     f->stages = calloc(hl_demo_day_contacts(options->day), sizeof(*f->stages));
-    enum hl_status status = f->stages ? hl_kafka_writer_new(options->bootstrap, &f->writer, err) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status status = f->stages ? hl_kafka_writer_new(options->bootstrap, &f->writer, err)
+                                      : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     if (status) {
         hl_demo_feed_free(f);
         return status;
@@ -151,8 +152,10 @@ void hl_demo_feed_reached(struct hl_demo_feed *f, uint64_t reached[HL_STAGE_COUN
         for (int s = 0; s < HL_STAGE_COUNT; s++) {
             if (!(f->stages[c] & 1u << s)) continue;
             int rank = hl_stage_rank((enum hl_stage)s);
-            if (rank < 0) reached[s]++;
-            else if (rank > furthest) furthest = rank;
+            if (rank < 0)
+                reached[s]++;
+            else if (rank > furthest)
+                furthest = rank;
         }
         for (int s = 0; s < HL_STAGE_COUNT; s++) {
             int rank = hl_stage_rank((enum hl_stage)s);
@@ -190,7 +193,8 @@ static void ask_sales(struct hl_demo_feed *f)
         for (size_t i = 0; i < n; i++) {
             struct hl_demo_event answer;
             const struct hl_demo_move *m = &moves[i];
-            if (hl_demo_day_react(f->options.day, m->contact, m->seq, m->to, m->kind, m->occurred_at, f->clock, &answer)) (void)!schedule(f, &answer);
+            if (hl_demo_day_react(f->options.day, m->contact, m->seq, m->to, m->kind, m->occurred_at, f->clock, &answer))
+                (void)!schedule(f, &answer);
         }
     } while (n == HL_ARRAY_LEN(moves));
 }
@@ -226,8 +230,9 @@ static enum hl_status send_event(struct hl_demo_feed *f, const struct hl_demo_ev
     hl_demo_day_encode(f->options.day, ev, &f->record);
     if (f->record.failed) return hl_error_set(&f->error, HL_E_NOMEM, HL_STOP, "out of memory");
     if (ev->at > f->clock) f->clock = ev->at;
-    enum hl_status status = hl_kafka_writer_put(f->writer, hl_demo_topic_name((enum hl_demo_topic)ev->topic), hl_slice_of(hl_demo_contact_id(ev->contact, id)),
-                                                hl_buf_slice(&f->record), &f->error);
+    enum hl_status status =
+        hl_kafka_writer_put(f->writer, hl_demo_topic_name((enum hl_demo_topic)ev->topic),
+                            hl_slice_of(hl_demo_contact_id(ev->contact, id)), hl_buf_slice(&f->record), &f->error);
     if (!status) f->sent++;
     return status;
 }

@@ -1,4 +1,5 @@
-/* The demo's two ends: a thread that writes the made-up day into Kafka, and what comes back as transitions. Sales sits between them. */
+/* The demo's two ends: a thread that writes the made-up day into Kafka, and what comes back as transitions. Sales sits
+ * between them. */
 #ifndef HOTLEAD_APP_DEMO_FEED_H
 #define HOTLEAD_APP_DEMO_FEED_H
 
@@ -31,7 +32,8 @@ struct hl_demo_feed_options {
     uint64_t rate; /* events a second; 0: as fast as they are taken */
 };
 
-enum hl_status hl_demo_feed_new(const struct hl_demo_feed_options *options, struct hl_demo_feed **out, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_demo_feed_new(const struct hl_demo_feed_options *options, struct hl_demo_feed **out,
+                                struct hl_error *err) HL_WARN_UNUSED;
 /* Start writing; `metrics` tell how far the scorer is. */
 enum hl_status hl_demo_feed_start(struct hl_demo_feed *f, struct hl_metrics *metrics, struct hl_error *err) HL_WARN_UNUSED;
 /* No more after this; waits until everything written is with the broker. */

@@ -16,8 +16,10 @@ static void add_reason(struct hl_demo_hot *h, struct hl_reason reason)
 {
     if (reason.points < HL_FIXED_ONE / 100) return;
     unsigned i = h->n_reasons;
-    if (i < HL_DEMO_REASONS) h->n_reasons++;
-    else if (h->reasons[--i].points >= reason.points) return;
+    if (i < HL_DEMO_REASONS)
+        h->n_reasons++;
+    else if (h->reasons[--i].points >= reason.points)
+        return;
     for (; i > 0 && h->reasons[i - 1].points < reason.points; i--) h->reasons[i] = h->reasons[i - 1];
     h->reasons[i] = reason;
 }
@@ -31,11 +33,17 @@ static bool can_be_hot(const struct hl_contact *c)
 
 static void add_hot(struct hl_demo_report *r, const struct hl_contact *c, const struct hl_score *s, int64_t now)
 {
-    struct hl_demo_hot h = {.stage = (enum hl_stage)c->stage, .kind = (enum hl_kind)c->kind, .grade = (char)c->grade, .score = s->total, .fit = s->fit};
+    struct hl_demo_hot h = {.stage = (enum hl_stage)c->stage,
+                            .kind = (enum hl_kind)c->kind,
+                            .grade = (char)c->grade,
+                            .score = s->total,
+                            .fit = s->fit};
     if (!hl_demo_day_find(r->day, hl_contact_id(c), &h.contact)) return;
     unsigned i = r->n_hottest;
-    if (i < HL_DEMO_HOTTEST) r->n_hottest++;
-    else if (r->hottest[--i].score >= h.score) return;
+    if (i < HL_DEMO_HOTTEST)
+        r->n_hottest++;
+    else if (r->hottest[--i].score >= h.score)
+        return;
     for (uint16_t k = 0; k < c->n_rows; k++) {
         const struct hl_score_rule *rule = &r->model->rules[c->rows[k].rule];
         add_reason(&h, (struct hl_reason){rule->name, hl_row_value(&c->rows[k], rule, now)});
@@ -85,12 +93,17 @@ static void put_funnel_line(const struct hl_demo_report *r, enum hl_stage s, uin
 {
     char now[32], ever[32], share[16] = "", bar[BAR + 1] = "";
     size_t width = r->contacts ? (size_t)((r->reached[s] * BAR + r->contacts - 1) / r->contacts) : 0;
-    if (hl_stage_rank(s) > 0) memset(bar, '#', width);
-    else if (s == HL_STAGE_ANONYMOUS) memset(bar, '#', width);
-    else width = 0;
+    if (hl_stage_rank(s) > 0)
+        memset(bar, '#', width);
+    else if (s == HL_STAGE_ANONYMOUS)
+        memset(bar, '#', width);
+    else
+        width = 0;
     bar[width < BAR ? width : BAR] = '\0';
-    if (hl_stage_rank(s) > 0 && before) snprintf(share, sizeof(share), "%5.1f %%", 100.0 * (double)r->reached[s] / (double)before);
-    hl_buf_printf(out, "  %-13s %9s %13s   %8s   %s\n", hl_stage_name(s), hl_demo_count(r->now[s], now), hl_demo_count(r->reached[s], ever), share, bar);
+    if (hl_stage_rank(s) > 0 && before)
+        snprintf(share, sizeof(share), "%5.1f %%", 100.0 * (double)r->reached[s] / (double)before);
+    hl_buf_printf(out, "  %-13s %9s %13s   %8s   %s\n", hl_stage_name(s), hl_demo_count(r->now[s], now),
+                  hl_demo_count(r->reached[s], ever), share, bar);
 }
 
 static void put_funnel(const struct hl_demo_report *r, struct hl_buf *out)
@@ -117,9 +130,10 @@ static void put_hot(const struct hl_demo_report *r, unsigned i, struct hl_buf *o
     char who[80], person[160], stage[40];
     hl_demo_day_who(r->day, h->contact, who, sizeof(who));
     snprintf(person, sizeof(person), "%s (%s)", who, hl_demo_day_title(r->day, h->contact));
-    hl_buf_printf(out, "  %5.1f  %c  %-12s %s\n                        fit %+.0f", hl_fixed_to_double(h->score), h->grade, stage_text(h->stage, h->kind, stage),
-                  person, hl_fixed_to_double(h->fit));
-    for (unsigned k = 0; k < h->n_reasons; k++) hl_buf_printf(out, ", %s %+.0f", h->reasons[k].rule, hl_fixed_to_double(h->reasons[k].points));
+    hl_buf_printf(out, "  %5.1f  %c  %-12s %s\n                        fit %+.0f", hl_fixed_to_double(h->score), h->grade,
+                  stage_text(h->stage, h->kind, stage), person, hl_fixed_to_double(h->fit));
+    for (unsigned k = 0; k < h->n_reasons; k++)
+        hl_buf_printf(out, ", %s %+.0f", h->reasons[k].rule, hl_fixed_to_double(h->reasons[k].points));
     hl_buf_printf(out, "\n");
 }
 
@@ -128,11 +142,16 @@ static void put_balance(const struct hl_demo_report *r, struct hl_buf *out)
     char sent[32], n[HL_TALLY_COUNT + 1][32];
     const uint64_t *t = r->totals.results;
     bool balances = hl_metrics_balanced(&r->totals) && r->sent == r->totals.consumed;
-    hl_buf_printf(out, "%s events sent, %s read = %s scored + %s ignored + %s duplicates + %s dead letters: %s\n", hl_demo_count(r->sent, sent),
-                  hl_demo_count(r->totals.consumed, n[HL_TALLY_COUNT]), hl_demo_count(t[HL_TALLY_SCORED], n[0]), hl_demo_count(t[HL_TALLY_IGNORED], n[1]),
-                  hl_demo_count(t[HL_TALLY_DUPLICATE], n[2]), hl_demo_count(t[HL_TALLY_DEAD_LETTER], n[3]), balances ? "balances" : "DOES NOT BALANCE");
-    hl_buf_printf(out, "%s changes of stage in %.1f s; from an event in Kafka to its answer in Kafka: half within %.0f ms, 99 %% within %.0f ms\n",
-                  hl_demo_count(r->totals.transitions_sum, sent), r->seconds, (double)r->totals.latency_p50_ns / 1e6, (double)r->totals.latency_p99_ns / 1e6);
+    hl_buf_printf(out, "%s events sent, %s read = %s scored + %s ignored + %s duplicates + %s dead letters: %s\n",
+                  hl_demo_count(r->sent, sent), hl_demo_count(r->totals.consumed, n[HL_TALLY_COUNT]),
+                  hl_demo_count(t[HL_TALLY_SCORED], n[0]), hl_demo_count(t[HL_TALLY_IGNORED], n[1]),
+                  hl_demo_count(t[HL_TALLY_DUPLICATE], n[2]), hl_demo_count(t[HL_TALLY_DEAD_LETTER], n[3]),
+                  balances ? "balances" : "DOES NOT BALANCE");
+    hl_buf_printf(out,
+                  "%s changes of stage in %.1f s; from an event in Kafka to its answer in Kafka: half within %.0f ms, 99 %% "
+                  "within %.0f ms\n",
+                  hl_demo_count(r->totals.transitions_sum, sent), r->seconds, (double)r->totals.latency_p50_ns / 1e6,
+                  (double)r->totals.latency_p99_ns / 1e6);
 }
 
 void hl_demo_report_print(const struct hl_demo_report *r, bool colour, struct hl_buf *out)
@@ -152,8 +171,10 @@ static void put_json_text(struct hl_buf *out, const char *s)
 {
     hl_buf_put_u8(out, '"');
     for (; *s; s++) {
-        if ((unsigned char)*s < 0x20) hl_buf_printf(out, "\\u%04x", (unsigned)*s);
-        else hl_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+        if ((unsigned char)*s < 0x20)
+            hl_buf_printf(out, "\\u%04x", (unsigned)*s);
+        else
+            hl_buf_printf(out, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
     }
     hl_buf_put_u8(out, '"');
 }
@@ -163,10 +184,12 @@ static void put_json_funnel(const struct hl_demo_report *r, struct hl_buf *out)
     uint64_t before = 0;
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (s == HL_STAGE_SAL && !r->model->sal) continue;
-        hl_buf_printf(out, "%s\n    {\"stage\": \"%s\", \"now\": %" PRIu64 ", \"reached\": %" PRIu64 ", \"conversion\": ", s ? "," : "",
-                      hl_stage_name((enum hl_stage)s), r->now[s], r->reached[s]);
-        if (hl_stage_rank((enum hl_stage)s) > 0 && before) hl_buf_printf(out, "%.4f}", (double)r->reached[s] / (double)before);
-        else hl_buf_printf(out, "null}");
+        hl_buf_printf(out, "%s\n    {\"stage\": \"%s\", \"now\": %" PRIu64 ", \"reached\": %" PRIu64 ", \"conversion\": ",
+                      s ? "," : "", hl_stage_name((enum hl_stage)s), r->now[s], r->reached[s]);
+        if (hl_stage_rank((enum hl_stage)s) > 0 && before)
+            hl_buf_printf(out, "%.4f}", (double)r->reached[s] / (double)before);
+        else
+            hl_buf_printf(out, "null}");
         before = r->reached[s];
     }
 }
@@ -176,12 +199,15 @@ static void put_json_hot(const struct hl_demo_report *r, unsigned i, struct hl_b
     const struct hl_demo_hot *h = &r->hottest[i];
     const char *kind = hl_kind_name(h->kind);
     char id[HL_DEMO_ID_SIZE], who[80];
-    hl_buf_printf(out, "%s\n    {\"contact_id\": \"%s\", \"who\": \"%s\", \"title\": \"%s\", \"stage\": \"%s\", \"kind\": ", i ? "," : "",
-                  hl_demo_contact_id(h->contact, id), hl_demo_day_who(r->day, h->contact, who, sizeof(who)), hl_demo_day_title(r->day, h->contact),
-                  hl_stage_name(h->stage));
-    if (kind) hl_buf_printf(out, "\"%s\"", kind);
-    else hl_buf_printf(out, "null");
-    hl_buf_printf(out, ", \"grade\": \"%c\", \"score\": %.2f, \"fit\": %.2f, \"reasons\": [", h->grade, hl_fixed_to_double(h->score), hl_fixed_to_double(h->fit));
+    hl_buf_printf(out, "%s\n    {\"contact_id\": \"%s\", \"who\": \"%s\", \"title\": \"%s\", \"stage\": \"%s\", \"kind\": ",
+                  i ? "," : "", hl_demo_contact_id(h->contact, id), hl_demo_day_who(r->day, h->contact, who, sizeof(who)),
+                  hl_demo_day_title(r->day, h->contact), hl_stage_name(h->stage));
+    if (kind)
+        hl_buf_printf(out, "\"%s\"", kind);
+    else
+        hl_buf_printf(out, "null");
+    hl_buf_printf(out, ", \"grade\": \"%c\", \"score\": %.2f, \"fit\": %.2f, \"reasons\": [", h->grade,
+                  hl_fixed_to_double(h->score), hl_fixed_to_double(h->fit));
     for (unsigned k = 0; k < h->n_reasons; k++) {
         hl_buf_printf(out, "%s{\"rule\": ", k ? ", " : "");
         put_json_text(out, h->reasons[k].rule);
@@ -197,13 +223,16 @@ void hl_demo_report_print_json(const struct hl_demo_report *r, struct hl_buf *ou
     put_json_text(out, r->model->name);
     hl_buf_printf(out, ",\n  \"model_version\": ");
     put_json_text(out, r->model->version);
-    hl_buf_printf(out, ",\n  \"whole_day\": %s,\n  \"seconds\": %.3f,\n  \"contacts\": %" PRIu64 ",\n  \"transitions\": %" PRIu64 ",\n",
-                  r->whole ? "true" : "false", r->seconds, r->contacts, r->totals.transitions_sum);
-    hl_buf_printf(out, "  \"events\": {\"sent\": %" PRIu64 ", \"consumed\": %" PRIu64 ", \"scored\": %" PRIu64 ", \"ignored\": %" PRIu64
-                  ", \"duplicates\": %" PRIu64 ", \"dead_letters\": %" PRIu64 ", \"balanced\": %s},\n", r->sent, r->totals.consumed, t[HL_TALLY_SCORED],
-                  t[HL_TALLY_IGNORED], t[HL_TALLY_DUPLICATE], t[HL_TALLY_DEAD_LETTER], hl_metrics_balanced(&r->totals) ? "true" : "false");
-    hl_buf_printf(out, "  \"latency_ms\": {\"p50\": %.3f, \"p99\": %.3f},\n  \"funnel\": [", (double)r->totals.latency_p50_ns / 1e6,
-                  (double)r->totals.latency_p99_ns / 1e6);
+    hl_buf_printf(
+        out, ",\n  \"whole_day\": %s,\n  \"seconds\": %.3f,\n  \"contacts\": %" PRIu64 ",\n  \"transitions\": %" PRIu64 ",\n",
+        r->whole ? "true" : "false", r->seconds, r->contacts, r->totals.transitions_sum);
+    hl_buf_printf(out,
+                  "  \"events\": {\"sent\": %" PRIu64 ", \"consumed\": %" PRIu64 ", \"scored\": %" PRIu64
+                  ", \"ignored\": %" PRIu64 ", \"duplicates\": %" PRIu64 ", \"dead_letters\": %" PRIu64 ", \"balanced\": %s},\n",
+                  r->sent, r->totals.consumed, t[HL_TALLY_SCORED], t[HL_TALLY_IGNORED], t[HL_TALLY_DUPLICATE],
+                  t[HL_TALLY_DEAD_LETTER], hl_metrics_balanced(&r->totals) ? "true" : "false");
+    hl_buf_printf(out, "  \"latency_ms\": {\"p50\": %.3f, \"p99\": %.3f},\n  \"funnel\": [",
+                  (double)r->totals.latency_p50_ns / 1e6, (double)r->totals.latency_p99_ns / 1e6);
     put_json_funnel(r, out);
     hl_buf_printf(out, "\n  ],\n  \"hottest\": [");
     for (unsigned i = 0; i < r->n_hottest; i++) put_json_hot(r, i, out);

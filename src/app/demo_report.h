@@ -29,7 +29,8 @@ struct hl_demo_report {
     bool whole; /* the day came to its end */
 };
 
-/* Look at the table and the counters; before the engine stops, which empties the table. day, model, sent, seconds and whole are the caller's. */
+/* Look at the table and the counters; before the engine stops, which empties the table. day, model, sent, seconds and whole
+ * are the caller's. */
 void hl_demo_report_fill(struct hl_demo_report *r, struct hl_engine *e, struct hl_demo_feed *f);
 void hl_demo_report_print(const struct hl_demo_report *r, bool colour, struct hl_buf *out);
 void hl_demo_report_print_json(const struct hl_demo_report *r, struct hl_buf *out);

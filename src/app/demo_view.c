@@ -8,8 +8,8 @@
 #include "demo_report.h"
 #include "hotlead/base/iso8601.h"
 
-#define MOVE_COLUMNS 26 /* "subscriber -> disqualified" */
-#define TICKS_SAVED 3 /* lines that a few quiet ticks leave to a loud one */
+#define MOVE_COLUMNS 26                     /* "subscriber -> disqualified" */
+#define TICKS_SAVED 3                       /* lines that a few quiet ticks leave to a loud one */
 #define STATUS_EVERY_NS INT64_C(5000000000) /* where there is no terminal */
 #define RATE_EVERY_NS INT64_C(1000000000)
 
@@ -90,7 +90,8 @@ static void put_why(const struct hl_demo_move *m, struct hl_buf *out)
     hl_buf_printf(out, "%s", cause_words(m));
     if (m->rule) hl_buf_printf(out, " (%s)", m->rule);
     if (m->to != HL_STAGE_MQL) return;
-    for (unsigned i = 0; i < m->n_reasons; i++) hl_buf_printf(out, "%s %s %+.0f", i ? "," : ":", m->reasons[i].rule, m->reasons[i].points);
+    for (unsigned i = 0; i < m->n_reasons; i++)
+        hl_buf_printf(out, "%s %s %+.0f", i ? "," : ":", m->reasons[i].rule, m->reasons[i].points);
 }
 
 static void put_time(int64_t ms, char buf[12])
@@ -144,7 +145,8 @@ static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *
     hl_buf_fini(&why);
 }
 
-/* What a watcher wants to see first: deals, then what matters to sales, then the rest; among equals, what was not seen for longest. */
+/* What a watcher wants to see first: deals, then what matters to sales, then the rest; among equals, what was not seen for
+ * longest. */
 static uint64_t weight(const struct hl_demo_view *v, const struct hl_demo_move *m)
 {
     uint64_t age = v->tick - v->shown_at[m->to];
@@ -199,12 +201,12 @@ static void put_status(const struct hl_demo_view *v, const struct hl_demo_status
         return;
     }
     put_time(s->clock, time);
-    hl_buf_printf(out, "%.5s  %s events %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]), hl_demo_count(v->events_per_s, n[1]),
-                  hl_demo_count(t->transitions_sum, n[2]));
+    hl_buf_printf(out, "%.5s  %s events %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]),
+                  hl_demo_count(v->events_per_s, n[1]), hl_demo_count(t->transitions_sum, n[2]));
     if (v->left_out + s->lost) hl_buf_printf(out, " (%s not shown)", hl_demo_count(v->left_out + s->lost, n[3]));
-    hl_buf_printf(out, " | %s contacts | %s dead letters | p50 %.0f ms p99 %.0f ms | redis %s | Ctrl-C ends", hl_demo_count(s->contacts, n[4]),
-                  hl_demo_count(t->results[HL_TALLY_DEAD_LETTER], n[5]), (double)t->latency_p50_ns / 1e6, (double)t->latency_p99_ns / 1e6,
-                  s->redis_up ? "up" : "down");
+    hl_buf_printf(out, " | %s contacts | %s dead letters | p50 %.0f ms p99 %.0f ms | redis %s | Ctrl-C ends",
+                  hl_demo_count(s->contacts, n[4]), hl_demo_count(t->results[HL_TALLY_DEAD_LETTER], n[5]),
+                  (double)t->latency_p50_ns / 1e6, (double)t->latency_p99_ns / 1e6, s->redis_up ? "up" : "down");
 }
 
 void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s, int64_t now_ns)
@@ -219,8 +221,10 @@ void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s,
     put_status(v, s, &text);
     size_t width = width_of(v) - 1;
     int len = (int)(text.len < width ? text.len : width);
-    if (v->terminal) fprintf(v->out, ERASE_LINE "%s%.*s%s", v->colour ? BOLD : "", len, (const char *)text.data, v->colour ? PLAIN : "");
-    else fprintf(v->out, "%.*s\n", len, (const char *)text.data);
+    if (v->terminal)
+        fprintf(v->out, ERASE_LINE "%s%.*s%s", v->colour ? BOLD : "", len, (const char *)text.data, v->colour ? PLAIN : "");
+    else
+        fprintf(v->out, "%.*s\n", len, (const char *)text.data);
     fflush(v->out);
     v->status_shown = v->terminal;
     hl_buf_fini(&text);

@@ -1,8 +1,9 @@
 /* The made-up day: the same for the same seed, in order, and readable by the decoder that the service uses. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "app/demo_day.h"
@@ -102,8 +103,10 @@ static void every_sound_event_decodes_and_every_broken_one_does_not(void **state
         assert_int_equal(status, HL_OK);
         assert_true(hl_slice_eq_cstr(ev.contact_id, hl_demo_contact_id(events[i].contact, id)));
         assert_int_equal(ev.machine, events[i].machine);
-        if (events[i].fault == HL_DEMO_FUTURE) assert_true(ev.occurred_at > END);
-        else assert_true(ev.occurred_at == events[i].occurred_at);
+        if (events[i].fault == HL_DEMO_FUTURE)
+            assert_true(ev.occurred_at > END);
+        else
+            assert_true(ev.occurred_at == events[i].occurred_at);
         unknown += ev.type == HL_EVENT_UNKNOWN;
     }
     for (int f = 0; f < HL_DEMO_FAULTS; f++) assert_true(seen[f] > 0);
