@@ -15,6 +15,7 @@ cd "$root" || exit 1
 results=$root/build/results
 rm -rf "$results" && mkdir -p "$results"
 jobs=$(nproc)
+export HL_PYTHON=$root/build/venv/bin/python   # for tests of CTest that are written in Python
 
 # suite NAME COMMAND...: run it; a command that fails without writing its own results counts as one failed test.
 suite() {
