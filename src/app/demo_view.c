@@ -8,6 +8,7 @@
 #include "demo_report.h"
 #include "hotlead/base/iso8601.h"
 
+#define NARROW 100                          /* columns: below that the company and the seconds are left out */
 #define MOVE_COLUMNS 26                     /* "subscriber -> disqualified" */
 #define TICKS_SAVED 3                       /* lines that a few quiet ticks leave to a loud one */
 #define STATUS_EVERY_NS INT64_C(5000000000) /* where there is no terminal */
@@ -120,7 +121,7 @@ static void put_cell(struct line *l, const char *colour, const char *text, size_
 static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *m)
 {
     char time[12], who[80], from[32], to[32], score[32];
-    size_t width = width_of(v), name = width < 100 ? 26 : width < 130 ? 32 : 38;
+    size_t width = width_of(v), name = width < NARROW ? 18 : width < 130 ? 32 : 38;
     const char *kind = m->to == HL_STAGE_MQL ? hl_kind_name(m->kind) : NULL;
     struct hl_buf why;
     hl_buf_init(&why);
@@ -128,10 +129,11 @@ static void print_move(const struct hl_demo_view *v, const struct hl_demo_move *
     hl_buf_put_u8(&why, '\0');
     put_time(m->occurred_at, time);
     hl_demo_day_who(v->day, m->contact, who, sizeof(who));
+    if (width < NARROW) who[strcspn(who, ",")] = '\0';
     snprintf(to, sizeof(to), kind ? "%s (%s)" : "%s", hl_stage_name(m->to), kind);
     snprintf(score, sizeof(score), "%5.1f %c", m->score, m->grade);
     struct line l = {v, width - 1};
-    put_cell(&l, DIM, time, 8);
+    put_cell(&l, DIM, time, width < NARROW ? 5 : 8);
     put_cell(&l, "", "", 1);
     put_cell(&l, "", who, name);
     put_cell(&l, "", "", 1);
@@ -155,30 +157,29 @@ static uint64_t weight(const struct hl_demo_view *v, const struct hl_demo_move *
     return age + (rank >= hl_stage_rank(HL_STAGE_CUSTOMER) ? UINT64_C(2) << 40 : sales ? UINT64_C(1) << 40 : 0);
 }
 
-/* Print the weightiest move that was not printed yet. */
-static void print_best(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n, bool *printed)
+/* Mark the weightiest move that is not chosen yet. */
+static void choose(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n, bool *chosen)
 {
     size_t best = n;
     for (size_t i = 0; i < n; i++)
-        if (!printed[i] && (best == n || weight(v, &moves[i]) > weight(v, &moves[best]))) best = i;
-    print_move(v, &moves[best]);
-    printed[best] = true;
+        if (!chosen[i] && (best == n || weight(v, &moves[i]) > weight(v, &moves[best]))) best = i;
+    chosen[best] = true;
     v->shown_at[moves[best].to] = v->tick;
 }
 
 void hl_demo_view_moves(struct hl_demo_view *v, const struct hl_demo_move *moves, size_t n)
 {
-    bool printed[HL_DEMO_VIEW_MOVES] = {false};
-    if (n) clear_status(v);
-    if (!v->terminal) {
-        for (size_t i = 0; i < n; i++) print_move(v, &moves[i]);
-        return;
-    }
-    v->tick++;
-    if (v->budget < TICKS_SAVED) v->budget++;
+    bool chosen[HL_DEMO_VIEW_MOVES] = {false};
     size_t shown = 0;
-    for (; v->budget && shown < n; v->budget--, shown++) print_best(v, moves, n, printed);
-    v->left_out += n - shown;
+    if (n) clear_status(v);
+    if (v->terminal) {
+        v->tick++;
+        if (v->budget < TICKS_SAVED) v->budget++;
+        for (; v->budget && shown < n; v->budget--, shown++) choose(v, moves, n, chosen);
+        v->left_out += n - shown;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (chosen[i] || !v->terminal) print_move(v, &moves[i]); /* in the order in which they happened */
 }
 
 /* --- the status line --- */
@@ -192,7 +193,7 @@ static void read_rate(struct hl_demo_view *v, uint64_t events, int64_t now_ns)
     v->rate_events = events;
 }
 
-static void put_status(const struct hl_demo_view *v, const struct hl_demo_status *s, struct hl_buf *out)
+static void put_status(const struct hl_demo_view *v, const struct hl_demo_status *s, size_t width, struct hl_buf *out)
 {
     char time[12], n[6][32];
     const struct hl_metrics_totals *t = s->totals;
@@ -201,12 +202,13 @@ static void put_status(const struct hl_demo_view *v, const struct hl_demo_status
         return;
     }
     put_time(s->clock, time);
-    hl_buf_printf(out, "%.5s  %s events %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]),
+    hl_buf_printf(out, "%.5s %s events %s/s | %s moves", time, hl_demo_count(t->consumed, n[0]),
                   hl_demo_count(v->events_per_s, n[1]), hl_demo_count(t->transitions_sum, n[2]));
     if (v->left_out + s->lost) hl_buf_printf(out, " (%s not shown)", hl_demo_count(v->left_out + s->lost, n[3]));
-    hl_buf_printf(out, " | %s contacts | %s dead letters | p50 %.0f ms p99 %.0f ms | redis %s | Ctrl-C ends",
-                  hl_demo_count(s->contacts, n[4]), hl_demo_count(t->results[HL_TALLY_DEAD_LETTER], n[5]),
-                  (double)t->latency_p50_ns / 1e6, (double)t->latency_p99_ns / 1e6, s->redis_up ? "up" : "down");
+    if (width >= NARROW) hl_buf_printf(out, " | %s contacts", hl_demo_count(s->contacts, n[4]));
+    hl_buf_printf(out, " | %s dead letters", hl_demo_count(t->results[HL_TALLY_DEAD_LETTER], n[5]));
+    hl_buf_printf(out, " | p50 %.0f p99 %.0f ms", (double)t->latency_p50_ns / 1e6, (double)t->latency_p99_ns / 1e6);
+    hl_buf_printf(out, " | redis %s | Ctrl-C ends", s->redis_up ? "up" : "down");
 }
 
 void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s, int64_t now_ns)
@@ -218,8 +220,8 @@ void hl_demo_view_status(struct hl_demo_view *v, const struct hl_demo_status *s,
     if (!v->terminal && first) return;
     struct hl_buf text;
     hl_buf_init(&text);
-    put_status(v, s, &text);
     size_t width = width_of(v) - 1;
+    put_status(v, s, width, &text);
     int len = (int)(text.len < width ? text.len : width);
     if (v->terminal)
         fprintf(v->out, ERASE_LINE "%s%.*s%s", v->colour ? BOLD : "", len, (const char *)text.data, v->colour ? PLAIN : "");
