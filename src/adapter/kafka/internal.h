@@ -29,6 +29,12 @@ static inline bool hl_kafka_stopping(const struct hl_kafka *k)
 enum hl_status hl_kafka_status(rd_kafka_resp_err_t code, enum hl_action *action);
 enum hl_status hl_kafka_error(struct hl_error *err, rd_kafka_resp_err_t code, const char *doing);
 
+/* librdkafka takes keys and values as plain void *, and copies them. */
+static inline void *hl_kafka_bytes(struct hl_slice s)
+{
+    return (void *)(uintptr_t)s.data;
+}
+
 /* Fill a record from a message that is no error; `topic` is the caller's. */
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r);
 

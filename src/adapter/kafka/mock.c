@@ -78,8 +78,8 @@ enum hl_status hl_kafka_writer_put(struct hl_kafka_writer *w, const char *topic,
 {
     for (;;) {
         rd_kafka_resp_err_t code =
-            rd_kafka_producev(w->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key.data, key.len),
-                              RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.len), RD_KAFKA_V_END);
+            rd_kafka_producev(w->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len),
+                              RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) break;
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return hl_kafka_error(err, code, topic);
         rd_kafka_poll(w->rk, 50);

@@ -113,7 +113,7 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
         rd_kafka_headers_t *h = headers_of(headers, n_headers);
         rd_kafka_resp_err_t code = rd_kafka_producev(
             s->producer, RD_KAFKA_V_RKT(s->outputs[out]), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(key.data, key.len), RD_KAFKA_V_VALUE((void *)(uintptr_t)value.data, value.len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
+            RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len), RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
         rd_kafka_headers_destroy(h); /* ours again after a failure */
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
