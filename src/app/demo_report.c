@@ -93,17 +93,13 @@ static void put_funnel_line(const struct hl_demo_report *r, enum hl_stage s, uin
 {
     char now[32], ever[32], share[16] = "", bar[BAR + 1] = "";
     size_t width = r->contacts ? (size_t)((r->reached[s] * BAR + r->contacts - 1) / r->contacts) : 0;
-    if (hl_stage_rank(s) > 0)
-        memset(bar, '#', width);
-    else if (s == HL_STAGE_ANONYMOUS)
-        memset(bar, '#', width);
-    else
-        width = 0;
-    bar[width < BAR ? width : BAR] = '\0';
+    if (hl_stage_rank(s) < 0) width = 0; /* an exit is no step of the funnel */
+    memset(bar, '#', width < BAR ? width : BAR);
     if (hl_stage_rank(s) > 0 && before)
         snprintf(share, sizeof(share), "%5.1f %%", 100.0 * (double)r->reached[s] / (double)before);
-    hl_buf_printf(out, "  %-13s %9s %13s   %8s   %s\n", hl_stage_name(s), hl_demo_count(r->now[s], now),
-                  hl_demo_count(r->reached[s], ever), share, bar);
+    hl_buf_printf(out, "  %-13s %9s %13s", hl_stage_name(s), hl_demo_count(r->now[s], now), hl_demo_count(r->reached[s], ever));
+    if (width) hl_buf_printf(out, "   %8s   %s", share, bar);
+    hl_buf_printf(out, "\n");
 }
 
 static void put_funnel(const struct hl_demo_report *r, struct hl_buf *out)
