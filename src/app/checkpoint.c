@@ -156,7 +156,8 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
     int64_t start = hl_clock_mono_ns();
     struct budget b = {.drain = drain};
     b.deadline_ns = start + (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share) + NS_PER_MS;
-    enum hl_status status = HL_OK;
+    /* transitions first: a state record that outlives its transition would hide that it was lost */
+    enum hl_status status = w->outputs_since ? w->stream->settle(w->stream, err) : HL_OK;
     for (size_t i = 0; i < w->n_parts && !status; i++) {
         status = write_moved(w, w->parts[i], err);
         if (!status) status = checkpoint_partition(w, w->parts[i], &b, start, err);

@@ -39,7 +39,7 @@ static enum hl_status check_event(const struct hl_worker *w, const struct hl_rec
     if (ev->occurred_at > now + w->e->config->max_clock_skew_ms)
         return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is %" PRId64 " ms in the future, max_clock_skew is %" PRId64 " ms",
                             ev->occurred_at, ev->occurred_at - now, w->e->config->max_clock_skew_ms);
-    if (!hl_slice_eq(ev->contact_id, r->key) && hl_partition_of(ev->contact_id, w->e->n_partitions) != r->partition)
+    if (hl_partition_of(ev->contact_id, w->e->n_partitions) != r->partition)
         return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id belongs to partition %" PRId32 " and the record is in %" PRId32
                             "; key it by contact_id with the murmur2 partitioner",
                             hl_partition_of(ev->contact_id, w->e->n_partitions), r->partition);

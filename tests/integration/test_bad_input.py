@@ -50,7 +50,7 @@ class BadInput(unittest.TestCase):
         topic = cls.setup.inputs[0]
         records = [(topic, *pair) for pair in cls.sent.values()]
         for partition in (0, 1):   # of these two one is where the contact belongs, and one is not
-            records.append((topic, "not-the-contact", gen_events.AvroEncoder()(event("astray", "page_viewed", event_id="a1", occurred_at=cls.now)),
+            records.append((topic, "astray", gen_events.AvroEncoder()(event("astray", "page_viewed", event_id="a1", occurred_at=cls.now)),
                             {"partition": partition}))
         cls.sent["astray"] = records[-1][1:3]
         with cls.setup.run() as h:
@@ -173,7 +173,7 @@ class BadInput(unittest.TestCase):
     def test_null_key(self):
         self.dead("null-key", "missing-field")
 
-    def test_a_record_with_another_key_in_a_foreign_partition(self):
+    def test_a_record_in_a_partition_that_is_not_its_contact_s(self):
         self.dead("astray", "decode")
 
     def test_null_value(self):

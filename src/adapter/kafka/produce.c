@@ -162,14 +162,23 @@ static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kaf
     return HL_OK;
 }
 
-static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
 {
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    if (s->k->config.transactions) return HL_OK;
     while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT)
         if (rd_kafka_fatal_error(s->producer, NULL, 0)) break;
     if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
         s->renew = true;
         return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "kafka: %d records were not delivered", atomic_load(&s->failed_deliveries));
     }
+    return HL_OK;
+}
+
+static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+{
+    enum hl_status status = hl_kafka_settle(&s->port, err);
+    if (status) return status;
     rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return hl_kafka_error(err, code, "committing offsets");

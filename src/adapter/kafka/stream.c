@@ -284,6 +284,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .bounds = stream_bounds,
         .read = stream_read,
         .produce = hl_kafka_produce,
+        .settle = hl_kafka_settle,
         .commit = hl_kafka_commit,
         .abort = hl_kafka_abort,
         .lag = stream_lag,

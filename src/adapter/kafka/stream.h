@@ -37,6 +37,7 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
 void hl_kafka_producer_close(struct hl_kafka_stream *s);
 enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err);
+enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err);
 enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err);
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err);
 
