@@ -12,6 +12,7 @@ esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 . config/packages.sh
+. tests/support/prepare.sh
 results=$root/build/results
 rm -rf "$results" && mkdir -p "$results"
 jobs=$(nproc)
@@ -36,20 +37,6 @@ install() {
     local packages="$BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server)"
     [ -n "$quick" ] || packages="$packages $(need java default-jre-headless)"
     install_packages $packages
-}
-
-python_tools() {
-    [ -x build/venv/bin/python ] || python3 -m venv build/venv || return 1
-    cmp -s tests/support/requirements.txt build/venv/requirements.txt && return 0
-    build/venv/bin/python -m pip install -q --disable-pip-version-check -r tests/support/requirements.txt &&
-        cp tests/support/requirements.txt build/venv/requirements.txt
-}
-
-kafka_jars() {
-    cmp -s tests/support/kafka/pom.xml build/kafka/pom.xml && return 0
-    rm -rf build/kafka
-    mvn -q -B -f tests/support/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
-        -DoutputDirectory="$root/build/kafka/lib" && cp tests/support/kafka/pom.xml build/kafka/pom.xml
 }
 
 build() {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Benchmarks with one command: installs what they need, builds, measures, prints a table in Markdown.
+#   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N]
+#   perf/run.sh micro|pipeline|peers|all    not there yet
+set -euo pipefail
+usage() { sed -n '2,4p' "$0" | cut -c3-; }
+case "${1:-}" in
+    system) shift ;;
+    micro | pipeline | peers | all) echo "perf/run.sh: $1 is not there yet" >&2; exit 64 ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 64 ;;
+esac
+caller=$PWD root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+. config/packages.sh
+. tests/support/prepare.sh
+
+build() {
+    cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
+        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume
+}
+
+install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) $(need java default-jre-headless) >&2
+python_tools
+kafka_jars
+mkdir -p build/perf
+build >build/perf/build.log 2>&1 || { tail -n 40 build/perf/build.log >&2; exit 1; }
+cd "$caller"
+exec "$root/build/venv/bin/python" "$root/perf/system.py" "$@"

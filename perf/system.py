@@ -1,0 +1,292 @@
+"""The whole program against its floor: how fast `hotlead run` scores a topic, and how fast librdkafka alone consumes it.
+
+One broker and one redis-server on loopback, one topic, written once. Each round runs every variant of VARIANTS once, in an order that
+rotates from round to round, so that whatever else the machine does meets all of them alike. Ratios are taken within a round.
+
+What is measured
+  consume  hotlead-consume: librdkafka with the very settings of hotlead's consumers, records counted and given back. Wall clock and CPU
+           time of the process, from the first record to the last.
+  score    `hotlead run` with 2 workers and Redis, from nothing: a group of its own, output topics of its own (an old state topic would be
+           read at start, and its events skipped) and an emptied Redis. /metrics and /proc/PID/stat are read every 20 ms; from the first
+           reading that shows records to the first that shows all of them. What came before the first reading is not counted, nor are start
+           and recovery. The last commit, at most commit.max_interval later, lies outside; that it comes is checked.
+CPU is user + system time of the client process alone, without broker and redis. Memory is its peak resident set since it started.
+A run that loses or repeats a record, makes a dead letter, is rebalanced on the way, or finds another number of transitions than the first
+one ends the benchmark with status 1."""
+import argparse
+import collections
+import datetime
+import http.client
+import json
+import os
+import pathlib
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import servers  # noqa: E402
+
+TOPIC, PARTITIONS, WORKERS = "web.engagement", 8, 2
+POLL_S, QUIET_S = 0.02, 60
+# name, what to run, with what
+VARIANTS = [("raw_consume", "consume", WORKERS), ("raw_consume_one_thread", "consume", 1), ("score_exactly_once", "score", "exactly_once"),
+            ("score_low_latency", "score", "low_latency")]
+Run = collections.namedtuple("Run", "rate cpu_ns rss_mb details")
+
+
+class Failed(Exception):
+    pass
+
+
+def value(text, name, labels=""):
+    """Sum of the series of a metric whose labels contain a text."""
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+               if line.startswith((name + "{", name + " ")) and labels in line)
+
+
+class Bench:
+    def __init__(self, build, kafka, redis, events):
+        self.build, self.kafka, self.redis, self.events = build, kafka, redis, events
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hotlead-perf-"))
+        self.runs = 0
+        self.transitions = None   # of the first scoring run
+
+    def tool(self, name, *args):
+        done = subprocess.run([self.build / "perf" / name, "--brokers", self.kafka.bootstrap, "--topics", TOPIC, *map(str, args)],
+                              stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise Failed(f"{name} ended with {done.returncode}")
+        return json.loads(done.stdout)
+
+    def consume(self, threads):
+        got = self.tool("hotlead-consume", "--threads", threads)
+        if got["events"] != self.events:
+            raise Failed(f"hotlead-consume got {got['events']} of {self.events} records")
+        return Run(got["events"] / got["seconds"], got["cpu_seconds"] / got["events"] * 1e9, got["max_rss_bytes"] / 2**20, got)
+
+    def score(self, delivery):
+        self.runs += 1
+        self.redis.call("FLUSHALL")
+        name = f"perf{self.runs}"
+        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
+        port = servers.free_port()
+        config = {
+            "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1},
+            "inputs": [{"topic": TOPIC, "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": WORKERS,
+            "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": self.redis.url}, "model": str(ROOT / "config" / "model.yaml"),
+            "http": {"listen": f"127.0.0.1:{port}"},
+        }
+        path = self.dir / f"{name}.yaml"
+        path.write_text(json.dumps(config))   # JSON is YAML
+        self.kafka.create_topics(*outputs.values(), partitions=PARTITIONS)
+        with open(path.with_suffix(".log"), "wb") as log:
+            child = servers.spawn([self.build / "hotlead", "run", "-c", path], stdout=log, stderr=log)
+        try:
+            run = self.watch(Watch(child, port))
+            self.check_committed(name)
+        except Failed as e:
+            raise Failed(f"{delivery}: {e}\n" + path.with_suffix(".log").read_text()[-3000:]) from None
+        finally:
+            servers.stop(child, 0)   # a clean end would write a checkpoint of all contacts first
+        return run
+
+    def watch(self, w):
+        """Follow a scoring process from its first record to its last."""
+        first, last = w.until(1), w.until(self.events)
+        events = self.events - first.consumed
+        text = last.text
+        details = {
+            "events": events, "seconds": last.at - first.at, "cpu_seconds": last.cpu - first.cpu,
+            "transitions": int(value(text, "hotlead_transitions_total")), "contacts": int(value(text, "hotlead_contacts")),
+            "scored": int(value(text, "hotlead_events_total", 'result="scored"')),
+            "transactions": int(value(text, "hotlead_txn_total", 'outcome="committed"') - value(first.text, "hotlead_txn_total")),
+            "transaction_seconds": value(text, "hotlead_txn_duration_seconds_sum") - value(first.text, "hotlead_txn_duration_seconds_sum"),
+        }
+        if last.consumed != self.events:
+            raise Failed(f"{last.consumed} records consumed, {self.events} are there")
+        if value(text, "hotlead_dead_letters_total") or value(text, "hotlead_txn_total") != value(text, "hotlead_txn_total", 'outcome="committed"'):
+            raise Failed("dead letters, or transactions that were not committed")
+        if value(text, "hotlead_rebalances_total") != value(first.text, "hotlead_rebalances_total"):
+            raise Failed("rebalanced on the way")
+        self.transitions = self.transitions or details["transitions"]
+        if details["transitions"] != self.transitions:
+            raise Failed(f"{details['transitions']} transitions, the first run had {self.transitions}")
+        return Run(events / details["seconds"], details["cpu_seconds"] / events * 1e9, w.peak_mb(), details)
+
+    def check_committed(self, group):
+        from confluent_kafka import Consumer, TopicPartition
+        asker = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": group})
+        asked = [TopicPartition(TOPIC, p) for p in range(PARTITIONS)]
+        try:
+            servers.wait_for("commit of all records", lambda: sum(p.offset for p in asker.committed(asked, timeout=10)) == self.events, 10)
+        except TimeoutError as e:
+            raise Failed(str(e)) from None
+        finally:
+            asker.close()
+
+
+Reading = collections.namedtuple("Reading", "at cpu consumed text")
+
+
+class Watch:
+    """Readings of a running hotlead, from outside."""
+
+    def __init__(self, child, port):
+        self.child, self.port = child, port
+        self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+
+    def read(self):
+        """None while it does not answer."""
+        try:
+            self.http.request("GET", "/metrics")
+            text = self.http.getresponse().read().decode()
+        except (OSError, http.client.HTTPException):
+            self.http.close()
+            return None
+        return Reading(time.monotonic(), self.cpu(), int(value(text, "hotlead_consumed_total")), text)
+
+    def until(self, consumed):
+        """The first reading that shows so many records."""
+        seen, quiet_until = 0, time.monotonic() + QUIET_S
+        while time.monotonic() < quiet_until:
+            if self.child.poll() is not None:
+                raise Failed(f"hotlead ended with {self.child.returncode}")
+            reading = self.read()
+            if reading and reading.consumed >= consumed:
+                return reading
+            if reading and reading.consumed > seen:
+                seen, quiet_until = reading.consumed, time.monotonic() + QUIET_S
+            time.sleep(POLL_S)
+        raise Failed(f"stuck at {seen} of {consumed} records for {QUIET_S} s")
+
+    def cpu(self):
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")   # utime + stime
+
+    def peak_mb(self):
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+# ---------------------------------------------------------------- what comes out
+
+def measurement(name, unit, values, against=None, ratio=None):
+    return {"name": name, "unit": unit, "median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values),
+            "against": against, "ratio": ratio}
+
+
+def measurements(rounds):
+    """rounds: a list of {variant: Run}. A ratio is the median of the ratios within each round."""
+    def quotients(name, field):
+        return [getattr(r[name], field) / getattr(r["raw_consume"], field) for r in rounds]
+
+    out = []
+    for name, kind, _ in VARIANTS:
+        against = None if name == "raw_consume" else "raw_consume"
+        ratio = statistics.median(quotients(name, "rate")) if against else None
+        out.append(measurement(name, "events/s", [r[name].rate for r in rounds], against, ratio))
+    ratios = quotients("score_exactly_once", "cpu_ns")
+    out.append(measurement("cpu_per_event_ratio", "1", ratios, "raw_consume", statistics.median(ratios)))
+    ratios = quotients("score_low_latency", "cpu_ns")
+    out.append(measurement("cpu_per_event_ratio_low_latency", "1", ratios, "raw_consume", statistics.median(ratios)))
+    for name, _, _ in VARIANTS:
+        out.append(measurement(name + "_cpu", "ns/event", [r[name].cpu_ns for r in rounds]))
+        out.append(measurement(name + "_memory", "MiB", [r[name].rss_mb for r in rounds]))
+    return out
+
+
+def machine():
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    memory = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemTotal")) / 2**20
+    system = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release") if "=" in line)["PRETTY_NAME"].strip('"')
+    return f"{os.cpu_count()} x {cpu}, {memory:.0f} GiB, {system}, Linux {platform.release()}"
+
+
+def output_of(*command):
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout.strip()
+
+
+def versions(build):
+    kafka = next((p.name[len("kafka-clients-"):-len(".jar")] for p in servers.KAFKA_LIB.glob("kafka-clients-*.jar")), "?")
+    java = output_of("java", "-version").splitlines()[0]
+    return f"{output_of(build / 'hotlead', 'version')}; Apache Kafka {kafka}; {java}; {output_of('redis-server', '--version').split(' sha')[0]}".replace("\n", ", ")
+
+
+def markdown(results, rounds, written, args, load):
+    by_name = {m["name"]: m for m in results}
+    score = rounds[0]["score_exactly_once"].details
+    seconds = {name: statistics.median(r[name].details["seconds"] for r in rounds) for name, _, _ in VARIANTS}
+    lines = [
+        "# perf/run.sh system", "",
+        f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC, commit {output_of('git', 'describe', '--always', '--dirty')}. {machine()}.  ",
+        f"{versions(args.build)}.  ",
+        f"{args.events:,} events of {written['value_bytes'] / args.events:.0f} bytes, {args.contacts:,} contacts ({score['contacts']:,} seen), "
+        f"{PARTITIONS} partitions, lz4, seed {args.seed}; {len(rounds)} rounds, {WORKERS} workers. Broker and Redis on the same machine; "
+        f"load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.  ",
+        f"In each scoring run {score['transitions']:,} transitions ({score['transitions'] / args.events:.1%} of the events), the same number in all.", "",
+        "| | events/s, median (min to max) | to raw_consume | CPU ns/event | to raw_consume | peak MiB | seconds |", "|---|---|---|---|---|---|---|",
+    ]
+    cpu_ratio = {"score_exactly_once": "cpu_per_event_ratio", "score_low_latency": "cpu_per_event_ratio_low_latency"}
+    for name, _, _ in VARIANTS:
+        m, cpu = by_name[name], by_name[name + "_cpu"]
+        ratio = f"{m['ratio']:.3f}" if m["ratio"] else ""
+        cpu_to = f"{by_name[cpu_ratio[name]]['ratio']:.2f}" if name in cpu_ratio else ""
+        lines.append(f"| {name} | {m['median']:,.0f} ({m['min']:,.0f} to {m['max']:,.0f}) | {ratio} | {cpu['median']:,.0f} | {cpu_to} | "
+                     f"{by_name[name + '_memory']['median']:,.0f} | {seconds[name]:.1f} |")
+    lines += ["", "What was measured:", "", "```", __doc__.strip(), "```"]
+    return "\n".join(lines)
+
+
+def broker():
+    """As in the tests, but members that start together share the first assignment: nothing is rebalanced while the clock runs."""
+    kafka = servers.Kafka(heap_mb=1024)
+    with open(kafka.properties, "a") as f:
+        f.write("group.initial.rebalance.delay.ms=1000\n")
+    return kafka
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that servers are stopped
+    p = argparse.ArgumentParser(prog="perf/run.sh system", description="Scoring rate against raw consume rate.")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--events", type=int, default=4_000_000)
+    p.add_argument("--contacts", type=int, default=1_000_000)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--json", type=pathlib.Path, help="write the measurements here")
+    p.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "perf", help=argparse.SUPPRESS)
+    args = p.parse_args()
+    load = os.getloadavg()
+    with broker() as kafka, servers.Redis() as redis:
+        bench = Bench(args.build, kafka, redis, args.events)
+        kafka.create_topics(TOPIC, partitions=PARTITIONS)
+        written = bench.tool("hotlead-load", "--events", args.events, "--contacts", args.contacts, "--seed", args.seed)
+        print(f"written: {written}", file=sys.stderr)
+        rounds = []
+        try:
+            bench.consume(WORKERS)   # warms the broker and the page cache
+            for i in range(args.rounds):
+                runs = {}
+                for name, kind, what in VARIANTS[i % len(VARIANTS):] + VARIANTS[:i % len(VARIANTS)]:
+                    runs[name] = getattr(bench, kind)(what)
+                    print(f"round {i + 1} {name}: {runs[name].rate:,.0f}/s, {runs[name].cpu_ns:,.0f} ns, {runs[name].rss_mb:,.0f} MiB, "
+                          f"{runs[name].details}", file=sys.stderr)
+                rounds.append(runs)
+        except Failed as e:
+            sys.exit(f"perf: {e}")
+        finally:
+            shutil.rmtree(bench.dir, ignore_errors=True)
+    results = measurements(rounds)
+    if args.json:
+        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    print(markdown(results, rounds, written, args, load))
+
+
+if __name__ == "__main__":
+    main()
