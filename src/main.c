@@ -4,6 +4,11 @@
 
 #include "hotlead/app/commands.h"
 
+/* jemalloc reads this. Fetch responses are large blocks: without the first setting each would go back to the kernel, and its pages be cleared
+ * again for the next one. */
+extern const char *malloc_conf;
+const char *malloc_conf = "oversize_threshold:0,dirty_decay_ms:30000";
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);

@@ -16,16 +16,17 @@
 #include "worker.h"
 
 #define NS_PER_MS 1000000ll
-#define QUICK_COMMIT_MS 10     /* a transition waits no longer than this for its commit to start */
+#define QUICK_COMMIT_NS 10000000ll /* a transition waits this long for company, when commits are cheap */
+#define COMMIT_SHARE 5             /* else commits take at most one part in this many of the time, up to commit.max_interval */
 #define EVENTS_PER_COMMIT 500000
 
 static int64_t commit_deadline_ns(const struct hl_worker *w)
 {
     const struct hl_config *c = w->e->config;
     if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
-    int64_t wait_ms = c->commit_max_interval_ms;
-    if (w->outputs_since && wait_ms > QUICK_COMMIT_MS) wait_ms = QUICK_COMMIT_MS;
-    return w->last_commit_ns + wait_ms * NS_PER_MS;
+    int64_t wait = c->commit_max_interval_ms * NS_PER_MS;
+    int64_t quick = w->commit_ns * (COMMIT_SHARE - 1) > QUICK_COMMIT_NS ? w->commit_ns * (COMMIT_SHARE - 1) : QUICK_COMMIT_NS;
+    return w->last_commit_ns + (w->outputs_since && quick < wait ? quick : wait);
 }
 
 bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns)
@@ -148,6 +149,7 @@ static void committed(struct hl_worker *w, int64_t start)
     w->events_since = w->outputs_since = 0;
     hl_metrics_count_txn(w->metrics, HL_TXN_COMMITTED, (uint64_t)(now - start));
     w->last_commit_ns = now;
+    w->commit_ns += (now - start - w->commit_ns) / 4; /* smoothed: one slow commit is no habit */
 }
 
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)

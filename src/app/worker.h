@@ -87,6 +87,7 @@ struct hl_worker {
     struct hl_metrics_thread *metrics;
     /* since the last commit */
     int64_t last_commit_ns;
+    int64_t commit_ns; /* what a commit takes, smoothed */
     uint64_t events_since;
     uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
     struct hl_latency_sample samples[HL_LATENCY_SAMPLES];
