@@ -138,6 +138,7 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     struct hl_event ev;
     struct hl_error why;
     hl_arena_reset(&r->w->arena);
+    r->w->wall_ms = hl_clock_wall_ms();
     hl_health_beat(e->health, (int)r->w->index, hl_clock_mono_ns());
     enum hl_status status = decode_patiently(r, rec, &ev, &why);
     if (status == HL_E_PENDING) return hl_error_set(r->err, HL_E_END, HL_STOP, "stopped while waiting for a schema");

@@ -34,7 +34,7 @@ static enum hl_status check_event(const struct hl_worker *w, const struct hl_rec
 {
     if (ev->occurred_at < 0)
         return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is before 1970", ev->occurred_at);
-    int64_t now = hl_clock_wall_ms();
+    int64_t now = w->wall_ms;
     if (r->timestamp_ms > 0 && r->timestamp_ms < now) now = r->timestamp_ms;
     if (ev->occurred_at > now + w->e->config->max_clock_skew_ms)
         return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is %" PRId64 " ms in the future, max_clock_skew is %" PRId64 " ms",
@@ -134,6 +134,7 @@ static enum hl_status finish_record(struct hl_worker *w, const struct hl_record 
 static enum hl_status do_group(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
 {
     struct decoded d[HL_GROUP];
+    w->wall_ms = hl_clock_wall_ms();
     for (size_t i = 0; i < n; i++) {
         d[i].status = hl_worker_decode(w, &records[i], &w->events[i], &d[i].why);
         if (d[i].status) continue;

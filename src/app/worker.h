@@ -95,6 +95,7 @@ struct hl_worker {
     int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
     struct hl_position *positions; /* room for every (input, partition) */
     int64_t schema_check_ns, lag_due_ns;
+    int64_t wall_ms; /* of the group in hand; the clock is not asked for each event */
     enum hl_status status; /* how it ended */
     struct hl_error error;
 };

@@ -9,7 +9,7 @@
 #include "hotlead/base/clock.h"
 #include "internal.h"
 
-#define STALL_MS 60000
+#define STALL_MS 25000 /* longer than transaction.timeout.ms: a hanging transaction has been ended by then */
 
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
 {
