@@ -1,0 +1,18 @@
+/* Moves by time alone: rows 5 and 6 of the life cycle, at the moment at which the score falls below a threshold. Time only takes away.
+ *
+ * Nothing here reads a clock: the caller (simulate, a timer of the engine) says how far time has come. */
+#ifndef HOTLEAD_CORE_DUE_H
+#define HOTLEAD_CORE_DUE_H
+
+#include "hotlead/core/apply.h"
+
+/* The first moment (ms, later than the contact's clock) at which time alone moves the contact, if no event comes before; HL_NO_TIME: never.
+ * Closed form where the rows that count share a half-life and no group cap is in force, else bisection to the millisecond. */
+int64_t hl_due_next(const struct hl_contact *c, const struct hl_model *m);
+
+/* Let time act at `moment`, which hl_due_next returned: the contact's clock is set to it, the arms are looked at, and rows 5 and 6 fire with cause
+ * decay. out->result is HL_RESULT_SCORED; transitions carry occurred_at = moment. HL_E_NOMEM as hl_apply. */
+enum hl_status hl_due_act(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t moment, struct hl_outcome *out)
+    HL_WARN_UNUSED;
+
+#endif
