@@ -20,7 +20,8 @@ build() {
         cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume
 }
 
-install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) $(need java default-jre-headless) >&2
+install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) \
+    $(need java default-jre-headless) >&2
 python_tools
 kafka_jars
 mkdir -p build/perf

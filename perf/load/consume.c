@@ -1,8 +1,9 @@
 /* hotlead-consume: how fast librdkafka alone hands out the records of some topics.
  *
- * DESIGN  The yardstick of the scoring rate. Its consumers get their settings from hl_kafka_conf, as those of `hotlead run` do, and it takes
- * partitions as the range assignor would, one consumer and thread for each share. A record is counted and given back, nothing else. The clock,
- * wall and CPU, runs from the first record that any thread gets to the last one that any thread needs. */
+ * DESIGN  The yardstick of the scoring rate. Its consumers get their settings from hl_kafka_conf, as those of `hotlead run`
+ * do, and it takes partitions as the range assignor would, one consumer and thread for each share. A record is counted and
+ * given back, nothing else. The clock, wall and CPU, runs from the first record that any thread gets to the last one that any
+ * thread needs. */
 #include <getopt.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,8 +19,9 @@
 #define MAX_TOPICS 16
 #define QUIET_LIMIT_MS 10000 /* without a record for so long, something is wrong */
 
-static const char USAGE[] = "Usage: hotlead-consume --brokers HOST:PORT --topics A,B,... [--threads N]\n"
-                            "Consume the topics once, from begin to end, and print {events, seconds, cpu_seconds, max_rss_bytes}.\n";
+static const char USAGE[] =
+    "Usage: hotlead-consume --brokers HOST:PORT --topics A,B,... [--threads N]\n"
+    "Consume the topics once, from begin to end, and print {events, seconds, cpu_seconds, max_rss_bytes}.\n";
 
 struct job {
     struct hl_kafka k;
@@ -63,8 +65,10 @@ static void *consume(void *arg)
             s->failure = "no record comes";
             break;
         }
-        if (m->err) fprintf(stderr, "hotlead-consume: %s\n", rd_kafka_message_errstr(m));
-        else if (s->events++ == 0) clock_start(s->job);
+        if (m->err)
+            fprintf(stderr, "hotlead-consume: %s\n", rd_kafka_message_errstr(m));
+        else if (s->events++ == 0)
+            clock_start(s->job);
         rd_kafka_message_destroy(m);
     }
     return NULL;
@@ -141,8 +145,8 @@ static int run(struct job *j)
         fprintf(stderr, "hotlead-consume: %s after %lld events\n", failure ? failure : "nothing there", (long long)events);
         return 69;
     }
-    printf("{\"events\": %lld, \"seconds\": %.6f, \"cpu_seconds\": %.6f, \"max_rss_bytes\": %lld}\n", (long long)events, seconds, cpu,
-           (long long)u.ru_maxrss * 1024);
+    printf("{\"events\": %lld, \"seconds\": %.6f, \"cpu_seconds\": %.6f, \"max_rss_bytes\": %lld}\n", (long long)events, seconds,
+           cpu, (long long)u.ru_maxrss * 1024);
     return 0;
 }
 
@@ -154,18 +158,28 @@ static int usage(const char *complaint)
 
 int main(int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"brokers", required_argument, NULL, 'b'}, {"topics", required_argument, NULL, 't'},
-                                            {"threads", required_argument, NULL, 'n'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {{"brokers", required_argument, NULL, 'b'},
+                                            {"topics", required_argument, NULL, 't'},
+                                            {"threads", required_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     static struct job j = {.threads = 1, .started = ATOMIC_FLAG_INIT};
     struct hl_kafka_property brokers = {"bootstrap.servers", NULL};
     char *rest = NULL;
     for (int o; (o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
-        if (o == 'b') brokers.value = optarg;
-        else if (o == 'n') j.threads = (unsigned)strtoul(optarg, NULL, 10);
-        else if (o == 't') for (char *t = strtok_r(optarg, ",", &rest); t && j.n_topics < MAX_TOPICS; t = strtok_r(NULL, ",", &rest)) j.topics[j.n_topics++] = t;
-        else return o == 'h' ? fputs(USAGE, stdout) < 0 : usage("wrong option");
+        if (o == 'b')
+            brokers.value = optarg;
+        else if (o == 'n')
+            j.threads = (unsigned)strtoul(optarg, NULL, 10);
+        else if (o == 't')
+            for (char *t = strtok_r(optarg, ",", &rest); t && j.n_topics < MAX_TOPICS; t = strtok_r(NULL, ",", &rest))
+                j.topics[j.n_topics++] = t;
+        else
+            return o == 'h' ? fputs(USAGE, stdout) < 0 : usage("wrong option");
     }
-    if (!brokers.value || j.n_topics == 0 || j.threads == 0 || j.threads > MAX_THREADS) return usage("brokers, topics and 1 to 64 threads are needed");
-    j.k.config = (struct hl_kafka_config){.properties = &brokers, .n_properties = 1, .group_id = "hotlead-consume", .identity = "hotlead-consume"};
+    if (!brokers.value || j.n_topics == 0 || j.threads == 0 || j.threads > MAX_THREADS)
+        return usage("brokers, topics and 1 to 64 threads are needed");
+    j.k.config = (struct hl_kafka_config){
+        .properties = &brokers, .n_properties = 1, .group_id = "hotlead-consume", .identity = "hotlead-consume"};
     return run(&j);
 }

@@ -1,9 +1,10 @@
 /* hotlead-load: writes made-up engagement events in Avro (Confluent framing, schema id 1 of schemas/ids.yaml).
  *
- * DESIGN  Everything follows from the seed: event number i and contact number c each have their own hash, so the same arguments give the same
- * records in the same order per partition. Few contacts do most: the contact of an event is C * u^3, which gives the top tenth of them 46 % of the
- * events. A third of the contacts meet the must-haves of config/model.yaml, once a form or a profile event has told who they are. All events of a
- * contact are in one topic, since only there their order is defined. */
+ * DESIGN  Everything follows from the seed: event number i and contact number c each have their own hash, so the same
+ * arguments give the same records in the same order per partition. Few contacts do most: the contact of an event is C * u^3,
+ * which gives the top tenth of them 46 % of the events. A third of the contacts meet the must-haves of config/model.yaml, once
+ * a form or a profile event has told who they are. All events of a contact are in one topic, since only there their order is
+ * defined. */
 #include <getopt.h>
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -18,8 +19,9 @@
 #define SPAN_MS (30 * 86400000ll)
 #define PICK(table, h) (table)[(h) % HL_ARRAY_LEN(table)]
 
-static const char USAGE[] = "Usage: hotlead-load --brokers HOST:PORT --topics A,B,... [--events N] [--contacts N] [--seed N] [--end MS]\n"
-                            "Write N events of 30 days that end at MS since 1970 (default: an hour ago), keyed by contact id.\n";
+static const char USAGE[] =
+    "Usage: hotlead-load --brokers HOST:PORT --topics A,B,... [--events N] [--contacts N] [--seed N] [--end MS]\n"
+    "Write N events of 30 days that end at MS since 1970 (default: an hour ago), keyed by contact id.\n";
 
 struct load {
     char *topics[MAX_TOPICS];
@@ -37,14 +39,27 @@ static const struct kind {
     const char *type;
     enum shape shape;
 } KINDS[] = {
-    {530, "page_viewed", PAGE},       {60, "link_clicked", PAGE},        {90, "email_delivered", MAIL}, {120, "email_opened", MAIL},
-    {70, "email_clicked", MAIL},      {45, "file_downloaded", ASSET},    {20, "video_watched", ASSET},  {20, "site_searched", PAGE},
-    {15, "form_submitted", FORM},     {12, "contact_identified", PROFILE}, {5, "webinar_registered", PROFILE}, {5, "webinar_attended", PLAIN},
-    {3, "chat_started", PLAIN},       {3, "email_unsubscribed", MAIL},   {1, "sales_contact_made", PLAIN}, {1, "lead_rejected", PLAIN},
+    {530, "page_viewed", PAGE},          {60, "link_clicked", PAGE},         {90, "email_delivered", MAIL},
+    {120, "email_opened", MAIL},         {70, "email_clicked", MAIL},        {45, "file_downloaded", ASSET},
+    {20, "video_watched", ASSET},        {20, "site_searched", PAGE},        {15, "form_submitted", FORM},
+    {12, "contact_identified", PROFILE}, {5, "webinar_registered", PROFILE}, {5, "webinar_attended", PLAIN},
+    {3, "chat_started", PLAIN},          {3, "email_unsubscribed", MAIL},    {1, "sales_contact_made", PLAIN},
+    {1, "lead_rejected", PLAIN},
 };
-static const char *const PATHS[] = {"/", "/pricing", "/product/scoring", "/product/integrations", "/customers/acme", "/blog/how-to-score-leads",
-                                    "/blog/what-is-an-mql", "/docs/getting-started", "/docs/reference/events", "/about", "/careers", "/contact"};
-static const char *const ASSETS[] = {"ebook/lead-scoring.pdf", "ebook/sales-handover.pdf", "guide/buyers-guide.pdf", "datasheet/overview.pdf"};
+static const char *const PATHS[] = {"/",
+                                    "/pricing",
+                                    "/product/scoring",
+                                    "/product/integrations",
+                                    "/customers/acme",
+                                    "/blog/how-to-score-leads",
+                                    "/blog/what-is-an-mql",
+                                    "/docs/getting-started",
+                                    "/docs/reference/events",
+                                    "/about",
+                                    "/careers",
+                                    "/contact"};
+static const char *const ASSETS[] = {"ebook/lead-scoring.pdf", "ebook/sales-handover.pdf", "guide/buyers-guide.pdf",
+                                     "datasheet/overview.pdf"};
 static const char *const FORMS[] = {"newsletter", "newsletter", "newsletter", "contact-sales", "demo"};
 static const char *const CAMPAIGNS[] = {"spring-launch", "autumn-webinar", "weekly-news", "product-update"};
 static const char *const COUNTRIES[] = {"US", "DE", "GB", "FR", "SE"};
@@ -93,8 +108,10 @@ static void put_pair(struct hl_buf *b, const char *key, const char *value)
 static void put_profile(struct hl_buf *b, uint64_t who)
 {
     char email[64];
-    if (who % 3 == 0) snprintf(email, sizeof(email), "c%llx@firm%u.example", (unsigned long long)(who >> 32), (unsigned)(who >> 8) % 5000);
-    else snprintf(email, sizeof(email), "c%llx@gmail.com", (unsigned long long)(who >> 32));
+    if (who % 3 == 0)
+        snprintf(email, sizeof(email), "c%llx@firm%u.example", (unsigned long long)(who >> 32), (unsigned)(who >> 8) % 5000);
+    else
+        snprintf(email, sizeof(email), "c%llx@gmail.com", (unsigned long long)(who >> 32));
     hl_buf_put_long(b, 5);
     put_pair(b, "email", email);
     put_pair(b, "country", PICK(COUNTRIES, who >> 4));
@@ -113,7 +130,8 @@ static const struct kind *kind_of(uint64_t h)
 static const char *page(char out[128], uint64_t h)
 {
     bool tracked = h % 4 == 0;
-    snprintf(out, 128, "https://www.example.com%s%s%s", PICK(PATHS, h >> 8), tracked ? "?utm_campaign=" : "", tracked ? PICK(CAMPAIGNS, h >> 16) : "");
+    snprintf(out, 128, "https://www.example.com%s%s%s", PICK(PATHS, h >> 8), tracked ? "?utm_campaign=" : "",
+             tracked ? PICK(CAMPAIGNS, h >> 16) : "");
     return out;
 }
 
@@ -153,7 +171,8 @@ static void produce(rd_kafka_t *rk, rd_kafka_topic_t *const *topics, struct load
         uuid(contact_id, who, hash(who, 0));
         encode(&b, l, i, who, contact_id);
         HL_BUG_ON(b.failed);
-        while (rd_kafka_produce(topics[contact % l->n_topics], RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, b.data, b.len, contact_id, 36, NULL))
+        while (rd_kafka_produce(topics[contact % l->n_topics], RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, b.data, b.len,
+                                contact_id, 36, NULL))
             rd_kafka_poll(rk, 10); /* its queue is full */
         l->bytes += b.len;
         if (i % 1024 == 0) rd_kafka_poll(rk, 0);
@@ -170,8 +189,12 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 
 static rd_kafka_t *producer(const char *brokers, struct load *l)
 {
-    const char *const settings[][2] = {{"bootstrap.servers", brokers}, {"partitioner", "murmur2_random"}, {"compression.type", "lz4"},
-                                       {"linger.ms", "50"}, {"batch.size", "1000000"}, {"enable.idempotence", "true"},
+    const char *const settings[][2] = {{"bootstrap.servers", brokers},
+                                       {"partitioner", "murmur2_random"},
+                                       {"compression.type", "lz4"},
+                                       {"linger.ms", "50"},
+                                       {"batch.size", "1000000"},
+                                       {"enable.idempotence", "true"},
                                        {"queue.buffering.max.messages", "500000"}};
     char reason[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -201,8 +224,8 @@ static int run(const char *brokers, struct load *l)
         fprintf(stderr, "hotlead-load: %llu events were not written\n", (unsigned long long)left);
         return 69;
     }
-    printf("{\"events\": %llu, \"value_bytes\": %llu, \"seconds\": %.3f}\n", (unsigned long long)l->events, (unsigned long long)l->bytes,
-           (double)(hl_clock_mono_ns() - start) / 1e9);
+    printf("{\"events\": %llu, \"value_bytes\": %llu, \"seconds\": %.3f}\n", (unsigned long long)l->events,
+           (unsigned long long)l->bytes, (double)(hl_clock_mono_ns() - start) / 1e9);
     return 0;
 }
 
@@ -215,15 +238,16 @@ static int usage(const char *complaint)
 static void split(char *text, struct load *l)
 {
     char *rest = NULL;
-    for (char *t = strtok_r(text, ",", &rest); t && l->n_topics < MAX_TOPICS; t = strtok_r(NULL, ",", &rest)) l->topics[l->n_topics++] = t;
+    for (char *t = strtok_r(text, ",", &rest); t && l->n_topics < MAX_TOPICS; t = strtok_r(NULL, ",", &rest))
+        l->topics[l->n_topics++] = t;
 }
 
 int main(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"brokers", required_argument, NULL, 'b'}, {"topics", required_argument, NULL, 't'},
-                                            {"events", required_argument, NULL, 'n'}, {"contacts", required_argument, NULL, 'c'},
-                                            {"seed", required_argument, NULL, 's'}, {"end", required_argument, NULL, 'e'},
-                                            {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+                                            {"events", required_argument, NULL, 'n'},  {"contacts", required_argument, NULL, 'c'},
+                                            {"seed", required_argument, NULL, 's'},    {"end", required_argument, NULL, 'e'},
+                                            {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     struct load l = {.events = 1000000, .contacts = 100000, .seed = 1, .end_ms = hl_clock_wall_ms() - 3600000};
     const char *brokers = NULL;
     for (int o; (o = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
@@ -238,6 +262,7 @@ int main(int argc, char **argv)
         default: return usage("wrong option");
         }
     }
-    if (!brokers || l.n_topics == 0 || l.events == 0 || l.contacts == 0) return usage("brokers, topics, events and contacts are needed");
+    if (!brokers || l.n_topics == 0 || l.events == 0 || l.contacts == 0)
+        return usage("brokers, topics, events and contacts are needed");
     return run(brokers, &l);
 }

@@ -1,4 +1,4 @@
-# What tests/run.sh and perf/run.sh need beyond Debian packages, each made once below build/. To be sourced, in the project's folder.
+# What tests/run.sh and perf/run.sh need beyond Debian packages, made once below build/. To be sourced in the project's folder.
 
 # build/venv: Python with the packages of requirements.txt.
 python_tools() {
