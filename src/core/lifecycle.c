@@ -256,7 +256,7 @@ static bool advocates(struct hl_step *s, struct move *mv)
 }
 
 /* Direction of a move that a person or an extra edge makes: by the order of the stages, exits aside. */
-static enum hl_direction direction_of(enum hl_stage from, enum hl_stage to)
+enum hl_direction hl_lifecycle_direction(enum hl_stage from, enum hl_stage to)
 {
     if (to == HL_STAGE_UNQUALIFIED) return HL_DIRECTION_RECYCLE;
     if (to == HL_STAGE_DISQUALIFIED) return HL_DIRECTION_EXIT;
@@ -271,7 +271,7 @@ static bool extra_edge(struct hl_step *s, struct move *mv)
         if (!hl_match_holds(&edge->match, s->ev, s->path)) continue;
         mv->to = edge->to;
         mv->kind = edge->to == HL_STAGE_MQL ? HL_KIND_PASSIVE : HL_KIND_NONE;
-        mv->direction = direction_of(s->c->stage, edge->to);
+        mv->direction = hl_lifecycle_direction((enum hl_stage)s->c->stage, edge->to);
         mv->rule = edge->name;
         return true;
     }
@@ -328,6 +328,14 @@ static const struct row rows[] = {
     {"19", ANY, extra_edge, TO(ANONYMOUS, NONE, ADVANCE, RULE), ONCE},
 };
 _Static_assert(HL_ARRAY_LEN(rows) <= 32, "hl_step.fired has a bit for each row");
+
+bool hl_lifecycle_row(unsigned i, struct hl_edge *out)
+{
+    if (i >= HL_ARRAY_LEN(rows)) return false;
+    const struct move *mv = &rows[i].move;
+    *out = (struct hl_edge){rows[i].id, rows[i].from, mv->to, mv->kind, mv->direction, mv->cause, NULL};
+    return true;
+}
 
 /* ---- moving ---- */
 
@@ -504,7 +512,7 @@ enum hl_status hl_lifecycle_evaluate(struct hl_step *s)
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to)
 {
     struct hl_contact *c = s->c;
-    struct move mv = {to, HL_KIND_NONE, direction_of((enum hl_stage)c->stage, to), HL_CAUSE_MANUAL, NULL, false};
+    struct move mv = {to, HL_KIND_NONE, hl_lifecycle_direction((enum hl_stage)c->stage, to), HL_CAUSE_MANUAL, NULL, false};
     if (to == HL_STAGE_MQL) {
         bool active = hl_slice_eq_cstr(hl_event_attribute(s->ev, HL_SLICE_LIT("kind")), "active");
         mv.kind = active ? HL_KIND_ACTIVE : HL_KIND_PASSIVE;

@@ -3,6 +3,7 @@
 #define HL_CORE_LIFECYCLE_H
 
 #include "hotlead/core/apply.h"
+#include "hotlead/core/edges.h"
 
 struct hl_step {
     struct hl_contact *c;
@@ -29,5 +30,9 @@ void hl_lifecycle_look_at_arms(struct hl_step *s);
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s) HL_WARN_UNUSED;
 /* What the event stage_set does in place of step 4. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to) HL_WARN_UNUSED;
+/* Row i of the table as an edge, from top to bottom; false beyond the last. Row 6 says mql, row 19 what no model says. */
+bool hl_lifecycle_row(unsigned i, struct hl_edge *out);
+/* Of a move that a person or an extra edge makes. */
+enum hl_direction hl_lifecycle_direction(enum hl_stage from, enum hl_stage to);
 
 #endif
