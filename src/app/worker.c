@@ -96,10 +96,13 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     }
     hl_table_release(e->table, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
+    if (o->n_transitions) {
+        sample_latency(w, r->timestamp_ms, 1);
+        status = hl_emit_transitions(w, r, ev, o, err);
+        if (status) return status; /* it comes again, and is counted then */
+    }
     hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);
-    if (o->n_transitions == 0) return HL_OK;
-    sample_latency(w, r->timestamp_ms, 1);
-    return hl_emit_transitions(w, r, ev, o, err);
+    return HL_OK;
 }
 
 /* --- a group: decode and hash all, so that the table's lines are on their way when they are needed --- */
