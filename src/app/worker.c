@@ -238,7 +238,9 @@ static enum hl_status given_back(struct hl_worker *w, bool lost, struct hl_error
     w->n_assigned = 0;
     hl_health_set_partitions(w->e->health, (int)w->index, 0, 0);
     if (status) status = w->stream->abort(w->stream, err);
-    return status ? status : w->stream->assign(w->stream, NULL, 0, err);
+    struct hl_error other;
+    enum hl_status answered = w->stream->assign(w->stream, NULL, 0, status ? &other : err); /* whatever else fails: the group waits for it */
+    return status ? status : answered;
 }
 
 static enum hl_status follow_assignment(struct hl_worker *w, struct hl_error *err)
