@@ -24,6 +24,7 @@ struct recovery {
     struct hl_partition *p;
     struct hl_error *err;
     uint64_t from_redis, from_changelog, replayed;
+    int64_t place_ns, redis_ns, state_ns, input_ns;
 };
 
 /* Vector of applied offsets in the order of our inputs; a topic that the record does not know was not applied. 0: no memory. */
@@ -115,8 +116,10 @@ static enum hl_status restore_state(struct recovery *r)
     load_redis(r, &position);
     int64_t t1 = hl_clock_mono_ns();
     enum hl_status status = r->w->stream->read(r->w->stream, HL_STATE_TOPIC, r->p->id, position, -1, on_state_record, r, &end, r->err);
+    r->redis_ns = t1 - t0;
+    r->state_ns = hl_clock_mono_ns() - t1;
     if (r->from_redis) hl_metrics_count_restore(r->w->metrics, HL_RESTORE_REDIS, (uint64_t)(t1 - t0));
-    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_STATE, (uint64_t)(hl_clock_mono_ns() - t1));
+    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_STATE, (uint64_t)r->state_ns);
     return status;
 }
 
@@ -190,7 +193,8 @@ static enum hl_status replay(struct recovery *r)
     for (uint16_t t = 0; t < hl_engine_inputs(r->w->e) && !status; t++)
         if (r->p->low[t] < r->p->next[t])
             status = r->w->stream->read(r->w->stream, t, r->p->id, r->p->low[t], r->p->next[t], on_replayed, r, &end, r->err);
-    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_INPUT, (uint64_t)(hl_clock_mono_ns() - t0));
+    r->input_ns = hl_clock_mono_ns() - t0;
+    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_INPUT, (uint64_t)r->input_ns);
     return status;
 }
 
@@ -200,6 +204,7 @@ static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, c
     int64_t t0 = hl_clock_mono_ns();
     enum hl_status status = HL_OK;
     for (uint16_t t = 0; t < hl_engine_inputs(w->e) && !status; t++) status = place(&r, &at[t], t);
+    r.place_ns = hl_clock_mono_ns() - t0;
     if (!status) status = restore_state(&r);
     if (!status) status = replay(&r);
     if (status) return status;
@@ -207,8 +212,10 @@ static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, c
     p->round_start_ns = p->low_since_ns - w->e->config->checkpoint_interval_ms * 1000000; /* the first round is due */
     memcpy(p->cut, p->low, hl_engine_inputs(w->e) * sizeof(*p->cut));
     hl_log(HL_LOG_INFO, "partition_restored",
-           "partition=%" PRId32 " from_redis=%" PRIu64 " from_changelog=%" PRIu64 " replayed=%" PRIu64 " seconds=%.3f", p->id, r.from_redis,
-           r.from_changelog, r.replayed, (double)(hl_clock_mono_ns() - t0) / 1e9);
+           "partition=%" PRId32 " from_redis=%" PRIu64 " from_changelog=%" PRIu64 " replayed=%" PRIu64
+           " seconds=%.3f bounds=%.3f redis=%.3f state=%.3f input=%.3f",
+           p->id, r.from_redis, r.from_changelog, r.replayed, (double)(hl_clock_mono_ns() - t0) / 1e9, (double)r.place_ns / 1e9,
+           (double)r.redis_ns / 1e9, (double)r.state_ns / 1e9, (double)r.input_ns / 1e9);
     return HL_OK;
 }
 

@@ -98,7 +98,7 @@ class Crash(Compared):
         try:
             for _ in range(kills):
                 before = setup.committed()
-                self.progress(setup, before, running)
+                self.progress(setup, before, running, end=n)
                 time.sleep(rng.uniform(0.0, 0.7))
                 victim = rng.choice(instances)
                 running[victim].kill()
@@ -117,13 +117,13 @@ class Crash(Compared):
             feeder.join()
         self.check(work, setup, repeats)
 
-    def progress(self, setup, before, running):
-        """Until something more is committed, so that a kill hits work in hand."""
+    def progress(self, setup, before, running, end=None):
+        """Until something more is committed, so that a kill hits work in hand; at the end of the work at once."""
         def more():
             for h in running.values():
                 if h.child.poll() is not None:
                     raise AssertionError(f"hotlead ended with {h.child.returncode}:\n{h.log()[-3000:]}")
-            return setup.committed() > before
+            return setup.committed() > before or before == end
         harness.servers.wait_for("progress", more, 90, every=0.05)
 
     def test_kill_9_of_one_process_of_two_threads(self):

@@ -17,7 +17,7 @@ import urllib.request
 import fastavro
 import io
 import yaml
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 import gen_events
 import reference
@@ -99,7 +99,14 @@ class Setup:
 
     def committed(self):
         """Sum of the group's committed offsets over all input partitions."""
-        return sum(max(p.offset, 0) for p in self._asker.committed(self._input_partitions(), timeout=30))
+        def ask():
+            try:
+                return [self._asker.committed(self._input_partitions(), timeout=30)]
+            except KafkaException as e:   # a broker that has just started is still looking for its coordinator
+                if "COORDINATOR" not in e.args[0].name():
+                    raise
+                return None
+        return sum(max(p.offset, 0) for p in servers.wait_for("coordinator of the group", ask, 60, every=0.2)[0])
 
     @functools.cached_property
     def _asker(self):

@@ -91,7 +91,8 @@ static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_k
     switch (role) {
     case HL_KAFKA_CONSUMER: return set_consumer(k, conf, index, err);
     case HL_KAFKA_PRODUCER: return set_producer(k, conf, index, err);
-    case HL_KAFKA_READER: return set_reader(k, conf, "recovery", err);
+    case HL_KAFKA_READER: /* a bounded read ends with a fetch that finds nothing: let it answer soon */
+        return set_reader(k, conf, "recovery", err) && set(conf, "fetch.wait.max.ms", "10", err);
     case HL_KAFKA_TAIL: return set_reader(k, conf, "mirror", err);
     case HL_KAFKA_ADMIN: return true;
     }

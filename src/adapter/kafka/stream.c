@@ -189,19 +189,31 @@ static enum hl_status stream_committed(struct hl_stream *port, struct hl_positio
     return code ? hl_kafka_error(err, code, "reading committed offsets") : HL_OK;
 }
 
+static const char *topic_name(const struct hl_kafka_stream *s, uint16_t topic)
+{
+    return topic == HL_STATE_TOPIC ? s->k->config.outputs[HL_OUT_STATE] : s->k->config.inputs[topic];
+}
+
+/* Where a topic's leaders are, asked for now: a client that first meets a topic in assign looks for them only once a second. */
+static void know_topic(rd_kafka_t *rk, const char *name)
+{
+    const rd_kafka_metadata_t *md;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+    if (topic && rd_kafka_metadata(rk, 0, topic, &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(md);
+    if (topic) rd_kafka_topic_destroy(topic);
+}
+
 static enum hl_status reader_open(struct hl_kafka_stream *s, struct hl_error *err)
 {
     if (s->reader) return HL_OK;
     rd_kafka_conf_t *conf = hl_kafka_conf(s->k, HL_KAFKA_READER, s->index, err);
     if (!conf) return HL_E_CONFIG;
     enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->reader, err);
-    if (!status) rd_kafka_poll_set_consumer(s->reader);
-    return status;
-}
-
-static const char *topic_name(const struct hl_kafka_stream *s, uint16_t topic)
-{
-    return topic == HL_STATE_TOPIC ? s->k->config.outputs[HL_OUT_STATE] : s->k->config.inputs[topic];
+    if (status) return status;
+    rd_kafka_poll_set_consumer(s->reader);
+    know_topic(s->reader, topic_name(s, HL_STATE_TOPIC));
+    for (uint16_t t = 0; t < s->k->config.n_inputs; t++) know_topic(s->reader, topic_name(s, t));
+    return HL_OK;
 }
 
 static enum hl_status stream_bounds(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err)
