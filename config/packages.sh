@@ -1,7 +1,7 @@
 # Debian packages that hotlead needs, for the scripts that install them (Debian 12 and 13). To be sourced.
 
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config librdkafka-dev libavro-dev libjansson-dev libhiredis-dev
-    libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libyaml-dev libxxhash-dev libjemalloc-dev"
+    libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libyaml-dev libxxhash-dev libjemalloc-dev zlib1g-dev"
 TEST_PACKAGES="ca-certificates libcmocka-dev kcat maven python3-venv"
 
 # install_packages PACKAGE...: those that are missing, and nothing when all are there.

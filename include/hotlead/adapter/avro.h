@@ -29,6 +29,10 @@ void hl_avro_plan_free(struct hl_avro_plan *p);
 /* Decode one datum (no framing); all bytes must be used up. Type names are looked up in the canonical table. */
 enum hl_status hl_avro_plan_decode(const struct hl_avro_plan *p, struct hl_slice datum, struct hl_arena *arena, struct hl_event *ev,
                                    struct hl_error *err) HL_WARN_UNUSED;
+/* As hl_avro_plan_decode, but other records may follow: decodes the first datum of *rest, and moves *rest behind it. *framed false: its end could
+ * not be found, so what follows is lost too. */
+enum hl_status hl_avro_plan_next(const struct hl_avro_plan *p, struct hl_slice *rest, struct hl_arena *arena, struct hl_event *ev, bool *framed,
+                                 struct hl_error *err) HL_WARN_UNUSED;
 /* CRC-64-AVRO (Rabin) fingerprint of a schema in Parsing Canonical Form. */
 enum hl_status hl_avro_fingerprint(const char *schema_json, uint64_t *out, struct hl_error *err) HL_WARN_UNUSED;
 

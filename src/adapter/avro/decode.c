@@ -37,6 +37,7 @@ struct run {
     const struct hl_avro_schema *s;
     struct hl_arena *arena;
     struct hl_event *ev;
+    bool more; /* bytes behind the record belong to the next one */
     enum fault fault;
     int64_t a, b;
 };
@@ -423,7 +424,7 @@ static const struct hl_avro_insn *execute(struct run *r, const struct hl_avro_pl
         case HL_OP_REFUSE: ok = fail(r, FAULT_REFUSED, r->s->types[i->arg].kind, 0); break;
         case HL_OP_END:
         default:
-            if (r->p != r->end) fail(r, FAULT_REST, (int64_t)left(r), 0);
+            if (!r->more && r->p != r->end) fail(r, FAULT_REST, (int64_t)left(r), 0);
             return i;
         }
         if (UNLIKELY(!ok)) return i;
@@ -488,6 +489,22 @@ enum hl_status hl_avro_plan_decode(const struct hl_avro_plan *p, struct hl_slice
 {
     enum hl_status st = hl_avro_plan_run(p, datum, arena, ev, err);
     if (st != HL_OK) return st;
+    ev->type = hl_type_table_find(NULL, ev->type_name);
+    return hl_event_check(ev, err);
+}
+
+enum hl_status hl_avro_plan_next(const struct hl_avro_plan *p, struct hl_slice *rest, struct hl_arena *arena, struct hl_event *ev, bool *framed,
+                                 struct hl_error *err)
+{
+    const uint8_t *start = (const uint8_t *)(rest->data ? rest->data : "");
+    size_t len = rest->len < HL_AVRO_MAX_DATUM ? rest->len : HL_AVRO_MAX_DATUM;
+    struct run r = {.p = start, .end = start + len, .s = &p->schema, .arena = arena, .ev = ev, .more = true};
+    hl_event_reset(ev);
+    const struct hl_avro_insn *at = execute(&r, p);
+    *framed = r.fault == FAULT_NONE;
+    if (!*framed) return report(&r, p, at, err);
+    rest->data += r.p - start;
+    rest->len -= (size_t)(r.p - start);
     ev->type = hl_type_table_find(NULL, ev->type_name);
     return hl_event_check(ev, err);
 }
