@@ -1,0 +1,189 @@
+#include "sim_report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "hotlead/base/iso8601.h"
+#include "json_text.h"
+#include "sim_json.h"
+
+static const struct hl_model *model_of(const struct hl_sim *sim, unsigned side)
+{
+    return sim->shards[0].sides[side].m;
+}
+
+static struct hl_sim_counts sum_counts(const struct hl_sim *sim)
+{
+    struct hl_sim_counts sum = {.unknown = 0};
+    for (unsigned i = 0; i < sim->n_shards; i++) {
+        const struct hl_sim_counts *c = &sim->shards[i].sides[0].counts;
+        sum.unknown += c->unknown;
+        for (unsigned r = 0; r < HL_RESULT_COUNT; r++) sum.results[r] += c->results[r];
+        for (unsigned k = 0; k < HL_STAGE_COUNT * HL_STAGE_COUNT; k++)
+            sum.moves[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT] += c->moves[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT];
+    }
+    return sum;
+}
+
+static void count_stages(const struct hl_sim_contact *contacts, size_t n, bool other, uint64_t stages[HL_STAGE_COUNT])
+{
+    memset(stages, 0, HL_STAGE_COUNT * sizeof(*stages));
+    for (size_t i = 0; i < n; i++) stages[other ? contacts[i].other->stage : contacts[i].c->stage]++;
+}
+
+static void print_head(FILE *to, const struct hl_sim *sim, const struct hl_sim_counts *counts, size_t n)
+{
+    char from[HL_ISO8601_SIZE], end[HL_ISO8601_SIZE];
+    const struct hl_model *m = model_of(sim, 0);
+    fprintf(to, "model     %s, version %s\n", m->name, m->version);
+    fprintf(to, "events    %" PRIu64 ": ", sim->n_events);
+    for (unsigned r = 0; r < HL_RESULT_COUNT; r++) fprintf(to, "%" PRIu64 " %s, ", counts->results[r], hl_result_name((enum hl_result)r));
+    fprintf(to, "%" PRIu64 " of unknown type; %" PRIu64 " could not be read\n", counts->unknown, sim->n_bad);
+    if (sim->stream != HL_NO_TIME)
+        fprintf(to, "time      %s to %s\n", hl_iso8601_format(sim->from, from), hl_iso8601_format(sim->stream, end));
+    fprintf(to, "contacts  %zu\n", n);
+}
+
+static void print_stages(FILE *to, const uint64_t stages[HL_STAGE_COUNT], size_t n)
+{
+    fprintf(to, "\n%-14s %12s %8s\n", "stage", "contacts", "share");
+    for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
+        fprintf(to, "%-14s %12" PRIu64 " %7.1f%%\n", hl_stage_name((enum hl_stage)s), stages[s], n ? 100.0 * (double)stages[s] / (double)n : 0.0);
+}
+
+/* Rows and columns of stages that nobody left, or entered, are left out. */
+static void print_moves(FILE *to, const struct hl_sim_counts *c)
+{
+    bool left[HL_STAGE_COUNT] = {false}, entered[HL_STAGE_COUNT] = {false};
+    for (unsigned k = 0; k < HL_STAGE_COUNT * HL_STAGE_COUNT; k++)
+        if (c->moves[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT]) left[k / HL_STAGE_COUNT] = entered[k % HL_STAGE_COUNT] = true;
+    if (!memchr(left, true, sizeof(left))) return;
+    fprintf(to, "\nfrom / to     ");
+    for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
+        if (entered[s]) fprintf(to, " %12s", hl_stage_name((enum hl_stage)s));
+    for (unsigned f = 0; f < HL_STAGE_COUNT; f++) {
+        if (!left[f]) continue;
+        fprintf(to, "\n%-14s", hl_stage_name((enum hl_stage)f));
+        for (unsigned t = 0; t < HL_STAGE_COUNT; t++) {
+            if (entered[t] && c->moves[f][t]) fprintf(to, " %12" PRIu64, c->moves[f][t]);
+            if (entered[t] && !c->moves[f][t]) fprintf(to, " %12s", ".");
+        }
+    }
+    fputc('\n', to);
+}
+
+void hl_sim_report_summary(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
+{
+    struct hl_sim_counts counts = sum_counts(sim);
+    uint64_t stages[HL_STAGE_COUNT];
+    count_stages(contacts, n, false, stages);
+    print_head(to, sim, &counts, n);
+    print_stages(to, stages, n);
+    print_moves(to, &counts);
+}
+
+/* ---- two models ---- */
+
+/* Became an MQL under exactly one of them. */
+static bool differs(const struct hl_sim_contact *c)
+{
+    return (c->memo->first_mql_at == HL_NO_TIME) != (c->other_memo->first_mql_at == HL_NO_TIME);
+}
+
+static int64_t first_mql_at(const struct hl_sim_contact *c)
+{
+    return c->memo->first_mql_at != HL_NO_TIME ? c->memo->first_mql_at : c->other_memo->first_mql_at;
+}
+
+static void print_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
+{
+    uint64_t stages[2][HL_STAGE_COUNT];
+    const struct hl_model *m[2] = {model_of(sim, 0), model_of(sim, 1)};
+    char at[HL_ISO8601_SIZE];
+    for (unsigned k = 0; k < 2; k++) {
+        count_stages(contacts, n, k, stages[k]);
+        fprintf(to, "%smodel %c is %s, version %s\n", k ? "" : "\n", "AB"[k], m[k]->name, m[k]->version);
+    }
+    fprintf(to, "\n%-14s %12s %12s %12s\n", "stage", "A", "B", "change");
+    for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
+        fprintf(to, "%-14s %12" PRIu64 " %12" PRIu64 " %+12" PRId64 "\n", hl_stage_name((enum hl_stage)s), stages[0][s], stages[1][s],
+                (int64_t)(stages[1][s] - stages[0][s]));
+    fputs("\nMQL under one model only\n", to);
+    for (size_t i = 0; i < n; i++)
+        if (differs(&contacts[i]))
+            fprintf(to, "  %c  %s  %.*s\n", contacts[i].memo->first_mql_at != HL_NO_TIME ? 'A' : 'B',
+                    hl_iso8601_format(first_mql_at(&contacts[i]), at), HL_SLICE_ARG(hl_contact_id(contacts[i].c)));
+}
+
+static void put_model(struct hl_buf *b, const char *key, const struct hl_model *m)
+{
+    hl_buf_printf(b, "\"%s\":{\"model\":", key);
+    hl_json_put_text(b, hl_slice_of(m->name));
+    hl_json_put_raw(b, ",\"version\":");
+    hl_json_put_text(b, hl_slice_of(m->version));
+    hl_json_put_raw(b, "},");
+}
+
+static void put_stages(struct hl_buf *b, const struct hl_sim_contact *contacts, size_t n)
+{
+    uint64_t one[HL_STAGE_COUNT], other[HL_STAGE_COUNT];
+    count_stages(contacts, n, false, one);
+    count_stages(contacts, n, true, other);
+    hl_json_put_raw(b, "\"stages\":[");
+    for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
+        hl_buf_printf(b, "%s{\"stage\":\"%s\",\"a\":%" PRIu64 ",\"b\":%" PRIu64 ",\"change\":%" PRId64 "}", s ? "," : "",
+                      hl_stage_name((enum hl_stage)s), one[s], other[s], (int64_t)(other[s] - one[s]));
+    hl_json_put_raw(b, "],");
+}
+
+static void put_differences(struct hl_buf *b, const struct hl_sim_contact *contacts, size_t n)
+{
+    bool first = true;
+    hl_json_put_raw(b, "\"mql_under_one_only\":[");
+    for (size_t i = 0; i < n; i++) {
+        if (!differs(&contacts[i])) continue;
+        hl_json_put_raw(b, first ? "{\"contact_id\":" : ",{\"contact_id\":");
+        hl_json_put_text(b, hl_contact_id(contacts[i].c));
+        hl_buf_printf(b, ",\"under\":\"%c\",\"at\":%" PRId64 "}", contacts[i].memo->first_mql_at != HL_NO_TIME ? 'a' : 'b',
+                      first_mql_at(&contacts[i]));
+        first = false;
+    }
+    hl_json_put_raw(b, "]}\n");
+}
+
+void hl_sim_report_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n, bool json)
+{
+    if (!json) {
+        print_against(to, sim, contacts, n);
+        return;
+    }
+    struct hl_buf b;
+    hl_buf_init(&b);
+    hl_buf_put_u8(&b, '{');
+    put_model(&b, "a", model_of(sim, 0));
+    put_model(&b, "b", model_of(sim, 1));
+    put_stages(&b, contacts, n);
+    put_differences(&b, contacts, n);
+    fwrite(b.data, 1, b.len, to);
+    hl_buf_fini(&b);
+}
+
+/* ---- states ---- */
+
+enum hl_status hl_sim_write_states(const char *path, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n,
+                                   struct hl_error *err)
+{
+    FILE *f = fopen(path, "we");
+    if (!f) return hl_error_set(err, HL_E_IO, HL_STOP, "%s: %s", path, strerror(errno));
+    struct hl_buf b;
+    hl_buf_init(&b);
+    bool ok = true;
+    for (size_t i = 0; ok && i < n; i++) {
+        hl_buf_clear(&b);
+        hl_sim_put_state(&b, contacts[i].c, model_of(sim, 0), sim->stream);
+        ok = !b.failed && fwrite(b.data, 1, b.len, f) == b.len;
+    }
+    hl_buf_fini(&b);
+    if (fclose(f) != 0 || !ok) return hl_error_set(err, HL_E_IO, HL_STOP, "%s: cannot be written", path);
+    return HL_OK;
+}

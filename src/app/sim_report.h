@@ -1,0 +1,15 @@
+/* What `hotlead simulate` says at the end. */
+#ifndef HL_APP_SIM_REPORT_H
+#define HL_APP_SIM_REPORT_H
+
+#include "sim_run.h"
+
+/* Events, contacts, stages and moves of the first model. */
+void hl_sim_report_summary(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n);
+/* Stage counts of both models, and who becomes an MQL under one and not under the other, and when. */
+void hl_sim_report_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n, bool json);
+/* ContactState of every contact, a line of JSON each, as of the stream's end. HL_E_IO. */
+enum hl_status hl_sim_write_states(const char *path, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n,
+                                   struct hl_error *err) HL_WARN_UNUSED;
+
+#endif

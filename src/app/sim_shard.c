@@ -1,0 +1,272 @@
+/* DESIGN
+ * A contact belongs to one shard, by its hash, so shards share nothing, and what happens to a contact does not depend on how many there
+ * are. What does depend on other contacts is stream time; it comes with the batch, for each event.
+ *
+ *     batch   event   0    1    2    3    4        this shard's: 1 and 4
+ *             stream  10   10   17   20   20       moments due by 20 fire before event 4
+ *
+ * A moment fires before the event that brings its time; a binary search in `stream` finds which that is, though it may belong to another
+ * shard. So each line knows its place in the whole stream, and merging the shards' lines gives the same bytes for any number of them.
+ *
+ * A contact's moment is its memo's `due`. The heap may hold stale entries: when a contact's moment moves to later, its entry stays, and is put
+ * back when it comes up.
+ *
+ * THREADS  A shard is used by one thread at a time. */
+#include "sim_shard.h"
+
+#include <stdlib.h>
+
+#include "hotlead/core/due.h"
+#include "sim_json.h"
+
+#define LOOK_AHEAD 12
+#define LOOK_AHEAD_CONTACT 6
+
+enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
+                                 const struct hl_model *against, bool print)
+{
+    *s = (struct hl_sim_shard){.index = index, .n_shards = n_shards, .n_sides = against ? 2 : 1, .print = print};
+    hl_buf_init(&s->text);
+    for (unsigned i = 0; i < s->n_sides; i++) {
+        s->sides[i] = (struct hl_sim_side){.m = i ? against : m, .t = hl_table_new(1), .n_memos = 1};
+        if (!s->sides[i].t) return HL_E_NOMEM;
+    }
+    return HL_OK;
+}
+
+void hl_sim_shard_fini(struct hl_sim_shard *s)
+{
+    for (unsigned i = 0; i < s->n_sides; i++) {
+        if (s->sides[i].t) hl_table_free(s->sides[i].t);
+        free(s->sides[i].memos);
+        free(s->sides[i].moments);
+    }
+    free(s->lines);
+    free(s->own);
+    hl_buf_fini(&s->text);
+}
+
+void hl_sim_shard_clear(struct hl_sim_shard *s)
+{
+    s->n_lines = 0;
+    hl_buf_clear(&s->text);
+}
+
+/* ---- the heap of moments ---- */
+
+static int compare_ids(struct hl_slice a, struct hl_slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n ? memcmp(a.data, b.data, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static bool comes_before(const struct hl_sim_moment *a, const struct hl_sim_moment *b)
+{
+    return a->at != b->at ? a->at < b->at : compare_ids(hl_contact_id(a->c), hl_contact_id(b->c)) < 0;
+}
+
+static bool push(struct hl_sim_side *s, struct hl_sim_moment m)
+{
+    if (s->n_moments == s->cap_moments) {
+        size_t cap = s->cap_moments ? s->cap_moments * 2 : 1024;
+        struct hl_sim_moment *grown = realloc(s->moments, cap * sizeof(*grown));
+        if (!grown) return false;
+        s->moments = grown;
+        s->cap_moments = cap;
+    }
+    size_t at = s->n_moments++;
+    for (; at > 0 && comes_before(&m, &s->moments[(at - 1) / 2]); at = (at - 1) / 2) s->moments[at] = s->moments[(at - 1) / 2];
+    s->moments[at] = m;
+    return true;
+}
+
+static struct hl_sim_moment pop(struct hl_sim_side *s)
+{
+    struct hl_sim_moment first = s->moments[0], last = s->moments[--s->n_moments];
+    size_t at = 0;
+    for (size_t child; (child = at * 2 + 1) < s->n_moments; at = child) {
+        if (child + 1 < s->n_moments && comes_before(&s->moments[child + 1], &s->moments[child])) child++;
+        if (!comes_before(&s->moments[child], &last)) break;
+        s->moments[at] = s->moments[child];
+    }
+    s->moments[at] = last;
+    return first;
+}
+
+/* ---- one contact ---- */
+
+static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct hl_slice id)
+{
+    bool created;
+    struct hl_contact *c = hl_table_put(s->t, hash, id, 0, &created);
+    if (!c || !created) return c;
+    if (s->n_memos >= s->cap_memos) {
+        size_t cap = s->cap_memos ? s->cap_memos * 2 : 1024;
+        struct hl_sim_memo *grown = realloc(s->memos, cap * sizeof(*grown));
+        if (!grown) return NULL;
+        s->memos = grown;
+        s->cap_memos = cap;
+    }
+    s->memos[s->n_memos] = (struct hl_sim_memo){HL_NO_TIME, HL_NO_TIME};
+    c->applied = (uint32_t)s->n_memos++; /* that field is the engine's, and the engine is we */
+    return c;
+}
+
+/* When time will move the contact, as it stands now. */
+static bool set_moment(struct hl_sim_side *s, struct hl_contact *c)
+{
+    struct hl_sim_memo *memo = &s->memos[c->applied];
+    int64_t before = memo->due;
+    memo->due = hl_due_next(c, s->m);
+    if (memo->due == HL_NO_TIME) return true;
+    return (before != HL_NO_TIME && before <= memo->due) || push(s, (struct hl_sim_moment){memo->due, c});
+}
+
+static bool add_line(struct hl_sim_shard *s, struct hl_sim_line line, const struct hl_sim_transition *t)
+{
+    if (s->n_lines == s->cap_lines) {
+        size_t cap = s->cap_lines ? s->cap_lines * 2 : 1024;
+        struct hl_sim_line *grown = realloc(s->lines, cap * sizeof(*grown));
+        if (!grown) return false;
+        s->lines = grown;
+        s->cap_lines = cap;
+    }
+    line.text = s->text.len;
+    hl_sim_put_transition(&s->text, t);
+    line.len = s->text.len - line.text;
+    s->lines[s->n_lines++] = line;
+    return !s->text.failed;
+}
+
+/* Where in the stream the shard is, and what brought it there. */
+struct place {
+    uint64_t event;
+    int64_t stream;
+    struct hl_slice trigger; /* null: time alone */
+};
+
+static bool note(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_contact *c, const struct hl_outcome *out,
+                 const struct place *at, bool by_event)
+{
+    bool ok = true;
+    for (unsigned i = 0; ok && i < out->n_transitions; i++) {
+        const struct hl_transition *t = &out->transitions[i];
+        struct hl_sim_memo *memo = &side->memos[c->applied];
+        side->counts.moves[t->from][t->to]++;
+        if (t->to == HL_STAGE_MQL && memo->first_mql_at == HL_NO_TIME) memo->first_mql_at = t->occurred_at;
+        if (!s->print || side != s->sides) continue;
+        struct hl_sim_transition record = {hl_contact_id(c), at->trigger, t, at->stream, side->m};
+        ok = add_line(s, (struct hl_sim_line){at->event, by_event, t->occurred_at, hl_contact_id(c), 0, 0}, &record);
+    }
+    return ok;
+}
+
+static bool act(struct hl_sim_shard *s, struct hl_sim_side *side, struct hl_contact *c, const struct place *at, bool by_event)
+{
+    struct hl_outcome out;
+    int64_t moment = side->memos[c->applied].due;
+    side->memos[c->applied].due = HL_NO_TIME;
+    struct place place = {at->event, at->stream, HL_SLICE_NULL};
+    struct hl_slab *slab = hl_table_acquire(side->t, c->hash);
+    bool ok = hl_due_act(c, slab, side->m, moment, &out) == HL_OK;
+    hl_table_release(side->t, c->hash);
+    ok = ok && note(s, side, c, &out, &place, by_event) && set_moment(side, c);
+    int64_t next = side->memos[c->applied].due;
+    HL_BUG_ON(next != HL_NO_TIME && next <= moment); /* time would stand still */
+    return ok;
+}
+
+/* ---- time ---- */
+
+/* The first event of the batch that brings the moment. */
+static size_t brought_by(const struct hl_sim_batch *b, int64_t moment)
+{
+    size_t lo = 0, hi = b->n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (b->stream[mid] < moment)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Fire what is due by `now`. b NULL: behind the last event. */
+static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, int64_t now)
+{
+    bool ok = true;
+    while (ok && side->n_moments && side->moments[0].at <= now) {
+        struct hl_sim_moment m = pop(side);
+        int64_t due = side->memos[m.c->applied].due;
+        if (due > m.at) ok = push(side, (struct hl_sim_moment){due, m.c}); /* it has moved on */
+        if (due != m.at) continue;
+        size_t i = b ? brought_by(b, m.at) : 0;
+        struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL};
+        ok = act(s, side, m.c, &place, false);
+    }
+    return ok;
+}
+
+/* ---- events ---- */
+
+static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i)
+{
+    const struct hl_event *ev = &b->events[i];
+    uint64_t hash = b->hashes[i];
+    struct hl_outcome out;
+    struct place place = {b->first + i, b->stream[i], ev->event_id};
+    struct hl_slab *slab = hl_table_acquire(side->t, hash);
+    struct hl_contact *c = contact(side, hash, ev->contact_id);
+    bool ok = c && hl_apply(c, slab, side->m, ev, HL_APPLY_LIVE, &out) == HL_OK;
+    hl_table_release(side->t, hash);
+    if (!ok) return false;
+    side->counts.results[out.result]++;
+    ok = note(s, side, c, &out, &place, true) && (out.result != HL_RESULT_SCORED || set_moment(side, c));
+    while (ok && side->memos[c->applied].due != HL_NO_TIME && side->memos[c->applied].due <= place.stream)
+        ok = act(s, side, c, &place, true); /* the event came late: the moment has passed already */
+    return ok;
+}
+
+static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t n_own)
+{
+    bool ok = true;
+    for (size_t k = 0; ok && k < n_own; k++) {
+        if (k + LOOK_AHEAD < n_own) hl_table_prefetch(side->t, b->hashes[s->own[k + LOOK_AHEAD]]);
+        if (k + LOOK_AHEAD_CONTACT < n_own) hl_table_prefetch_contact(side->t, b->hashes[s->own[k + LOOK_AHEAD_CONTACT]]);
+        size_t i = s->own[k];
+        ok = let_time_act(s, side, b, b->stream[i]);
+        if (b->events[i].type == HL_EVENT_UNKNOWN)
+            side->counts.unknown++;
+        else
+            ok = ok && apply(s, side, b, i);
+    }
+    if (ok && b->n) ok = let_time_act(s, side, b, b->stream[b->n - 1]);
+    if (!ok) s->status = HL_E_NOMEM;
+}
+
+void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b)
+{
+    if (s->cap_own < b->n) {
+        uint32_t *grown = realloc(s->own, b->n * sizeof(*grown));
+        if (!grown) {
+            s->status = HL_E_NOMEM;
+            return;
+        }
+        s->own = grown;
+        s->cap_own = b->n;
+    }
+    size_t n_own = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        s->own[n_own] = (uint32_t)i;
+        n_own += (b->hashes[i] >> 32) * s->n_shards >> 32 == s->index;
+    }
+    for (unsigned i = 0; i < s->n_sides && s->status == HL_OK; i++) take_side(s, &s->sides[i], b, n_own);
+}
+
+void hl_sim_shard_finish(struct hl_sim_shard *s, int64_t until)
+{
+    for (unsigned i = 0; i < s->n_sides && s->status == HL_OK; i++)
+        if (!let_time_act(s, &s->sides[i], NULL, until)) s->status = HL_E_NOMEM;
+}

@@ -1,0 +1,70 @@
+/* The contacts of one thread in `hotlead simulate`: each thread has its own, so no lock is ever waited for. */
+#ifndef HL_APP_SIM_SHARD_H
+#define HL_APP_SIM_SHARD_H
+
+#include "hotlead/core/apply.h"
+#include "hotlead/core/table.h"
+#include "sim_batch.h"
+
+/* What simulate remembers of a contact beside its state; hl_contact.applied is its index. */
+struct hl_sim_memo {
+    int64_t due;          /* the moment at which time moves it; HL_NO_TIME: none */
+    int64_t first_mql_at; /* HL_NO_TIME: it has not been one */
+};
+
+struct hl_sim_moment {
+    int64_t at;
+    struct hl_contact *c;
+};
+
+struct hl_sim_counts {
+    uint64_t results[HL_RESULT_COUNT];
+    uint64_t unknown;
+    uint64_t moves[HL_STAGE_COUNT][HL_STAGE_COUNT];
+};
+
+/* Contacts under one model. With --against there are two sides for each shard. */
+struct hl_sim_side {
+    const struct hl_model *m;
+    struct hl_table *t;
+    struct hl_sim_memo *memos;     /* 0 is unused */
+    size_t n_memos, cap_memos;
+    struct hl_sim_moment *moments; /* a heap; stale ones are passed over */
+    size_t n_moments, cap_moments;
+    struct hl_sim_counts counts;
+};
+
+/* A transition of the batch at hand as a line of JSON, and its place among those of the other shards. */
+struct hl_sim_line {
+    uint64_t event;     /* number of the event that brought it */
+    bool by_event;      /* else by time: those come first, in the order of the two below */
+    int64_t at;
+    struct hl_slice id; /* of the contact; stays */
+    size_t text, len;   /* in the shard's text */
+};
+
+struct hl_sim_shard {
+    unsigned index, n_shards;
+    unsigned n_sides;
+    bool print;        /* make lines; of the first side only */
+    struct hl_sim_side sides[2];
+    struct hl_sim_line *lines;
+    size_t n_lines, cap_lines;
+    struct hl_buf text;
+    uint32_t *own;     /* indexes of this shard's events in a batch */
+    size_t cap_own;
+    enum hl_status status;
+};
+
+/* HL_E_NOMEM. against may be NULL. */
+enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
+                                 const struct hl_model *against, bool print) HL_WARN_UNUSED;
+void hl_sim_shard_fini(struct hl_sim_shard *s);
+/* The shard's events of a batch, and the moments that come due in it, in order. Batches come in the order of the stream. */
+void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b);
+/* Behind the last event: time goes on to `until`. */
+void hl_sim_shard_finish(struct hl_sim_shard *s, int64_t until);
+/* Before the next round: the lines have been printed. */
+void hl_sim_shard_clear(struct hl_sim_shard *s);
+
+#endif
