@@ -94,7 +94,7 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     struct hl_engine *e = w->e;
     struct hl_applied applied[64];
     size_t n = hl_engine_inputs(e);
-    for (size_t i = 0; i < n; i++) applied[i] = (struct hl_applied){e->config->inputs[i].topic, p->next[i]};
+    for (size_t i = 0; i < n; i++) applied[i] = (struct hl_applied){e->config->inputs[i].topic, hl_partition_applied_below(p, c, n, i)};
     hl_buf_clear(&w->engine_buf);
     hl_buf_clear(&w->record_buf);
     hl_table_acquire(e->table, c->hash);

@@ -149,12 +149,19 @@ static inline bool hl_partition_has_applied(const struct hl_partition *p, const 
 {
     return c->applied && offset < p->applied[(c->applied - 1) * n_inputs + topic];
 }
+/* The state of the contact holds all of its events of a topic below this offset. After low-latency delivery a restored contact can be ahead of
+ * its partition, and in one topic more than in another. */
+static inline int64_t hl_partition_applied_below(const struct hl_partition *p, const struct hl_contact *c, size_t n_inputs, size_t topic)
+{
+    int64_t restored = c->applied ? p->applied[(c->applied - 1) * n_inputs + topic] : 0;
+    return restored > p->next[topic] ? restored : p->next[topic];
+}
 
 /* emit.c */
 enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
                                    struct hl_error *err);
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err);
-/* The contact's ContactState, as of the partition's `next`. Takes and releases the stripe. */
+/* The contact's ContactState, as of hl_partition_applied_below. Takes and releases the stripe. */
 enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err);
 
 /* checkpoint.c */
