@@ -8,6 +8,7 @@
     X(run, "the service: read events from Kafka, keep scores, write transitions")                                                         \
     X(demo, "a made-up day on an in-process broker and a local redis-server")                                                             \
     X(check, "validate the configuration and the scoring model")                                                                          \
+    X(describe, "a scoring model in plain words, with a flow chart")                                                                      \
     X(version, "versions of the program and its libraries")
 
 #define X(name, summary) int hl_cmd_##name(int argc, char **argv);
