@@ -37,6 +37,7 @@ struct fake_server {
     struct partition partitions[PARTITIONS];
     uint64_t next_token;
     int fail, lose_answers;
+    int cut_load; /* 0: not, else 1 + the records that still come */
 };
 
 struct fake_store {
@@ -218,7 +219,9 @@ static enum hl_status fake_load(struct hl_store *s, int32_t partition,
     if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
     for (size_t b = 0; b < BUCKETS; b++) {
         for (const struct entry *e = f->buckets[b]; e; e = e->next) {
-            enum hl_status status = e->partition == partition ? fn(ctx, e->id, e->value) : HL_OK;
+            if (e->partition != partition) continue;
+            if (f->cut_load && --f->cut_load == 0) return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: went away"));
+            enum hl_status status = fn(ctx, e->id, e->value);
             if (status) return leave(f, hl_error_set(err, status, HL_STOP, "fake store: a record was refused"));
         }
     }
@@ -295,6 +298,13 @@ void fake_server_fail(struct fake_server *f, int n)
 {
     pthread_mutex_lock(&f->lock);
     f->fail = n;
+    pthread_mutex_unlock(&f->lock);
+}
+
+void fake_server_cut_load(struct fake_server *f, int n)
+{
+    pthread_mutex_lock(&f->lock);
+    f->cut_load = n + 1;
     pthread_mutex_unlock(&f->lock);
 }
 

@@ -17,6 +17,8 @@ struct hl_store *fake_store_new(struct fake_server *f);
 void fake_server_fail(struct fake_server *f, int n);
 /* The next n writes happen, but answer HL_E_UNAVAILABLE: the answer got lost. */
 void fake_server_lose_answers(struct fake_server *f, int n);
+/* After n more records have been loaded, the load in progress breaks off with HL_E_UNAVAILABLE, once. */
+void fake_server_cut_load(struct fake_server *f, int n);
 /* Forget the last n changes (own, write, discard), or all if there are fewer: a restart with lost writes. n = SIZE_MAX: FLUSHALL.
  */
 void fake_server_forget(struct fake_server *f, size_t n);
