@@ -23,7 +23,11 @@ struct fake_stream {
     size_t n_partitions;
     int64_t position[FAKE_INPUTS][FAKE_PARTITIONS]; /* -1: not assigned */
     size_t on_loan;
-    bool dead, kicked, broken;
+    bool dead;
+    bool kicked;  /* out of the group */
+    bool told;    /* and the worker knows */
+    bool broken;  /* of no use until `abort` */
+    bool handing_over; /* revoked in full life, and nothing has failed since */
 };
 
 static void *must(void *p)
@@ -239,6 +243,7 @@ static enum hl_status ask(struct fake_stream *s, enum fake_op op, bool after, en
     if (f == FAKE_CRASH) return crash(s, err);
     if (f == FAKE_LOSE || (f == FAKE_REVOKE && op == FAKE_POLL)) leave(s, f);
     if (f != FAKE_FAIL || failure == HL_OK) return HL_OK;
+    s->handing_over = false;
     return hl_error_set(err, failure, HL_RETRY, "fake stream: %s", hl_status_name(failure));
 }
 
@@ -259,6 +264,7 @@ static void fetch(struct fake_stream *s, uint16_t topic, int32_t p, struct hl_re
 {
     int64_t *at = &s->position[topic][p];
     struct fake_topic *t = &s->log->inputs[topic][p];
+    if (*at > 4 && fake_random(s->log, 40) == 0) *at -= 4; /* the client may repeat itself */
     for (uint64_t run = 1 + fake_random(s->log, 12); *at >= 0 && (size_t)*at < t->n && *n < cap && run; run--, (*at)++) {
         const struct fake_record *r = &t->records[*at];
         if (r->kind == FAKE_SKIPPED) continue;
@@ -313,6 +319,15 @@ static void fake_release(struct hl_stream *port, struct hl_record *records, size
     s->on_loan -= n;
 }
 
+/* What it was given, it reads. */
+static bool is_live(const struct fake_stream *s)
+{
+    for (size_t i = 0; i < s->n_partitions; i++)
+        for (uint16_t t = 0; t < FAKE_INPUTS; t++)
+            if (s->position[t][s->partitions[i]] < 0) return false;
+    return true;
+}
+
 static enum hl_status fake_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
                                       struct hl_error *err)
 {
@@ -322,6 +337,8 @@ static enum hl_status fake_assignment(struct hl_stream *port, enum hl_assignment
     *partitions = s->partitions;
     *n = s->n_partitions;
     s->change = HL_ASSIGNMENT_SAME;
+    s->told = *change == HL_ASSIGNMENT_LOST;
+    s->handing_over = *change == HL_ASSIGNMENT_REVOKED && is_live(s);
     return HL_OK;
 }
 
@@ -329,6 +346,17 @@ static bool fake_changed(struct hl_stream *port)
 {
     const struct fake_stream *s = (const struct fake_stream *)port;
     return !s->dead && s->change != HL_ASSIGNMENT_SAME;
+}
+
+/* The next owner has nothing to replay. */
+static void check_hand_over(struct fake_stream *s)
+{
+    for (size_t i = 0; i < s->n_partitions; i++)
+        for (uint16_t t = 0; t < FAKE_INPUTS; t++) {
+            const struct hl_position *at = &s->log->committed[t][s->partitions[i]];
+            HL_BUG_ON(at->low_water != at->offset);
+        }
+    s->log->stats.handed_over++;
 }
 
 static enum hl_status fake_assign(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
@@ -339,8 +367,9 @@ static enum hl_status fake_assign(struct hl_stream *port, const struct hl_positi
     memset(s->position, -1, sizeof(s->position));
     for (size_t i = 0; i < n; i++) s->position[positions[i].topic][positions[i].partition] = positions[i].offset;
     if (positions || s->member != LEAVING) return HL_OK;
+    if (s->handing_over) check_hand_over(s);
     s->member = JOINING;
-    s->kicked = false;
+    s->kicked = s->told = s->handing_over = false;
     return HL_OK;
 }
 
@@ -423,6 +452,7 @@ static enum hl_status fake_produce(struct hl_stream *port, enum hl_output out, i
 {
     struct fake_stream *s = (struct fake_stream *)port;
     enum hl_status status = ask(s, FAKE_PRODUCE, false, HL_E_ABORT, err);
+    HL_BUG_ON(!status && s->told); /* lost: write nothing */
     if (status == HL_E_ABORT || (!status && s->broken)) return spoil(s, HL_E_ABORT, err);
     if (status) return status;
     if (s->n_pending == s->cap_pending) {

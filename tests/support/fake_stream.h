@@ -60,6 +60,7 @@ enum fake_fault {
 /* What has happened, so that a test can show that it did. */
 struct fake_stats {
     uint64_t ops, commits, aborts, in_doubt_done, in_doubt_lost, revoked, lost, crashes;
+    uint64_t handed_over; /* partitions given back with nothing left to replay */
     uint64_t behind;   /* positions committed with a low-water below the offset */
     uint64_t replayed; /* input records read for recovery */
 };
