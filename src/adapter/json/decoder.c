@@ -18,6 +18,7 @@
 #define MAX_RECORD ((size_t)1 << 20)
 #define MAX_NODES 512
 #define MAX_PATH_DEPTH 32
+#define BUCKETS 256
 
 /* Slots of the Segment shape, behind those of the canonical fields. */
 #define SEGMENT_SLOTS(X)                                                                                             \
@@ -40,7 +41,8 @@ _Static_assert(SLOT_COUNT <= 64, "slots are bits of a word");
 struct node {
     char *key;
     size_t key_len;
-    uint16_t child, next; /* 0: none */
+    uint16_t parent, chain; /* chain: the next one of its bucket; 0: none */
+    uint16_t child, next;   /* 0: none */
     uint64_t slots;       /* bits: one path may serve several fields, and both shapes */
 };
 
@@ -50,6 +52,7 @@ struct json_decoder {
     struct hl_type_table *types;
     bool mapped[HL_FIELD_COUNT]; /* the topic's map names this field */
     size_t n_nodes;
+    uint16_t buckets[BUCKETS]; /* nodes by parent and key */
     struct node nodes[MAX_NODES]; /* 0: the root */
 };
 
@@ -62,10 +65,20 @@ struct walk {
 
 /* --- the tree --- */
 
+/* Names of members are few and short: their length and both ends tell nearly all of them apart. */
+static unsigned bucket_of(uint16_t parent, struct hl_slice key)
+{
+    unsigned ends = (uint8_t)key.data[0] * 7u + (uint8_t)key.data[key.len - 1] * 61u;
+    return (parent * 31u + (unsigned)key.len * 13u + ends) % BUCKETS;
+}
+
 static uint16_t child_of(const struct json_decoder *d, uint16_t parent, struct hl_slice key)
 {
-    for (uint16_t i = d->nodes[parent].child; i; i = d->nodes[i].next)
-        if (d->nodes[i].key_len == key.len && memcmp(d->nodes[i].key, key.data, key.len) == 0) return i;
+    if (key.len == 0) return 0; /* no path has an empty name */
+    for (uint16_t i = d->buckets[bucket_of(parent, key)]; i; i = d->nodes[i].chain) {
+        const struct node *n = &d->nodes[i];
+        if (n->parent == parent && n->key_len == key.len && memcmp(n->key, key.data, key.len) == 0) return i;
+    }
     return 0;
 }
 
@@ -78,6 +91,10 @@ static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_sli
     if (!n->key) return 0;
     memcpy(n->key, key.data, key.len);
     n->key_len = key.len;
+    n->parent = parent;
+    uint16_t *bucket = &d->buckets[bucket_of(parent, key)];
+    n->chain = *bucket;
+    *bucket = (uint16_t)d->n_nodes;
     n->next = d->nodes[parent].child;
     d->nodes[parent].child = (uint16_t)d->n_nodes;
     return (uint16_t)d->n_nodes++;
