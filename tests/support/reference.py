@@ -326,13 +326,14 @@ class Contact:
         self.fit = sum(points for c, points in m.fit_rules if c.holds(self.attribute(c.attribute)))
         self.grade = next((letter for letter, at in m.grades if self.fit >= at), "D")
 
-    def behavior(self, m, now):
+    def behavior(self, m, now, losses_at=None):
+        """losses_at: another moment for the rows of negative points."""
         groups, total = {}, self.manual
         for rule in m.rules:
             row = self.rows.get(rule.name)
             if row is None:
                 continue
-            value = row.value(now, rule.half_life)
+            value = row.value(now if losses_at is None or rule.points >= 0 else losses_at, rule.half_life)
             if rule.group is None:
                 total += value
             else:
@@ -686,18 +687,19 @@ class Scorer:
         low = exits.get(c.stage)
         if low is None or c.held or not c.rows or c.score(m, c.clock) < low:
             return None
-        step = min((r.half_life for r in m.rules if r.half_life and r.name in c.rows), default=None)
-        if step is None:
+        longest = max((r.half_life for r in m.rules if r.half_life and r.name in c.rows), default=None)
+        return None if longest is None else self._first_below(c, low, c.clock, c.clock + 100 * longest)
+
+    def _first_below(self, c, low, lo, hi):
+        """First millisecond in (lo, hi] at which the score is below `low`; None: there is none. Rows of negative points let the score
+        rise again, so a look at both ends is not enough: between them it is no lower than the gains at the end with the losses at the start."""
+        if max(0.0, c.fit + c.behavior(self.m, hi, lo)) >= low:
             return None
-        lo, hi = c.clock, c.clock + step
-        while c.score(m, hi) >= low:
-            lo, hi, step = hi, hi + step, step * 2
-            if step > 1 << 50:
-                return None
-        while hi - lo > 1:
-            mid = (lo + hi) // 2
-            lo, hi = (lo, mid) if c.score(m, mid) < low else (mid, hi)
-        return hi
+        if hi - lo == 1:
+            return hi if c.score(self.m, hi) < low else None
+        mid = (lo + hi) // 2
+        first = self._first_below(c, low, lo, mid)
+        return self._first_below(c, low, mid, hi) if first is None else first
 
     # -- what is left at the end
 
