@@ -63,7 +63,8 @@ static enum hl_status open_container(struct hl_sim_file *f, struct hl_error *err
     enum hl_status st = hl_avro_file_open(&f->container, f->bytes, &why);
     if (st == HL_OK) {
         char *schema = strndup(f->container.schema.data, f->container.schema.len);
-        st = schema ? hl_avro_plan_compile(schema, NULL, &f->plan, &why) : hl_error_set(&why, HL_E_NOMEM, HL_STOP, "out of memory");
+        st = schema ? hl_avro_plan_compile(schema, NULL, &f->plan, &why)
+                    : hl_error_set(&why, HL_E_NOMEM, HL_STOP, "out of memory");
         free(schema);
     }
     return st == HL_OK ? st : hl_error_set(err, st, HL_STOP, "%s: %.400s", f->path, why.message);
@@ -140,7 +141,8 @@ static enum hl_status next_refs(struct hl_sim_input *in, struct hl_sim_unit *uni
     return HL_OK;
 }
 
-enum hl_status hl_sim_input_next(struct hl_sim_input *in, struct hl_sim_unit *unit, const struct hl_sim_file **bad, struct hl_error *err)
+enum hl_status hl_sim_input_next(struct hl_sim_input *in, struct hl_sim_unit *unit, const struct hl_sim_file **bad,
+                                 struct hl_error *err)
 {
     *unit = (struct hl_sim_unit){0};
     if (in->refs) return next_refs(in, unit);

@@ -43,8 +43,9 @@ struct hl_sim_input {
 /* "-" is the standard input. HL_E_IO, HL_E_DECODE, HL_E_SCHEMA, HL_E_NOMEM. On failure, hl_sim_input_close is due, too. */
 enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, struct hl_error *err) HL_WARN_UNUSED;
 void hl_sim_input_close(struct hl_sim_input *in);
-/* HL_E_END behind the last unit. HL_E_DECODE: the rest of a container file is lost; *bad is the file; ask again for the next one. */
-enum hl_status hl_sim_input_next(struct hl_sim_input *in, struct hl_sim_unit *unit, const struct hl_sim_file **bad, struct hl_error *err)
-    HL_WARN_UNUSED;
+/* HL_E_END behind the last unit. HL_E_DECODE: the rest of a container file is lost; *bad is the file; ask again for the next
+ * one. */
+enum hl_status hl_sim_input_next(struct hl_sim_input *in, struct hl_sim_unit *unit, const struct hl_sim_file **bad,
+                                 struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

@@ -37,7 +37,8 @@ static void print_head(FILE *to, const struct hl_sim *sim, const struct hl_sim_c
     const struct hl_model *m = model_of(sim, 0);
     fprintf(to, "model     %s, version %s\n", m->name, m->version);
     fprintf(to, "events    %" PRIu64 ": ", sim->n_events);
-    for (unsigned r = 0; r < HL_RESULT_COUNT; r++) fprintf(to, "%" PRIu64 " %s, ", counts->results[r], hl_result_name((enum hl_result)r));
+    for (unsigned r = 0; r < HL_RESULT_COUNT; r++)
+        fprintf(to, "%" PRIu64 " %s, ", counts->results[r], hl_result_name((enum hl_result)r));
     fprintf(to, "%" PRIu64 " of unknown type; %" PRIu64 " could not be read\n", counts->unknown, sim->n_bad);
     if (sim->stream != HL_NO_TIME)
         fprintf(to, "time      %s to %s\n", hl_iso8601_format(sim->from, from), hl_iso8601_format(sim->stream, end));
@@ -48,7 +49,8 @@ static void print_stages(FILE *to, const uint64_t stages[HL_STAGE_COUNT], size_t
 {
     fprintf(to, "\n%-14s %12s %8s\n", "stage", "contacts", "share");
     for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
-        fprintf(to, "%-14s %12" PRIu64 " %7.1f%%\n", hl_stage_name((enum hl_stage)s), stages[s], n ? 100.0 * (double)stages[s] / (double)n : 0.0);
+        fprintf(to, "%-14s %12" PRIu64 " %7.1f%%\n", hl_stage_name((enum hl_stage)s), stages[s],
+                n ? 100.0 * (double)stages[s] / (double)n : 0.0);
 }
 
 /* Rows and columns of stages that nobody left, or entered, are left out. */
@@ -106,8 +108,8 @@ static void print_against(FILE *to, const struct hl_sim *sim, const struct hl_si
     }
     fprintf(to, "\n%-14s %12s %12s %12s\n", "stage", "A", "B", "change");
     for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
-        fprintf(to, "%-14s %12" PRIu64 " %12" PRIu64 " %+12" PRId64 "\n", hl_stage_name((enum hl_stage)s), stages[0][s], stages[1][s],
-                (int64_t)(stages[1][s] - stages[0][s]));
+        fprintf(to, "%-14s %12" PRIu64 " %12" PRIu64 " %+12" PRId64 "\n", hl_stage_name((enum hl_stage)s), stages[0][s],
+                stages[1][s], (int64_t)(stages[1][s] - stages[0][s]));
     fputs("\nMQL under one model only\n", to);
     for (size_t i = 0; i < n; i++)
         if (differs(&contacts[i]))

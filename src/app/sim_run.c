@@ -2,10 +2,11 @@
  * Rounds of two steps, with all threads at each:
  *     decode   each thread takes the next undecoded batch, until all of the round are done
  *     apply    each thread goes over all batches in order, and takes the events of its own contacts
- * Between them the first thread gives each event its stream time, tells what could not be read, and after them merges the shards' lines.
+ * Between them the first thread gives each event its stream time, tells what could not be read, and after them merges the
+ * shards' lines.
  *
- * With arrival by time, rounds that only decode come first and leave an index, which is sorted; the events are then decoded again in its
- * order. WHY NOT keep the decoded events: they take 250 bytes each, the index 48.
+ * With arrival by time, rounds that only decode come first and leave an index, which is sorted; the events are then decoded
+ * again in its order. WHY NOT keep the decoded events: they take 250 bytes each, the index 48.
  *
  * THREADS  The first thread is the caller's. Others sleep at a barrier between steps, and touch nothing then. */
 #include "sim_run.h"
@@ -224,7 +225,8 @@ static void show_progress(struct run *r, bool last)
     int64_t now = hl_clock_mono_ns();
     if (!r->o->progress || (r->shown == 0 ? last || now - r->began < 1000000000 : !last && now - r->shown < 200000000)) return;
     r->shown = now;
-    double share = r->input.bytes ? (double)r->input.bytes_done / (double)r->input.bytes : 1, seconds = (double)(now - r->began) / 1e9;
+    double share = r->input.bytes ? (double)r->input.bytes_done / (double)r->input.bytes : 1;
+    double seconds = (double)(now - r->began) / 1e9;
     int filled = last ? 0 : (int)(share * BAR_CELLS);
     char bar[BAR_CELLS + 1];
     for (int i = 0; i < BAR_CELLS; i++) bar[i] = i < filled ? '#' : '.';
@@ -391,7 +393,8 @@ static bool collect(void *ctx, struct hl_contact *c)
 
 static int compare_contacts(const void *a, const void *b)
 {
-    struct hl_slice x = hl_contact_id(((const struct hl_sim_contact *)a)->c), y = hl_contact_id(((const struct hl_sim_contact *)b)->c);
+    struct hl_slice x = hl_contact_id(((const struct hl_sim_contact *)a)->c);
+    struct hl_slice y = hl_contact_id(((const struct hl_sim_contact *)b)->c);
     int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
     return order ? order : (x.len > y.len) - (x.len < y.len);
 }

@@ -31,7 +31,8 @@ struct hl_sim {
 enum hl_status hl_sim_run(struct hl_sim *sim, const struct hl_sim_options *o, struct hl_error *err) HL_WARN_UNUSED;
 void hl_sim_fini(struct hl_sim *sim);
 
-/* What each contact was at the end, in the order of their ids; malloc'ed. With --against, `other` is the same contact under the other model. */
+/* What each contact was at the end, in the order of their ids; malloc'ed. With --against, `other` is the same contact under the
+ * other model. */
 struct hl_sim_contact {
     const struct hl_contact *c, *other;
     const struct hl_sim_memo *memo, *other_memo;

@@ -1,15 +1,16 @@
 /* DESIGN
- * A contact belongs to one shard, by its hash, so shards share nothing, and what happens to a contact does not depend on how many there
- * are. What does depend on other contacts is stream time; it comes with the batch, for each event.
+ * A contact belongs to one shard, by its hash, so shards share nothing, and what happens to a contact does not depend on how
+ * many there are. What does depend on other contacts is stream time; it comes with the batch, for each event.
  *
  *     batch   event   0    1    2    3    4        this shard's: 1 and 4
  *             stream  10   10   17   20   20       moments due by 20 fire before event 4
  *
- * A moment fires before the event that brings its time; a binary search in `stream` finds which that is, though it may belong to another
- * shard. So each line knows its place in the whole stream, and merging the shards' lines gives the same bytes for any number of them.
+ * A moment fires before the event that brings its time; a binary search in `stream` finds which that is, though it may belong to
+ * another shard. So each line knows its place in the whole stream, and merging the shards' lines gives the same bytes for any
+ * number of them.
  *
- * A contact's moment is its memo's `due`. The heap may hold stale entries: when a contact's moment moves to later, its entry stays, and is put
- * back when it comes up.
+ * A contact's moment is its memo's `due`. The heap may hold stale entries: when a contact's moment moves to later, its entry
+ * stays, and is put back when it comes up.
  *
  * THREADS  A shard is used by one thread at a time. */
 #include "sim_shard.h"

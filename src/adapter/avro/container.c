@@ -94,7 +94,8 @@ static enum hl_status inflate_all(z_stream *z, struct hl_buf *room, size_t start
 {
     for (int got = Z_OK; got != Z_STREAM_END;) {
         if (room->len - start >= MAX_UNPACKED)
-            return hl_error_set(err, HL_E_TOO_LARGE, HL_STOP, "Avro container: a block unpacks to more than %zu bytes", MAX_UNPACKED);
+            return hl_error_set(err, HL_E_TOO_LARGE, HL_STOP, "Avro container: a block unpacks to more than %zu bytes",
+                                MAX_UNPACKED);
         if (!grow(room, STEP)) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
         z->next_out = room->data + room->len;
         z->avail_out = (uInt)STEP;
@@ -105,8 +106,8 @@ static enum hl_status inflate_all(z_stream *z, struct hl_buf *room, size_t start
     return HL_OK;
 }
 
-enum hl_status hl_avro_block_unpack(enum hl_avro_codec codec, const struct hl_avro_block *b, struct hl_buf *room, struct hl_slice *records,
-                                    struct hl_error *err)
+enum hl_status hl_avro_block_unpack(enum hl_avro_codec codec, const struct hl_avro_block *b, struct hl_buf *room,
+                                    struct hl_slice *records, struct hl_error *err)
 {
     *records = b->stored;
     if (codec == HL_AVRO_CODEC_NULL) return HL_OK;
