@@ -286,6 +286,7 @@ enum {
     USES_LATCHES = 4, /* uses up the hand-raise latches */
     FIT_LOST = 8,     /* the score was not to blame: sets armed_mql */
     TAKES_BACK = 16,  /* leaving mql, clears what sales had said of it */
+    BY_TIME = 32,     /* time alone fires it too, with cause decay; asks for nothing of the event */
 };
 
 struct row {
@@ -310,8 +311,8 @@ static const struct row rows[] = {
     {"2", IN(MQL) | IN(SAL) | IN(SQL) | IN(OPPORTUNITY), is_rejected, TO(UNQUALIFIED, NONE, RECYCLE, SALES), ONCE},
     {"3", IN(LEAD) | IN(MQL), lost_fit, TO(SUBSCRIBER, NONE, REGRESS, FIT), FIT_LOST | TAKES_BACK},
     {"4", IN(MQL), became_suspect, TO(LEAD, NONE, REGRESS, FIT), FIT_LOST | TAKES_BACK},
-    {"5", IN(MQL), mql_cooled, TO(LEAD, NONE, REGRESS, SCORE), TAKES_BACK},
-    {"6", IN(SQL), sql_cooled, TO(MQL, NONE, REGRESS, SCORE), 0},
+    {"5", IN(MQL), mql_cooled, TO(LEAD, NONE, REGRESS, SCORE), TAKES_BACK | BY_TIME},
+    {"6", IN(SQL), sql_cooled, TO(MQL, NONE, REGRESS, SCORE), BY_TIME},
     {"7", IN(ANONYMOUS), opted_in, TO(SUBSCRIBER, NONE, ADVANCE, OPT_IN), 0},
     {"8", IN(SUBSCRIBER), won_fit, TO(LEAD, NONE, ADVANCE, FIT), 0},
     {"9", IN(LEAD), lead_raised_hand, TO(MQL, ACTIVE, ADVANCE, HAND_RAISE), USES_LATCHES},
@@ -492,10 +493,18 @@ static const struct row *first_row(struct hl_step *s, struct move *mv)
 {
     for (size_t i = 0; i < HL_ARRAY_LEN(rows); i++) {
         if (!(rows[i].from >> s->c->stage & 1) || (s->fired >> i & 1)) continue;
+        if (!s->ev && !(rows[i].flags & BY_TIME)) continue;
         *mv = rows[i].move;
+        if (!s->ev) mv->cause = HL_CAUSE_DECAY;
         if (rows[i].holds(s, mv)) return &rows[i];
     }
     return NULL;
+}
+
+bool hl_lifecycle_time_moves(struct hl_step *s)
+{
+    struct move mv;
+    return first_row(s, &mv) != NULL;
 }
 
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s)

@@ -9,7 +9,7 @@ struct hl_step {
     struct hl_contact *c;
     struct hl_slab *slab;
     const struct hl_model *m;
-    const struct hl_event *ev;
+    const struct hl_event *ev; /* NULL: time alone acts */
     struct hl_outcome *out;
     struct hl_slice path;  /* of the event's url */
     unsigned fired;        /* bits of the rows that fire once for one event, and have */
@@ -26,7 +26,9 @@ static inline int64_t hl_time_add(int64_t t, int64_t length)
 
 /* Set an arm again if the score is seen below its threshold. */
 void hl_lifecycle_look_at_arms(struct hl_step *s);
-/* Step 4. HL_E_NOMEM. */
+/* True when a row of time holds for the contact at its clock; s->ev is NULL. */
+bool hl_lifecycle_time_moves(struct hl_step *s);
+/* Step 4; without an event only the rows of time, with cause decay. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s) HL_WARN_UNUSED;
 /* What the event stage_set does in place of step 4. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to) HL_WARN_UNUSED;

@@ -148,18 +148,54 @@ hl_fixed hl_row_value(const struct hl_row *row, const struct hl_score_rule *rule
     return decayed(row, &d);
 }
 
-struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m, int64_t now)
+int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule)
+{
+    __int128 near = sat96(near_get(row));
+    unsigned __int128 rest = (unsigned __int128)(near < 0 ? -near : near);
+    int64_t start, length;
+    if (rest == 0 || rule->half_life.ms == 0) return HL_NO_TIME;
+    unsigned half_lives = 2; /* rest < 2^n is a quarter of a unit after n + 2 of them */
+    for (; rest > 0; rest >>= 1) half_lives++;
+    if (__builtin_mul_overflow(epoch_ms(&rule->half_life), (int64_t)row->epoch, &start) ||
+        __builtin_mul_overflow(rule->half_life.ms, (int64_t)half_lives, &length) || __builtin_add_overflow(start, length, &start))
+        return INT64_MAX;
+    return start;
+}
+
+unsigned hl_rows_merge(const struct hl_contact *c, const struct hl_model *m, struct hl_row *out, unsigned cap)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < c->n_rows; i++) {
+        const struct hl_row *row = &c->rows[i];
+        const struct hl_score_rule *rule = &m->rules[row->rule], *kin;
+        unsigned k = 0;
+        for (; k < n; k++) {
+            kin = &m->rules[out[k].rule];
+            if (kin->group == rule->group && kin->half_life.ms == rule->half_life.ms && out[k].epoch == row->epoch) break;
+        }
+        if (k == cap) return 0;
+        if (k == n)
+            out[n++] = *row;
+        else
+            near_put(&out[k], near_get(&out[k]) + near_get(row));
+    }
+    return n;
+}
+
+/* The score with its falling rows as of `late` and its rising ones as of `early`. */
+static inline struct hl_score score_between(const struct hl_contact *c, const struct hl_model *m, int64_t early, int64_t late)
 {
     hl_fixed groups[HL_MAX_GROUPS];
     memset(groups, 0, m->n_groups * sizeof groups[0]);
     struct hl_score s = {c->fit, c->ext ? c->ext->manual : 0, 0};
-    struct decays known;
-    known.n = 0;
+    struct decays known[2];
+    known[0].n = known[1].n = 0;
     for (unsigned i = 0; i < c->n_rows; i++) {
         const struct hl_row *row = &c->rows[i];
         const struct hl_score_rule *rule = &m->rules[row->rule];
+        bool rises = early != late && row->near_hi < 0;
         hl_fixed *sum = rule->group < 0 ? &s.behavior : &groups[rule->group];
-        *sum = hl_fixed_add(*sum, decayed(row, decay_find(&known, &rule->half_life, row->epoch, now)));
+        *sum = hl_fixed_add(*sum, decayed(row, decay_find(&known[rises], &rule->half_life, row->epoch, rises ? early : late)));
     }
     for (size_t g = 0; g < m->n_groups; g++) {
         bool capped = m->groups[g].has_max && groups[g] > m->groups[g].max;
@@ -168,4 +204,14 @@ struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m
     hl_fixed total = hl_fixed_add(s.fit, s.behavior);
     s.total = total > 0 ? total : 0;
     return s;
+}
+
+struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m, int64_t now)
+{
+    return score_between(c, m, now, now);
+}
+
+hl_fixed hl_score_floor(const struct hl_contact *c, const struct hl_model *m, int64_t from, int64_t to)
+{
+    return score_between(c, m, from, to).total;
 }
