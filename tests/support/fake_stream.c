@@ -27,6 +27,7 @@ struct fake_stream {
     bool kicked;  /* out of the group */
     bool told;    /* and the worker knows */
     bool broken;  /* of no use until `abort` */
+    unsigned unanswered; /* polls since it was told to give back */
     bool handing_over; /* revoked in full life, and nothing has failed since */
 };
 
@@ -304,6 +305,7 @@ static enum hl_status fake_poll(struct hl_stream *port, int timeout_ms, struct h
         gain(s);
     }
     if (s->change != HL_ASSIGNMENT_SAME) return HL_OK;
+    HL_BUG_ON(s->member == LEAVING && ++s->unanswered > 20); /* the group waits for `assign` */
     for (uint64_t runs = fake_random(s->log, 6); runs; runs--)
         fetch(s, (uint16_t)fake_random(s->log, FAKE_INPUTS), (int32_t)fake_random(s->log, FAKE_PARTITIONS), records, cap, n);
     s->on_loan += *n;
@@ -369,6 +371,7 @@ static enum hl_status fake_assign(struct hl_stream *port, const struct hl_positi
     if (positions || s->member != LEAVING) return HL_OK;
     if (s->handing_over) check_hand_over(s);
     s->member = JOINING;
+    s->unanswered = 0;
     s->kicked = s->told = s->handing_over = false;
     return HL_OK;
 }
