@@ -67,7 +67,8 @@ static int draw(const struct hl_buf *text)
     int status = -1;
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-    fputs("hotlead describe: svg is drawn by Graphviz, and its program 'dot' cannot be run: install the package graphviz, or take -o dot or "
+    fputs("hotlead describe: svg is drawn by Graphviz, and its program 'dot' cannot be run: install the package graphviz, or "
+          "take -o dot or "
           "-o mermaid\n",
           stderr);
     return hl_status_exit_code(HL_E_UNAVAILABLE);

@@ -39,7 +39,8 @@ static void put_stage(struct hl_words *w, enum hl_stage stage)
 {
     const char *name = hl_stage_name(stage);
     bool short_name = strlen(name) == 3; /* mql, sal, sql */
-    for (size_t i = 0; name[i]; i++) hl_buf_put_u8(w->b, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
+    for (size_t i = 0; name[i]; i++)
+        hl_buf_put_u8(w->b, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
 }
 
 static void put_stages(struct hl_words *w, uint32_t stages)
@@ -58,13 +59,18 @@ static void put_stages(struct hl_words *w, uint32_t stages)
 static void put_head(struct hl_words *w, const struct hl_model *m)
 {
     hl_buf_printf(w->b, "# The scoring model %s, version %s\n\n", m->name, m->version);
-    put(w, "This page says when a contact moves from one stage to the next, and what counts how much. It is printed by `hotlead describe` from the\n"
+    put(w, "This page says when a contact moves from one stage to the next, and what counts how much. It is printed by `hotlead "
+           "describe` from the\n"
            "model itself: change the model, not this page.\n\n"
-           "Every event (a page seen, a mail answered, a call made) can do three things to a contact: tell *who it is* (fit), add to *what it does*\n"
-           "(behavior), or be a *signal* that counts by itself (a raised hand, an answer of sales). **Score = fit points + behavior points**, never "
+           "Every event (a page seen, a mail answered, a call made) can do three things to a contact: tell *who it is* (fit), "
+           "add to *what it does*\n"
+           "(behavior), or be a *signal* that counts by itself (a raised hand, an answer of sales). **Score = fit points + "
+           "behavior points**, never "
            "below\n0. The moment a contact changes stage, hotlead says so, with the reason.\n\n");
-    put(w, m->score_driven ? "This model is *score-driven*: the score, or a rule, can make a contact an SQL before sales has talked to it.\n\n"
-                           : "This model is *sales-touch*: a contact becomes an SQL when sales has talked to it, never by its score.\n\n");
+    put(w,
+        m->score_driven
+            ? "This model is *score-driven*: the score, or a rule, can make a contact an SQL before sales has talked to it.\n\n"
+            : "This model is *sales-touch*: a contact becomes an SQL when sales has talked to it, never by its score.\n\n");
 }
 
 static void put_chart(struct hl_words *w, const struct hl_model *m)
@@ -108,12 +114,15 @@ static void put_moves(struct hl_words *w, const struct hl_model *m)
         return;
     }
     hl_edges(m, edges, n);
-    put(w, "## Moves\n\nAfter each event the first line that applies is taken, then again from the top, until none applies. So what is higher "
-           "up wins,\nand one event can lead over several stages. *On record as* is what the transition says; where only time has passed, it says "
+    put(w, "## Moves\n\nAfter each event the first line that applies is taken, then again from the top, until none applies. So "
+           "what is higher "
+           "up wins,\nand one event can lead over several stages. *On record as* is what the transition says; where only time "
+           "has passed, it says "
            "decay in\nplace of score.\n\n"
            "| from | to | when | on record as | row |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < n; i++) put_move(w, m, &edges[i]);
-    put(w, "\nBy hand (an event `stage_set`) a contact can be put into any stage; it stays there until something new happens.\n\n");
+    put(w,
+        "\nBy hand (an event `stage_set`) a contact can be put into any stage; it stays there until something new happens.\n\n");
     free(edges);
 }
 
@@ -163,11 +172,14 @@ static void put_fit_points(struct hl_words *w, const struct hl_model *m)
 
 static void put_fit(struct hl_words *w, const struct hl_model *m)
 {
-    put(w, "## Fit: who the contact is\n\nLooks at what is known of the contact, from forms, imports and profile events. What is not known "
+    put(w, "## Fit: who the contact is\n\nLooks at what is known of the contact, from forms, imports and profile events. What is "
+           "not known "
            "yet does not hold. Capital and\nsmall letters are the same, but in patterns.\n\n");
     put_conditions(w, "Must have", "All of these hold for a Lead, and go on holding:", m->must_have, m->n_must_have);
-    put_conditions(w, "Disqualified", "One of these is enough to leave the contact out for good:", m->disqualify, m->n_disqualify);
-    put_conditions(w, "Suspect", "One of these is enough to keep it from being an MQL. It is scored all the same:", m->suspect, m->n_suspect);
+    put_conditions(w, "Disqualified", "One of these is enough to leave the contact out for good:", m->disqualify,
+                   m->n_disqualify);
+    put_conditions(w, "Suspect", "One of these is enough to keep it from being an MQL. It is scored all the same:", m->suspect,
+                   m->n_suspect);
     put_fit_points(w, m);
 }
 
@@ -215,9 +227,12 @@ static void put_groups(struct hl_words *w, const struct hl_model *m)
 static void put_behavior(struct hl_words *w, const struct hl_model *m)
 {
     if (m->n_rules == 0) return;
-    put(w, "## Behavior: what the contact does\n\nAn event adds the points of *every* rule that it matches. Points fade: with a half-life of 30 "
-           "days, 10 points are worth 5 after 30\ndays and 2.5 after 60. *Counts at most* is per contact, in periods of fixed length (1 day: the "
-           "calendar day, UTC). `*` in a page or asset\nstands for anything. What machines do (mail scanners, bots) does not count.\n\n"
+    put(w, "## Behavior: what the contact does\n\nAn event adds the points of *every* rule that it matches. Points fade: with a "
+           "half-life of 30 "
+           "days, 10 points are worth 5 after 30\ndays and 2.5 after 60. *Counts at most* is per contact, in periods of fixed "
+           "length (1 day: the "
+           "calendar day, UTC). `*` in a page or asset\nstands for anything. What machines do (mail scanners, bots) does not "
+           "count.\n\n"
            "| rule | event | points | half-life | counts at most | group |\n|---|---|---:|---|---|---|\n");
     for (size_t i = 0; i < m->n_rules; i++) put_behavior_rule(w, m, &m->rules[i]);
     put(w, "\n");
@@ -266,7 +281,8 @@ static void put_thresholds(struct hl_words *w, const struct hl_model *m)
     put(w, "## Thresholds\n\n| stage | comes in at a score of | falls out below |\n|---|---:|---:|\n");
     put_threshold(w, "MQL", &m->mql);
     if (sql) put_threshold(w, "SQL", &m->sql);
-    put(w, "\nThe gap between the two keeps a contact from going in and out all the time. A threshold fires once; it is armed again when the score "
+    put(w, "\nThe gap between the two keeps a contact from going in and out all the time. A threshold fires once; it is armed "
+           "again when the score "
            "was\nseen below the second number. Who came in by a raised hand does not fall out.\n\n");
 }
 
@@ -274,7 +290,8 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
 {
     put(w, "## What is remembered, and how long\n\n- What sales does (accepts, talks, opens or wins a deal) counts for ");
     hl_words_duration(w, m->facts_valid_for_ms);
-    put(w, ", if it comes before the contact is in the stage where it matters.\n- After sales gave a contact back, its score cannot make it an MQL ");
+    put(w, ", if it comes before the contact is in the stage where it matters.\n- After sales gave a contact back, its score "
+           "cannot make it an MQL ");
     if (m->cooldown_ms) {
         put(w, "for ");
         hl_words_duration(w, m->cooldown_ms);
@@ -282,7 +299,8 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
         put(w, "at that moment, but as soon as it crosses the threshold anew");
     }
     put(w, m->n_hand_raise ? "; a raised hand can.\n" : ".\n");
-    put(w, m->reset_behavior ? "- Giving a contact back sets its behavior points to zero.\n" : "- Giving a contact back leaves its points as they are.\n");
+    put(w, m->reset_behavior ? "- Giving a contact back sets its behavior points to zero.\n"
+                             : "- Giving a contact back leaves its points as they are.\n");
     put(w, "- A contact that comes back to MQL starts a new visit; the visits are counted.\n"
            "- An event that comes late counts at the time at which it happened. The same event twice counts once.\n\n");
 }
@@ -291,8 +309,13 @@ static void put_not_yet(struct hl_words *w, const struct hl_model *m)
 {
     if (m->n_sla + m->n_routing == 0) return;
     put(w, "## In the model, not acted on yet\n\n");
-    if (m->n_sla) hl_buf_printf(w->b, "- `sla`: %zu deadline%s for sales. This version reads and checks them, and sends no alerts.\n", m->n_sla, m->n_sla == 1 ? "" : "s");
-    if (m->n_routing) hl_buf_printf(w->b, "- `routing`: %zu rule%s for who gets a contact. This version reads and checks them, and assigns nobody.\n", m->n_routing, m->n_routing == 1 ? "" : "s");
+    if (m->n_sla)
+        hl_buf_printf(w->b, "- `sla`: %zu deadline%s for sales. This version reads and checks them, and sends no alerts.\n",
+                      m->n_sla, m->n_sla == 1 ? "" : "s");
+    if (m->n_routing)
+        hl_buf_printf(w->b,
+                      "- `routing`: %zu rule%s for who gets a contact. This version reads and checks them, and assigns nobody.\n",
+                      m->n_routing, m->n_routing == 1 ? "" : "s");
     put(w, "\n");
 }
 
@@ -304,10 +327,13 @@ void hl_describe_markdown(const struct hl_model *m, struct hl_buf *out)
     put_stage_table(&w, m);
     put_moves(&w, m);
     put_thresholds(&w, m);
-    put_latches(&w, m, "Raised hands", "Each of these makes a Lead an MQL at once, whatever its score. A hand that is raised before the contact is a Lead stays up:",
+    put_latches(&w, m, "Raised hands",
+                "Each of these makes a Lead an MQL at once, whatever its score. A hand that is raised before the contact is a "
+                "Lead stays up:",
                 m->hand_raise, m->n_hand_raise);
     if (m->score_driven)
-        put_latches(&w, m, "Qualified by what it does", "Each of these makes an MQL an SQL at once, whatever its score:", m->qualify, m->n_qualify);
+        put_latches(&w, m, "Qualified by what it does",
+                    "Each of these makes an MQL an SQL at once, whatever its score:", m->qualify, m->n_qualify);
     put_fit(&w, m);
     put_behavior(&w, m);
     put_times(&w, m);

@@ -1,6 +1,7 @@
 /* DESIGN
- * Edges become links: one for each pair of stages, its label telling all the edges between them. An edge that starts in more than MANY stages
- * would draw a web of lines: it starts in a box of its own that names them. Both notations print the same links. */
+ * Edges become links: one for each pair of stages, its label telling all the edges between them. An edge that starts in more
+ * than MANY stages would draw a web of lines: it starts in a box of its own that names them. Both notations print the same
+ * links. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -96,7 +97,8 @@ static void put_title(struct hl_buf *out, enum hl_stage stage)
 {
     const char *name = hl_stage_name(stage);
     bool short_name = strlen(name) == 3; /* mql, sal, sql */
-    for (size_t i = 0; name[i]; i++) hl_buf_put_u8(out, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
+    for (size_t i = 0; name[i]; i++)
+        hl_buf_put_u8(out, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
 }
 
 /* "any stage but Customer and Evangelist", or the names, whatever is shorter. */
@@ -131,7 +133,10 @@ static void put_mermaid_text(struct hl_buf *out, const struct hl_buf *text)
 
 static const char *color_of(enum hl_direction d)
 {
-    return d == HL_DIRECTION_ADVANCE ? "#2e7d32" : d == HL_DIRECTION_REGRESS ? "#ef6c00" : d == HL_DIRECTION_RECYCLE ? "#6a1b9a" : "#b71c1c";
+    return d == HL_DIRECTION_ADVANCE   ? "#2e7d32"
+           : d == HL_DIRECTION_REGRESS ? "#ef6c00"
+           : d == HL_DIRECTION_RECYCLE ? "#6a1b9a"
+                                       : "#b71c1c";
 }
 
 static void put_mermaid_link(const struct chart *k, struct hl_buf *out, size_t i)
@@ -209,7 +214,8 @@ static void put_dot_link(const struct chart *k, struct hl_buf *out, size_t i)
     if (is_many(l)) {
         hl_buf_printf(out, "    many%zu [label=\"", i);
         put_many(k, out, l->from, "\\n");
-        hl_buf_printf(out, "\", shape=box, style=dashed, color=\"#9e9e9e\", fontcolor=\"#616161\", fontsize=11];\n    many%zu", i);
+        hl_buf_printf(out, "\", shape=box, style=dashed, color=\"#9e9e9e\", fontcolor=\"#616161\", fontsize=11];\n    many%zu",
+                      i);
     } else {
         hl_buf_printf(out, "    %s", hl_stage_name((enum hl_stage)__builtin_ctz(l->from)));
     }
@@ -228,9 +234,10 @@ static void put_dot(const struct chart *k, struct hl_buf *out)
     hl_buf_printf(&title, "%s, version %s\nsolid: forward, dashed: back or out\n", k->m->name, k->m->version);
     put_dot_text(out, &title);
     hl_buf_fini(&title);
-    hl_buf_printf(out, "\"];\n"
-                       "    node [shape=box, style=\"rounded,filled\", fillcolor=\"#e3f2fd\", color=\"#1565c0\", fontname=\"Helvetica\"];\n"
-                       "    edge [fontname=\"Helvetica\", fontsize=11];\n");
+    hl_buf_printf(
+        out, "\"];\n"
+             "    node [shape=box, style=\"rounded,filled\", fillcolor=\"#e3f2fd\", color=\"#1565c0\", fontname=\"Helvetica\"];\n"
+             "    edge [fontname=\"Helvetica\", fontsize=11];\n");
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (!(k->stages >> s & 1)) continue;
         hl_buf_printf(out, "    %s [label=\"", hl_stage_name((enum hl_stage)s));

@@ -1,4 +1,5 @@
-/* When each edge of the life cycle is taken: one line for each row of the table, in words. A test holds the lines against the rows. */
+/* When each edge of the life cycle is taken: one line for each row of the table, in words. A test holds the lines against the
+ * rows. */
 #include "words.h"
 
 typedef void put_words(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief);
@@ -43,8 +44,9 @@ static void put_trait(struct hl_words *w, const struct hl_model *m, const struct
 static void put_rejected(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
 {
     (void)e;
-    hl_buf_printf(w->b, brief ? "sales gives it back" : "Sales gives the contact back (lead rejected), or the deal is lost (opportunity "
-                                                        "lost, from SQL and Opportunity).");
+    hl_buf_printf(w->b, brief ? "sales gives it back"
+                              : "Sales gives the contact back (lead rejected), or the deal is lost (opportunity "
+                                "lost, from SQL and Opportunity).");
     if (!brief && m->reset_behavior) hl_buf_printf(w->b, " Its behavior points start anew.");
 }
 
@@ -73,7 +75,8 @@ static void put_mql_cooled(struct hl_words *w, const struct hl_model *m, const s
     (void)e;
     hl_buf_printf(w->b, brief ? "score below " : "The score falls below ");
     hl_words_points(w, m->mql.exit, 4);
-    hl_buf_printf(w->b, brief ? " (if passive)" : ", by what the contact does or by time alone. Passive MQLs only: who raised a hand stays.");
+    hl_buf_printf(w->b, brief ? " (if passive)"
+                              : ", by what the contact does or by time alone. Passive MQLs only: who raised a hand stays.");
 }
 
 static void put_sql_cooled(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
@@ -83,8 +86,10 @@ static void put_sql_cooled(struct hl_words *w, const struct hl_model *m, const s
     if (brief)
         hl_buf_printf(w->b, e->to == HL_STAGE_SAL ? " (if accepted)" : "");
     else
-        hl_buf_printf(w->b, ", by what the contact does or by time alone%s. Only if the score made it an SQL, and sales has not talked to it.",
-                      e->to == HL_STAGE_SAL ? ", and sales had accepted it" : "");
+        hl_buf_printf(
+            w->b,
+            ", by what the contact does or by time alone%s. Only if the score made it an SQL, and sales has not talked to it.",
+            e->to == HL_STAGE_SAL ? ", and sales had accepted it" : "");
 }
 
 static void put_opt_in(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
@@ -118,7 +123,8 @@ static void put_hand(struct hl_words *w, const struct hl_model *m, const struct 
         hl_buf_printf(w->b, e->from == 1u << HL_STAGE_MQL ? "passive one raises a hand" : "raises a hand: active");
         return;
     }
-    hl_buf_printf(w->b, e->from == 1u << HL_STAGE_MQL ? "A passive MQL raises a hand and is active from then on: " : "It raises a hand: ");
+    hl_buf_printf(w->b, e->from == 1u << HL_STAGE_MQL ? "A passive MQL raises a hand and is active from then on: "
+                                                      : "It raises a hand: ");
     put_latch_names(w, m->hand_raise, m->n_hand_raise);
     if (e->from == 1u << HL_STAGE_UNQUALIFIED) hl_buf_printf(w->b, ", while every must-have holds");
     hl_buf_printf(w->b, ".%s", suspect ? " Not if suspect." : "");
@@ -171,7 +177,8 @@ static void put_qualified(struct hl_words *w, const struct hl_model *m, const st
 static void put_opportunity(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
 {
     (void)m, (void)e;
-    hl_buf_printf(w->b, brief ? "quote or deal opened" : "A quote is asked for or a deal is opened (quote requested, opportunity opened).");
+    hl_buf_printf(w->b, brief ? "quote or deal opened"
+                              : "A quote is asked for or a deal is opened (quote requested, opportunity opened).");
 }
 
 static void put_won(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
@@ -183,7 +190,8 @@ static void put_won(struct hl_words *w, const struct hl_model *m, const struct h
 static void put_advocates(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
 {
     (void)m, (void)e;
-    hl_buf_printf(w->b, brief ? "speaks for us, or buys again" : "It speaks for us (advocacy given), or buys again (opportunity won).");
+    hl_buf_printf(w->b,
+                  brief ? "speaks for us, or buys again" : "It speaks for us (advocacy given), or buys again (opportunity won).");
 }
 
 static void put_extra(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief)
@@ -200,10 +208,10 @@ static const struct {
     const char *row;
     put_words *put;
 } rows[] = {
-    {"1a", put_disqualified}, {"1b", put_trait},      {"2", put_rejected},  {"3", put_lost_fit},  {"4", put_suspect},
-    {"5", put_mql_cooled},    {"6", put_sql_cooled},  {"7", put_opt_in},    {"8", put_won_fit},   {"9", put_hand},
-    {"10", put_scored},       {"11", put_hand},       {"12", put_hand},     {"13", put_scored},   {"14", put_accepted},
-    {"15a", put_contacted},   {"15b", put_qualified}, {"16", put_opportunity}, {"17", put_won},   {"18", put_advocates},
+    {"1a", put_disqualified}, {"1b", put_trait},      {"2", put_rejected},     {"3", put_lost_fit}, {"4", put_suspect},
+    {"5", put_mql_cooled},    {"6", put_sql_cooled},  {"7", put_opt_in},       {"8", put_won_fit},  {"9", put_hand},
+    {"10", put_scored},       {"11", put_hand},       {"12", put_hand},        {"13", put_scored},  {"14", put_accepted},
+    {"15a", put_contacted},   {"15b", put_qualified}, {"16", put_opportunity}, {"17", put_won},     {"18", put_advocates},
     {"19", put_extra},
 };
 
@@ -232,7 +240,8 @@ const char *hl_words_stage(const struct hl_model *m, enum hl_stage stage)
         [HL_STAGE_ANONYMOUS] = "Seen, and no more: it has not given its address yet.",
         [HL_STAGE_SUBSCRIBER] = "Has opted in: we may write to it.",
         [HL_STAGE_LEAD] = "Fits: it is somebody we want as a customer.",
-        [HL_STAGE_MQL] = "Marketing qualified lead: worth the time of sales. Active if it raised a hand, passive if its score says so.",
+        [HL_STAGE_MQL] =
+            "Marketing qualified lead: worth the time of sales. Active if it raised a hand, passive if its score says so.",
         [HL_STAGE_SAL] = "Sales accepted lead: sales has taken it on.",
         [HL_STAGE_SQL] = "Sales qualified lead: sales has talked to it.",
         [HL_STAGE_OPPORTUNITY] = "A deal is on the table.",
@@ -241,6 +250,7 @@ const char *hl_words_stage(const struct hl_model *m, enum hl_stage stage)
         [HL_STAGE_UNQUALIFIED] = "Given back by sales. Still scored, and can become an MQL again.",
         [HL_STAGE_DISQUALIFIED] = "Left out for good. Only a stage set by hand leads back.",
     };
-    if (stage == HL_STAGE_SQL && m->score_driven) return "Sales qualified lead: its score or a rule says that sales should act now, or sales has talked to it.";
+    if (stage == HL_STAGE_SQL && m->score_driven)
+        return "Sales qualified lead: its score or a rule says that sales should act now, or sales has talked to it.";
     return meanings[stage];
 }

@@ -1,5 +1,5 @@
-/* What of the table a model uses. The rows come from lifecycle.c; here is only what each of them needs of the model to ever fire. A test sends
- * random lives through random models and holds every transition against the edges. */
+/* What of the table a model uses. The rows come from lifecycle.c; here is only what each of them needs of the model to ever
+ * fire. A test sends random lives through random models and holds every transition against the edges. */
 #include "hotlead/core/edges.h"
 
 #include "lifecycle.h"
@@ -58,8 +58,9 @@ static const struct {
     const char *row;
     bool (*possible)(const struct hl_model *m);
 } needs[] = {
-    {"1b", disqualifies}, {"3", must_have},   {"4", suspects},   {"5", mql_exit},   {"6", sql_exit}, {"7", subscribes}, {"9", hand_raise},
-    {"10", mql_enter},    {"11", hand_raise}, {"12", hand_raise}, {"13", mql_enter}, {"14", sal},     {"15b", qualifies},
+    {"1b", disqualifies}, {"3", must_have},  {"4", suspects},    {"5", mql_exit},    {"6", sql_exit},
+    {"7", subscribes},    {"9", hand_raise}, {"10", mql_enter},  {"11", hand_raise}, {"12", hand_raise},
+    {"13", mql_enter},    {"14", sal},       {"15b", qualifies},
 };
 
 static bool is_possible(const struct hl_model *m, const char *row)
@@ -113,7 +114,8 @@ size_t hl_edges(const struct hl_model *m, struct hl_edge *out, size_t cap)
             continue;
         }
         if (!is_possible(m, e.row)) continue;
-        if (strcmp(e.row, "6") == 0 && m->sal) add(&l, m, (struct hl_edge){e.row, e.from, HL_STAGE_SAL, e.kind, e.direction, e.cause, NULL});
+        if (strcmp(e.row, "6") == 0 && m->sal)
+            add(&l, m, (struct hl_edge){e.row, e.from, HL_STAGE_SAL, e.kind, e.direction, e.cause, NULL});
         add(&l, m, e);
     }
     return l.n;

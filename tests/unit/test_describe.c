@@ -16,18 +16,19 @@
 static const char *const samples[] = {HL_SOURCE_DIR "/config/model.yaml", HL_SOURCE_DIR "/config/model-score-driven.yaml"};
 
 /* Names and values that mean something in Markdown, Mermaid or dot. */
-static const char nasty[] = "model: 'a \"b\" | `c`'\n"
-                            "version: '1\\n'\n"
-                            "fit:\n"
-                            "  must_have: [{name: 'x|y \"z\" `t`', attribute: 'a|b', matches: 'c|d'}]\n"
-                            "  disqualify: [{name: '<b>#1</b>', attribute: country, in: ['\\', '\"', '|']}]\n"
-                            "  rules: [{name: 'p|q', attribute: 'r|s', equals: 't|u', points: 0.5}]\n"
-                            "behavior: {groups: {'g|h': {max: 3}}, rules: [{name: 'v|w', on: page_viewed, path: '/a|b', points: 1, group: 'g|h'}]}\n"
-                            "hand_raise: [{name: 'up \"|\" \\', on: demo_requested}]\n"
-                            "thresholds: {mql: {enter: 12.5, exit: 0.125}}\n"
-                            "stages: {extra: [{name: 'back|\"', from: [customer], to: lead, on: site_searched}]}\n"
-                            "sla: [{name: s, stage: mql, within: 5m}]\n"
-                            "routing: [{to: [a]}]\n";
+static const char nasty[] =
+    "model: 'a \"b\" | `c`'\n"
+    "version: '1\\n'\n"
+    "fit:\n"
+    "  must_have: [{name: 'x|y \"z\" `t`', attribute: 'a|b', matches: 'c|d'}]\n"
+    "  disqualify: [{name: '<b>#1</b>', attribute: country, in: ['\\', '\"', '|']}]\n"
+    "  rules: [{name: 'p|q', attribute: 'r|s', equals: 't|u', points: 0.5}]\n"
+    "behavior: {groups: {'g|h': {max: 3}}, rules: [{name: 'v|w', on: page_viewed, path: '/a|b', points: 1, group: 'g|h'}]}\n"
+    "hand_raise: [{name: 'up \"|\" \\', on: demo_requested}]\n"
+    "thresholds: {mql: {enter: 12.5, exit: 0.125}}\n"
+    "stages: {extra: [{name: 'back|\"', from: [customer], to: lead, on: site_searched}]}\n"
+    "sla: [{name: s, stage: mql, within: 5m}]\n"
+    "routing: [{to: [a]}]\n";
 
 static struct hl_model *load_text(const char *text)
 {
@@ -208,7 +209,9 @@ static void svg_without_graphviz_says_what_is_missing(void **state)
 {
     (void)state;
     assert_int_equal(run("PATH=/nowhere; \"$HOTLEAD\" describe -m \"$SOURCE/config/model.yaml\" -o svg >/dev/null 2>&1"), 69);
-    assert_int_equal(run("(PATH=/nowhere; \"$HOTLEAD\" describe -m \"$SOURCE/config/model.yaml\" -o svg 2>&1) | grep -q 'install the package graphviz'"), 0);
+    assert_int_equal(run("(PATH=/nowhere; \"$HOTLEAD\" describe -m \"$SOURCE/config/model.yaml\" -o svg 2>&1) | grep -q 'install "
+                         "the package graphviz'"),
+                     0);
 }
 
 static void wrong_use_and_wrong_models_have_their_exit_codes(void **state)

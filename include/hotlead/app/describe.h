@@ -1,5 +1,5 @@
-/* A model for people: what every stage, rule and threshold means, and a chart of the moves. Made from the model and from the table of the life
- * cycle, so that it cannot tell anything else than what happens. */
+/* A model for people: what every stage, rule and threshold means, and a chart of the moves. Made from the model and from the
+ * table of the life cycle, so that it cannot tell anything else than what happens. */
 #ifndef HOTLEAD_APP_DESCRIBE_H
 #define HOTLEAD_APP_DESCRIBE_H
 
