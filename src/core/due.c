@@ -1,23 +1,25 @@
 /* DESIGN
- * The moment is the first millisecond after the clock at which hl_score_at is below the exit that applies, having been at or above it at
- * the clock. "At which" is meant to the bit: what an event at that millisecond would see. Three ways to find it:
+ * The moment is the first millisecond after the clock at which hl_score_at is below the exit that applies, having been at or
+ * above it at the clock. "At which" is meant to the bit: what an event at that millisecond would see. Three ways to find it:
  *
- *   no row with negative points decays   the score never rises, so there is one crossing:
- *     one half-life, no cap in force       closed form, clock + half-life x log2(what decays / what may go), then looked up: the score at
- *                                          that millisecond and at the one before it
- *     else                                 bisection between the clock and the time at which all rows are gone
- *   else                                 the score may fall, rise and fall again. A march: hl_score_floor says how low the score can get
- *                                        between here and a step ahead. Not below exit: the step is taken, and the next one is longer.
- *                                        Else the step is halved, down to one millisecond, which is looked at itself.
+ *   no row with negative points decays: the score never rises, so there is one crossing
+ *     one half-life, no cap in force: closed form, clock + half-life x log2(what decays / what may be left), and a look at the
+ *         score around it
+ *     else: bisection between the clock and the time at which all rows are gone
+ *   else: the score may fall, rise and fall again. A march: hl_score_floor says how low the score can get between here and a
+ *     step ahead. Not below exit: the step is taken, and the next one is longer. Else the step is halved, down to one millisecond, which
+ *     is looked at itself. Rows that decay alike are merged first, so that gains and losses among them do not blur the floor.
  *
  * Group caps need no case of their own: min() keeps both a score that never rises and a floor what they are.
  *
- * LIMIT of the march: where gains and losses cancel almost to nothing beside the threshold, proofs fail and steps get short. After
- * FINE_LOOKS looks its finest step is doubled every COARSE_LOOKS: a dip below the threshold that is over within such a step may then be
- * missed, and the next event decides. What is found is exact always: below at the moment, not below 1 ms earlier.
+ * LIMIT of the march: where gains and losses of different half-lives cancel almost to nothing right at the threshold, proofs fail
+ * and steps get short. After FINE_LOOKS looks its finest step is doubled every COARSE_LOOKS (in all well under a millisecond of
+ * work): a dip below the threshold that is over within such a step may then be missed, or its first milliseconds, where rounding
+ * alone makes the score flicker. The next event decides then. A moment that is found is always a crossing: below at it, not below
+ * 1 ms before it.
  *
- * WHY NOT roots of the sum of exponentials: with several half-lives there is no closed form, with signs mixed no bracket, and the answer
- * would have to be proved against the integers of the score anyway.
+ * WHY NOT roots of the sum of exponentials: with several half-lives there is no closed form, with signs mixed no bracket, and the
+ * answer would have to be proved against the integers of the score anyway.
  *
  * THREADS: pure; the contact is guarded by its stripe. */
 #include "hotlead/core/due.h"
@@ -79,7 +81,7 @@ static uint64_t log2_q48(uint64_t v)
     return out;
 }
 
-/* Where the closed form puts the crossing, to a millisecond or so; HL_NO_TIME where it does not apply. `rest`: the score when all is gone. */
+/* Where the closed form puts the crossing, to a millisecond or so; HL_NO_TIME: it does not apply. `rest`: the score at d->end. */
 static int64_t closed_form(const struct fall *f, const struct decaying *d, const struct hl_score *rest)
 {
     bool capped = f->now.behavior != hl_fixed_add(rest->behavior, d->points);
@@ -180,7 +182,7 @@ static int64_t first_of_any(const struct fall *f, const struct decaying *d)
     bool fine;
     prepare(&p, f);
     int64_t moment = march(f, &p, f->c->clock, d->end, &at, &fine);
-    if (moment != HL_NO_TIME && !fine) moment = march(f, &p, at, moment, &at, &fine); /* an earlier one in the last, coarse step */
+    if (moment != HL_NO_TIME && !fine) moment = march(f, &p, at, moment, &at, &fine); /* an earlier one in a coarse step */
     return moment;
 }
 
@@ -213,7 +215,8 @@ int64_t hl_due_next(const struct hl_contact *c, const struct hl_model *m)
     return hl_lifecycle_time_moves(&s) ? moment : HL_NO_TIME;
 }
 
-enum hl_status hl_due_act(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t moment, struct hl_outcome *out)
+enum hl_status hl_due_act(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t moment,
+                          struct hl_outcome *out)
 {
     int64_t before = c->clock;
     struct hl_step s = {.c = c, .slab = slab, .m = m, .out = out};

@@ -1,5 +1,6 @@
-/* The first moment of time of random contacts, against the score itself: below at the moment, not below 1 ms before it, and nowhere below at
- * any earlier time that is looked at. Rows of both signs, of many half-lives or of one, groups with and without a cap. */
+/* The first moment of time of random contacts, against the score itself: below at the moment, not below 1 ms before it, and
+ * nowhere below at any earlier time that is looked at. Rows of both signs, of many half-lives or of one, groups with and
+ * without a cap. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,7 +84,8 @@ static int64_t seen_below(struct fx *f, int64_t moment, hl_fixed depth, uint64_t
     return HL_NO_TIME;
 }
 
-/* Losses beside gains of another half-life may be so close to them that the search gets coarse: what it may then miss is rounding. */
+/* Losses beside gains of another half-life may be so close to them that the search gets coarse: what it may then miss is
+ * rounding. */
 static hl_fixed missable(const struct fx *f, const struct shape *shape)
 {
     return shape->no_losses || shape->one_half_life ? 0 : 2 * f->c.n_rows;

@@ -363,7 +363,8 @@ static void of_several_falls_the_first_is_the_moment(void **state)
     fx_fini(&f);
 }
 
-/* 15 points and -15 points of half-lives that differ by a millisecond, upon exit exactly: next to nothing to see for 40 half-lives. */
+/* 15 points and -15 points of half-lives that differ by a millisecond, upon exit exactly: next to nothing to see for 40
+ * half-lives. */
 static void gains_and_losses_that_all_but_cancel_are_given_up_in_time(void **state)
 {
     struct fx f;
@@ -396,7 +397,8 @@ static void events_that_come_late_after_time_acted_are_seen_at_its_clock(void **
     fx_fini(&f);
 }
 
-/* Nobody drives time: the next event does what time would have done, with cause score; and no moment is ever left at or before the clock. */
+/* Nobody drives time: the next event does what time would have done, with cause score; and no moment is ever left at or before
+ * the clock. */
 static void without_a_driver_the_next_event_takes_away(void **state)
 {
     struct fx f;

@@ -17,11 +17,13 @@ struct hl_score {
 
 struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m, int64_t now);
 
-/* Each row goes to zero without ever turning back, in the integers too. So no score between the two times, both included, is below this
- * one, which takes each row at its lowest; it is the score at `to` itself unless a row with negative points decays. */
+/* Each row goes to zero without ever turning back, in the integers too. So no score between the two times, both included, is
+ * below this one, which takes each row at its lowest; it is the score at `to` itself unless a row with negative points
+ * decays. */
 hl_fixed hl_score_floor(const struct hl_contact *c, const struct hl_model *m, int64_t from, int64_t to);
-/* The rows of c with those of one group, half-life and epoch made one: gains and losses that decay alike are set off. Each row that is made
- * one with others changes a score by less than two units. Only for values, not for more events. 0: there are more than `cap`, or none. */
+/* The rows of c with those of one group, half-life and epoch made one: gains and losses that decay alike are set off. Each row
+ * that is made one with others changes a score by less than two units. Only for values, not for more events. 0: there are
+ * more than `cap`, or none. */
 unsigned hl_rows_merge(const struct hl_contact *c, const struct hl_model *m, struct hl_row *out, unsigned cap);
 /* From this time on the row is worth nothing; HL_NO_TIME: it does not decay, or holds nothing. */
 int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule);
