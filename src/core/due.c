@@ -7,8 +7,9 @@
  *         score around it
  *     else: bisection between the clock and the time at which all rows are gone
  *   else: the score may fall, rise and fall again. A march: hl_score_floor says how low the score can get between here and a
- *     step ahead. Not below exit: the step is taken, and the next one is longer. Else the step is halved, down to one millisecond, which
- *     is looked at itself. Rows that decay alike are merged first, so that gains and losses among them do not blur the floor.
+ *     step ahead. Not below exit: the step is taken, and the next one is longer. Else the step is halved, down to one
+ *     millisecond, which is looked at itself. Rows that decay alike are merged first, so that gains and losses among them do not
+ *     blur the floor.
  *
  * Group caps need no case of their own: min() keeps both a score that never rises and a floor what they are.
  *
