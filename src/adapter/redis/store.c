@@ -428,7 +428,7 @@ static enum hl_status redis_own(struct hl_store *base, int32_t partition, uint64
 static enum hl_status redis_marker(struct hl_store *base, int32_t partition, int64_t *position, struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = ready(s, partition, err);
     const char *key = key_of(s, MARKER_KEY);
     if (!status) status = ask(s, key, 2, (const char *[]){"GET", key}, NULL, 0, &r, err);
