@@ -1,8 +1,9 @@
 /* The keystone: whatever goes wrong, at whatever step, as often as it likes, the outcome is that of a run in which nothing did.
  *
- * A scenario is a random history of a few dozen contacts in an in-memory log (fake_stream.h). The engine's worker runs over it on this thread and is
- * crashed, aborted, rebalanced, thrown out of its group and restarted at random steps, recovery included, until all is consumed. The oracle applies
- * the same history to the same contacts directly, with neither log nor checkpoint. Time is virtual: the clock is defined here, and nobody sleeps.
+ * A scenario is a random history of a few dozen contacts in an in-memory log (fake_stream.h). The engine's worker runs over it on
+ * this thread and is crashed, aborted, rebalanced, thrown out of its group and restarted at random steps, recovery included, until
+ * all is consumed. The oracle applies the same history to the same contacts directly, with neither log nor checkpoint. Time is
+ * virtual: the clock is defined here, and nobody sleeps.
  *
  * HL_SEED repeats a run, HL_SCENARIOS says how long it is. */
 #include <setjmp.h>
@@ -127,7 +128,8 @@ static uint64_t chance(struct world *w, uint64_t n)
 }
 
 /* A schema that is still being fetched: some values are not readable at first. */
-static enum hl_status slow_decode(struct hl_decoder *d, struct hl_slice value, struct hl_arena *arena, struct hl_event *ev, struct hl_error *err)
+static enum hl_status slow_decode(struct hl_decoder *d, struct hl_slice value, struct hl_arena *arena, struct hl_event *ev,
+                                  struct hl_error *err)
 {
     struct world *w = the_world;
     (void)d;
@@ -207,10 +209,10 @@ static const char *const PROFILES[] = {
     "\"company\":\"rival\"", "\"company\":\"good\"", "\"title\":\"vp\"", "\"country\":\"\"",
 };
 static const char *const TYPES[] = {
-    "page_viewed", "page_viewed", "page_viewed", "file_downloaded", "email_clicked", "email_clicked", "webinar_attended", "webinar_attended",
-    "form_submitted", "contact_identified", "form_submitted", "email_unsubscribed", "demo_requested", "meeting_booked", "lead_accepted",
-    "lead_rejected", "sales_contact_made", "opportunity_opened", "opportunity_won", "opportunity_lost", "advocacy_given", "site_searched",
-    "score_adjusted", "email_opened", "owner_assigned", "something_new",
+    "page_viewed", "page_viewed", "page_viewed", "file_downloaded", "email_clicked", "email_clicked", "webinar_attended",
+    "webinar_attended", "form_submitted", "contact_identified", "form_submitted", "email_unsubscribed", "demo_requested",
+    "meeting_booked", "lead_accepted", "lead_rejected", "sales_contact_made", "opportunity_opened", "opportunity_won",
+    "opportunity_lost", "advocacy_given", "site_searched", "score_adjusted", "email_opened", "owner_assigned", "something_new",
 };
 static const char *const STAGES[] = {"lead", "mql", "sql", "unqualified", "subscriber"};
 
@@ -239,7 +241,8 @@ static const char *type_for(struct world *w, bool spread)
 }
 
 /* Append the record, and note what is to become of it. */
-static void put(struct world *w, uint16_t topic, int32_t part, const char *key, struct hl_slice value, int64_t time, const char *class)
+static void put(struct world *w, uint16_t topic, int32_t part, const char *key, struct hl_slice value, int64_t time,
+                const char *class)
 {
     w->dead[topic][part][w->log.inputs[topic][part].n] = class;
     fake_log_put(&w->log, topic, part, hl_slice_of(key), value, time);
@@ -249,14 +252,15 @@ static void put_broken(struct world *w, struct person *p, uint16_t topic, int32_
 {
     char text[500];
     int64_t t = p->now + DAY;
-    int n = snprintf(text, sizeof(text), "{\"event_id\":\"e%u\",\"contact_id\":\"%s\",\"type\":\"page_viewed\",\"occurred_at\":%lld,\"x\":\"%*s\"}",
+    int n = snprintf(text, sizeof(text),
+                     "{\"event_id\":\"e%u\",\"contact_id\":\"%s\",\"type\":\"page_viewed\",\"occurred_at\":%lld,\"x\":\"%*s\"}",
                      w->event_ids++, p->id, (long long)t, 100, "");
     struct hl_slice whole = {text, (size_t)n};
     switch (chance(w, 7)) {
     case 0: put(w, topic, part, p->id, HL_SLICE_NULL, t, "decode"); break;
     case 1: put(w, topic, part, NULL, whole, t, "missing-field"); break;
     case 2: put(w, topic, part, p->id, (struct hl_slice){text, 50}, t, "decode"); break;
-    case 3: put(w, topic, part, p->id, HL_SLICE_LIT("{\"event_id\":\"e\",\"contact_id\":\"c\",\"type\":\"page_viewed\"}"), t, "missing-field"); break;
+    case 3: put(w, topic, part, p->id, HL_SLICE_LIT("{\"event_id\":\"e\",\"type\":\"page_viewed\"}"), t, "missing-field"); break;
     case 4: put(w, topic, part, p->id, whole, t - DAY, "clock"); break;
     case 5: put(w, topic, (part + 1) % FAKE_PARTITIONS, p->id, whole, t, "decode"); break;
     default: memset(text, ' ', sizeof(text)), put(w, topic, part, p->id, (struct hl_slice){text, 400}, t, "too-large");
@@ -279,8 +283,8 @@ static void put_event(struct world *w)
     int64_t t = chance(w, 8) ? p->now : p->now - (int64_t)chance(w, 10 * DAY);
     if (spread || !*p->last || chance(w, 20)) {
         const char *type = type_for(w, spread);
-        snprintf(p->last, sizeof(p->last), "{\"event_id\":\"e%u\",\"contact_id\":\"c%u\",\"type\":\"%s\",\"occurred_at\":%lld%s}", w->event_ids++, i,
-                 type, (long long)t, extras(w, type, more, sizeof(more)));
+        snprintf(p->last, sizeof(p->last), "{\"event_id\":\"e%u\",\"contact_id\":\"c%u\",\"type\":\"%s\",\"occurred_at\":%lld%s}",
+                 w->event_ids++, i, type, (long long)t, extras(w, type, more, sizeof(more)));
     } /* else a duplicate */
     put(w, topic, part, p->id, hl_slice_of(p->last), NOW - DAY, NULL);
 }
@@ -295,10 +299,11 @@ static struct person *person_of(struct world *w, struct hl_slice id)
     return NULL;
 }
 
-static void expect_moves(struct world *w, struct person *p, const struct hl_event *ev, const struct hl_outcome *out, const char *headers)
+static void expect_moves(struct world *w, struct person *p, const struct hl_event *ev, const struct hl_outcome *out,
+                         const char *headers)
 {
-    struct hl_transition_record r = {.contact_id = ev->contact_id, .trigger_event_id = ev->event_id, .emitted_at = NOW, .sla_due = HL_NO_TIME,
-                                     .model = w->model->name, .model_version = w->model->version};
+    struct hl_transition_record r = {.contact_id = ev->contact_id, .trigger_event_id = ev->event_id, .emitted_at = NOW,
+                                     .sla_due = HL_NO_TIME, .model = w->model->name, .model_version = w->model->version};
     for (unsigned i = 0; i < out->n_transitions; i++) {
         struct hl_buf b;
         hl_buf_init(&b);
@@ -325,7 +330,8 @@ static void expect_record(struct world *w, uint16_t topic, int32_t part, size_t 
     if (ev.type == HL_EVENT_UNKNOWN) return;
     struct person *p = person_of(w, ev.contact_id);
     assert_int_equal(hl_apply(&p->c, &w->slab, w->model, &ev, HL_APPLY_LIVE, &out), HL_OK);
-    snprintf(headers, sizeof(headers), "source.topic=in%u\nsource.partition=%d\nsource.offset=%zu\nmodel.version=1\n", topic, part, offset);
+    snprintf(headers, sizeof(headers), "source.topic=in%u\nsource.partition=%d\nsource.offset=%zu\nmodel.version=1\n", topic,
+             part, offset);
     expect_moves(w, p, &ev, &out, headers);
 }
 
@@ -383,8 +389,10 @@ static void trouble_store(struct world *w)
 
 static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
 {
-    static const unsigned one_in[] = {[FAKE_POLL] = 200,    [FAKE_ASSIGN] = 1,   [FAKE_COMMITTED] = 20, [FAKE_BOUNDS] = 60, [FAKE_READ] = 800,
-                                      [FAKE_PRODUCE] = 300, [FAKE_SETTLE] = 40, [FAKE_COMMIT] = 20,    [FAKE_ABORT] = 8};
+    static const unsigned one_in[] = {
+        [FAKE_POLL] = 200,    [FAKE_ASSIGN] = 1,  [FAKE_COMMITTED] = 20, [FAKE_BOUNDS] = 60, [FAKE_READ] = 800,
+        [FAKE_PRODUCE] = 300, [FAKE_SETTLE] = 40, [FAKE_COMMIT] = 20,    [FAKE_ABORT] = 8,
+    };
     struct world *w = ctx;
     struct plan *plan = &w->plan;
     (void)after;
@@ -439,8 +447,9 @@ static void worker_fini(struct hl_worker *worker)
 static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
 {
     struct hl_metrics_config m = {.topics = e->inputs, .n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 1};
-    *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA, .state_schema = SCHEMA,
-                            .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1, .stop = stop};
+    *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA,
+                            .state_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
+                            .stop = stop};
     static const char *const names[FAKE_INPUTS] = {"in0", "in1", "in2"};
     m.topics = names;
     e->table = hl_table_new(4);
@@ -522,12 +531,13 @@ static void check_dead_letter(struct world *w, const struct fake_record *r)
     int part;
     long long offset;
     char class[32];
-    if (sscanf(r->headers, "source.topic=in%u\nsource.partition=%d\nsource.offset=%lld\nmodel.version=1\nerror.class=%31[a-z-]", &topic, &part,
-               &offset, class) != 4)
+    if (sscanf(r->headers, "source.topic=in%u\nsource.partition=%d\nsource.offset=%lld\nmodel.version=1\nerror.class=%31[a-z-]",
+               &topic, &part, &offset, class) != 4)
         fail_msg("a dead letter without its source: %s", r->headers);
     const struct fake_record *source = &w->log.inputs[topic][part].records[offset];
     const char *expected = w->dead[topic][part][offset];
-    if (!expected || strcmp(expected, class) != 0) fail_msg("a dead letter of class %s, not %s: %s", class, expected ? expected : "none", r->headers);
+    if (!expected || strcmp(expected, class) != 0)
+        fail_msg("a dead letter of class %s, not %s: %s", class, expected ? expected : "none", r->headers);
     assert_true(r->has_key == source->has_key && hl_slice_eq(fake_key(r), fake_key(source)));
     assert_true(r->has_value == source->has_value && hl_slice_eq(fake_value(r), fake_value(source)));
     w->dead_seen[topic][part][offset]++;
@@ -540,7 +550,8 @@ static void check_dead_letters(struct world *w)
             for (size_t o = 0; o < w->log.inputs[t][p].n; o++) {
                 unsigned seen = w->dead_seen[t][p][o];
                 if (!w->dead[t][p][o]) continue;
-                if (seen == 0 || (seen > 1 && w->log.transactions)) fail_msg("in%u [%d] offset %zu: %u dead letters", t, p, o, seen);
+                if (seen == 0 || (seen > 1 && w->log.transactions))
+                    fail_msg("in%u [%d] offset %zu: %u dead letters", t, p, o, seen);
             }
 }
 
@@ -564,10 +575,12 @@ static void check_spread(struct world *w, const struct person *p, struct hl_slic
     bool same = c.clock == p->c.clock && c.n_rows == p->c.n_rows && (!c.ext || !p->c.ext || c.ext->manual == p->c.ext->manual);
     for (unsigned i = 0; same && i < c.n_rows; i++) {
         const struct hl_row *a = &c.rows[i], *b = &p->c.rows[i];
-        same = a->near_hi == b->near_hi && a->near_lo == b->near_lo && a->far == b->far && a->epoch == b->epoch && a->count == b->count;
+        same = a->near_hi == b->near_hi && a->near_lo == b->near_lo && a->far == b->far && a->epoch == b->epoch &&
+               a->count == b->count;
     }
     if (!same)
-        fail_msg("%s: events of several topics: count %u, not %u", p->id, c.n_rows ? c.rows[0].count : 0, p->c.n_rows ? p->c.rows[0].count : 0);
+        fail_msg("%s: events of several topics: count %u, not %u", p->id, c.n_rows ? c.rows[0].count : 0,
+                 p->c.n_rows ? p->c.rows[0].count : 0);
     hl_contact_fini(&c, &w->slab);
 }
 
@@ -624,7 +637,7 @@ static uint64_t scenario(bool transactions, bool store, bool faults, uint64_t se
     world_init(&w, transactions, store, seed);
     make_history(&w);
     w.log.fault = fault;
-    /* without transactions nothing stops what an expelled worker still has on its way, so nobody takes its place here: decision 0006 */
+    /* without transactions nothing stops what an expelled worker still has on its way: nobody takes its place (decision 0006) */
     w.log.away = faults && transactions ? away : NULL;
     w.calm = !faults;
     for (w.lives = 0; !(life(&w) && fake_log_is_done(&w.log)); w.lives++) {
@@ -657,17 +670,35 @@ static int say_seed(void **state)
     return 0;
 }
 
+static void print_stats(const struct fake_stats *s)
+{
+    const struct {
+        const char *what;
+        uint64_t n;
+    } items[] = {
+        {"crashes", s->crashes},
+        {"commits", s->commits},
+        {"aborts", s->aborts},
+        {"in doubt and done", s->in_doubt_done},
+        {"in doubt and not done", s->in_doubt_lost},
+        {"revoked", s->revoked},
+        {"handed over clean", s->handed_over},
+        {"expelled", s->lost},
+        {"positions committed with a low-water behind", s->behind},
+        {"records replayed", s->replayed},
+    };
+    for (size_t i = 0; i < HL_ARRAY_LEN(items); i++)
+        print_message("%s%llu %s", i ? ", " : "", (unsigned long long)items[i].n, items[i].what);
+    print_message("\n");
+}
+
 static void run(bool transactions, bool store)
 {
     struct fake_stats s = {0};
     uint64_t n = setting("HL_SCENARIOS", 60), first = setting("HL_SEED", 20261122), warm = 0;
     for (running = first; running < first + n; running++) warm += scenario(transactions, store, true, running, &s);
     running = 0;
-    print_message("%llu crashes, %llu commits, %llu aborts, in doubt: %llu done %llu lost, %llu revoked (%llu clean), %llu expelled, %llu positions behind, "
-                  "%llu records replayed\n",
-                  (unsigned long long)s.crashes, (unsigned long long)s.commits, (unsigned long long)s.aborts, (unsigned long long)s.in_doubt_done,
-                  (unsigned long long)s.in_doubt_lost, (unsigned long long)s.revoked, (unsigned long long)s.handed_over, (unsigned long long)s.lost,
-                  (unsigned long long)s.behind, (unsigned long long)s.replayed);
+    print_stats(&s);
     assert_true(s.crashes && s.aborts && s.in_doubt_done && s.in_doubt_lost && s.handed_over && s.lost); /* it all did happen */
     assert_true(s.behind > s.commits && s.replayed > n && (warm > n) == store);
 }

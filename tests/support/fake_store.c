@@ -220,7 +220,8 @@ static enum hl_status fake_load(struct hl_store *s, int32_t partition,
     for (size_t b = 0; b < BUCKETS; b++) {
         for (const struct entry *e = f->buckets[b]; e; e = e->next) {
             if (e->partition != partition) continue;
-            if (f->cut_load && --f->cut_load == 0) return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: went away"));
+            if (f->cut_load && --f->cut_load == 0)
+                return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: went away"));
             enum hl_status status = fn(ctx, e->id, e->value);
             if (status) return leave(f, hl_error_set(err, status, HL_STOP, "fake store: a record was refused"));
         }

@@ -119,7 +119,8 @@ void fake_log_fini(struct fake_log *l)
     }
 }
 
-void fake_log_put(struct fake_log *l, uint16_t topic, int32_t partition, struct hl_slice key, struct hl_slice value, int64_t timestamp_ms)
+void fake_log_put(struct fake_log *l, uint16_t topic, int32_t partition, struct hl_slice key, struct hl_slice value,
+                  int64_t timestamp_ms)
 {
     struct fake_record r = record_of(key, value);
     r.timestamp_ms = timestamp_ms;
@@ -260,6 +261,12 @@ static void gain(struct fake_stream *s)
     s->change = HL_ASSIGNMENT_GAINED;
 }
 
+static struct hl_record record_at(const struct fake_record *r, uint16_t topic, int32_t p, int64_t offset)
+{
+    return (struct hl_record){.key = fake_key(r), .value = fake_value(r), .offset = offset, .timestamp_ms = r->timestamp_ms,
+                              .partition = p, .topic = topic};
+}
+
 /* A run of records of one partition. */
 static void fetch(struct fake_stream *s, uint16_t topic, int32_t p, struct hl_record *records, size_t cap, size_t *n)
 {
@@ -269,8 +276,7 @@ static void fetch(struct fake_stream *s, uint16_t topic, int32_t p, struct hl_re
     for (uint64_t run = 1 + fake_random(s->log, 12); *at >= 0 && (size_t)*at < t->n && *n < cap && run; run--, (*at)++) {
         const struct fake_record *r = &t->records[*at];
         if (r->kind == FAKE_SKIPPED) continue;
-        records[(*n)++] = (struct hl_record){.key = fake_key(r), .value = fake_value(r), .offset = *at, .timestamp_ms = r->timestamp_ms,
-                                             .partition = p, .topic = topic};
+        records[(*n)++] = record_at(r, topic, p, *at);
     }
 }
 
@@ -290,7 +296,8 @@ static void idle(struct fake_stream *s, int timeout_ms)
         *s->stop = true;
 }
 
-static enum hl_status fake_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
+static enum hl_status fake_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n,
+                                struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
     *n = 0;
@@ -330,8 +337,8 @@ static bool is_live(const struct fake_stream *s)
     return true;
 }
 
-static enum hl_status fake_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
-                                      struct hl_error *err)
+static enum hl_status fake_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions,
+                                      size_t *n, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
     if (s->dead) return crash(s, err);
@@ -389,7 +396,8 @@ static struct fake_topic *topic_of(struct fake_stream *s, uint16_t topic, int32_
     return topic == HL_STATE_TOPIC ? &s->log->outputs[HL_OUT_STATE][partition] : &s->log->inputs[topic][partition];
 }
 
-static enum hl_status fake_bounds(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err)
+static enum hl_status fake_bounds(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t *low, int64_t *high,
+                                  struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
     enum hl_status status = ask(s, FAKE_BOUNDS, false, HL_E_UNAVAILABLE, err);
@@ -399,8 +407,8 @@ static enum hl_status fake_bounds(struct hl_stream *port, uint16_t topic, int32_
     return HL_OK;
 }
 
-static enum hl_status fake_read(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t from, int64_t to, hl_record_fn *fn, void *ctx,
-                                int64_t *end, struct hl_error *err)
+static enum hl_status fake_read(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t from, int64_t to,
+                                hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
     struct fake_topic *t = topic_of(s, topic, partition);
@@ -410,8 +418,7 @@ static enum hl_status fake_read(struct hl_stream *port, uint16_t topic, int32_t 
         if (!status && *s->stop) status = hl_error_set(err, HL_E_END, HL_STOP, "fake stream: stopped");
         const struct fake_record *r = &t->records[*end];
         if (!status && r->kind == FAKE_DATA) {
-            struct hl_record record = {.key = fake_key(r), .value = fake_value(r), .offset = *end, .timestamp_ms = r->timestamp_ms,
-                                       .partition = partition, .topic = topic};
+            struct hl_record record = record_at(r, topic, partition, *end);
             s->log->stats.replayed += topic != HL_STATE_TOPIC;
             status = fn(ctx, &record);
         }
@@ -450,8 +457,8 @@ static char *headers_of(const struct hl_header *headers, size_t n)
     return text;
 }
 
-static enum hl_status fake_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                   const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+static enum hl_status fake_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key,
+                                   struct hl_slice value, const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
     enum hl_status status = ask(s, FAKE_PRODUCE, false, HL_E_ABORT, err);
@@ -532,8 +539,8 @@ static void fake_free(struct hl_stream *port)
 struct hl_stream *fake_stream_new(struct fake_log *l, _Atomic bool *stop)
 {
     struct fake_stream *s = must(calloc(1, sizeof(*s)));
-    s->port = (struct hl_stream){fake_poll,   fake_release, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds, fake_read,
-                                 fake_produce, fake_settle,  fake_commit,     fake_abort,   fake_lag,    fake_free};
+    s->port = (struct hl_stream){fake_poll, fake_release, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds,
+                                 fake_read, fake_produce, fake_settle, fake_commit, fake_abort, fake_lag, fake_free};
     s->log = l;
     s->stop = stop;
     memset(s->position, -1, sizeof(s->position));
