@@ -9,6 +9,7 @@
     X(demo, "a made-up day on an in-process broker and a local redis-server")                                                             \
     X(check, "validate the configuration and the scoring model")                                                                          \
     X(describe, "a scoring model in plain words, with a flow chart")                                                                      \
+    X(simulate, "what a model would make of events that lie in files, or one model against another")                                      \
     X(explain, "why a contact has its score and its stage, to the last point")                                                           \
     X(version, "versions of the program and its libraries")
 

@@ -1,0 +1,197 @@
+"""`hotlead simulate` as a program: the same bytes for any number of threads and for JSON Lines as for Avro, arrival by time, bad input, two models.
+Usage: test_simulate.py HOTLEAD SOURCE_DIR. Seeded: HL_SEED."""
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+HOTLEAD, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+SEED = int(os.environ.get("HL_SEED", "20261122"), 0)
+sys.path.insert(0, str(SOURCE / "tests" / "support"))
+from gen_events import Generator  # noqa: E402
+
+MODEL = SOURCE / "config" / "model.yaml"
+OTHER = SOURCE / "config" / "model-score-driven.yaml"
+UNKNOWN = ("newsletter_read_aloud", "ad_impression")
+UNTIL = "2027-01-01T00:00:00Z"
+
+
+def simulate(*args, ok=(0,), data=None):
+    got = subprocess.run([HOTLEAD, "simulate", *map(str, args)], input=data, capture_output=True, timeout=120)
+    assert got.returncode in ok, f"exit {got.returncode}: {got.stderr.decode()}"
+    return got
+
+
+# ---------------------------------------------------------------- a small writer of container files
+
+def number(v):
+    out, v = bytearray(), (v << 1) ^ (v >> 63)
+    while v > 0x7f:
+        out.append(v & 0x7f | 0x80)
+        v >>= 7
+    return bytes(out + bytes([v]))
+
+
+def text(s):
+    raw = s if isinstance(s, bytes) else s.encode()
+    return number(len(raw)) + raw
+
+
+def datum(ev):
+    out = text(ev["event_id"]) + text(ev["contact_id"]) + number(ev["occurred_at"]) + text(ev["type"])
+    for key in ("url", "asset", "form", "campaign", "source", "actor", "reason"):
+        out += number(0) if ev.get(key) is None else number(1) + text(ev[key])
+    own = ev.get("attributes") or {}
+    entries = b"".join(text(k) + text(v) for k, v in own.items())
+    return out + bytes([bool(ev.get("machine"))]) + (number(len(own)) + entries if own else b"") + number(0)
+
+
+def container(events, codec, sync=bytes(range(16)), per_block=1000):
+    header = {"avro.schema": (SOURCE / "schemas" / "event.avsc").read_bytes(), "avro.codec": codec.encode()}
+    out = b"Obj\1" + number(len(header)) + b"".join(text(k) + text(v) for k, v in header.items()) + number(0) + sync
+    for i in range(0, len(events), per_block):
+        block = events[i:i + per_block]
+        raw = b"".join(map(datum, block))
+        if codec == "deflate":
+            packer = zlib.compressobj(wbits=-15)
+            raw = packer.compress(raw) + packer.flush()
+        out += number(len(block)) + text(raw) + sync
+    return out
+
+
+class Simulate(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.dir = pathlib.Path(cls.folder.name)
+        cls.list = list(Generator(SEED, contacts=700, span_ms=150 * 86_400_000, n=10_000))
+        cls.lines = [json.dumps(ev) + "\n" for ev in cls.list]
+        cls.events = cls.file("events.jsonl", "".join(cls.lines))
+        cls.expected = simulate("-m", MODEL, "-o", "json", "-t", 1, "--until", UNTIL, cls.events).stdout
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def file(cls, name, content):
+        path = cls.dir / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def test_the_day_is_not_dull(self):
+        causes = {json.loads(line)["cause"] for line in self.expected.splitlines()}
+        self.assertLessEqual({"opt_in", "hand_raise", "score", "fit", "sales", "manual", "decay"}, causes)
+
+    def test_any_number_of_threads_gives_the_same_bytes(self):
+        states = []
+        for threads in (1, 2, 4, 7):
+            state = self.dir / f"state{threads}"
+            got = simulate("-m", MODEL, "-o", "json", "-t", threads, "--until", UNTIL, "--state", state, self.events)
+            self.assertEqual(got.stdout, self.expected)
+            states.append(state.read_bytes())
+        self.assertEqual(len(set(states)), 1)
+        self.assertEqual(len(states[0].splitlines()), len({ev["contact_id"] for ev in self.list if ev["type"] not in UNKNOWN}))
+
+    def test_moments_come_in_the_order_of_stream_time(self):
+        emitted = [json.loads(line)["emitted_at"] for line in self.expected.splitlines()]
+        self.assertEqual(emitted, sorted(emitted))
+
+    def test_several_files_are_one_stream(self):
+        parts = [self.file(f"part{i}.jsonl", "".join(self.lines[i * 4000:(i + 1) * 4000])) for i in range(3)]
+        self.assertEqual(simulate("-m", MODEL, "-o", "json", "--until", UNTIL, *parts).stdout, self.expected)
+
+    def test_the_standard_input_is_read(self):
+        data = "".join(self.lines).encode()
+        self.assertEqual(simulate("-m", MODEL, "-o", "json", "--until", UNTIL, "-", data=data).stdout, self.expected)
+
+    def test_container_files_give_what_json_lines_give(self):
+        for codec in ("null", "deflate"):
+            file = self.file(f"{codec}.avro", container(self.list, codec))
+            for threads in (1, 3):
+                got = simulate("-m", MODEL, "-o", "json", "-t", threads, "--until", UNTIL, file)
+                self.assertEqual(got.stdout, self.expected, codec)
+
+    def test_arrival_by_time_is_a_stable_sort(self):
+        sorted_events = sorted(self.list, key=lambda ev: ev["occurred_at"])
+        in_order = self.file("sorted.jsonl", "".join(json.dumps(ev) + "\n" for ev in sorted_events))
+        want = simulate("-m", MODEL, "-o", "json", in_order).stdout
+        shuffled = self.file("packed.avro", container(self.list, "deflate"))
+        for file in (self.events, shuffled):
+            self.assertEqual(simulate("-m", MODEL, "-o", "json", "--arrival", "time", "-t", 3, file).stdout, want)
+        self.assertNotEqual(want, simulate("-m", MODEL, "-o", "json", self.events).stdout)
+
+    def test_bad_lines_are_told_and_the_rest_is_scored(self):
+        bad = ['{"event_id": "x"', '{"event_id":"x","contact_id":"","occurred_at":1,"type":"page_viewed"}', '[1]', '\x01']
+        lines = self.lines[:6000] + [bad[0] + "\n", "  \n"] + self.lines[6000:8000] + [b + "\n" for b in bad[1:]] + self.lines[8000:]
+        file = self.file("bad.jsonl", "".join(lines))
+        got = simulate("-m", MODEL, "-o", "json", "--until", UNTIL, file, ok=(65,))
+        self.assertEqual(got.stdout, self.expected)
+        told = [line for line in got.stderr.decode().splitlines() if line.startswith(str(file))]
+        self.assertEqual([int(line.split(":")[1]) for line in told], [6001, 8003, 8004, 8005])
+        self.assertIn("4 events could not be read", got.stderr.decode())
+
+    def test_a_damaged_container_ends_with_65_and_keeps_what_came_before(self):
+        whole = container(self.list, "deflate")
+        head = simulate("-m", MODEL, "-o", "json", self.file("head.jsonl", "".join(self.lines[:9000]))).stdout
+        got = simulate("-m", MODEL, "-o", "json", self.file("cut.avro", whole[:-40]), ok=(65,))
+        self.assertEqual(got.stdout, head)
+        rng = random.Random(SEED)
+        for _ in range(30):   # whatever the damage is, there is an answer
+            broken = bytearray(whole)
+            for _ in range(3):
+                broken[rng.randrange(len(broken))] ^= 1 << rng.randrange(8)
+            simulate("-m", MODEL, "-o", "json", self.file("broken.avro", bytes(broken)), ok=(0, 65))
+        simulate("-m", MODEL, self.file("none.avro", b"no container"), ok=(65,))
+
+    def test_two_models_are_compared(self):
+        first_mql = []
+        for model in (MODEL, OTHER):
+            lines = simulate("-m", model, "-o", "json", self.events).stdout.splitlines()
+            seen = {}
+            for t in map(json.loads, lines):
+                if t["to"] == "mql":
+                    seen.setdefault(t["contact_id"], t["occurred_at"])
+            first_mql.append(seen)
+        got = json.loads(simulate("-m", MODEL, "--against", OTHER, "-o", "json", "-t", 3, self.events).stdout)
+        a, b = first_mql
+        want = {c: ("a", a[c]) for c in a.keys() - b.keys()} | {c: ("b", b[c]) for c in b.keys() - a.keys()}
+        self.assertTrue(want)
+        self.assertEqual({d["contact_id"]: (d["under"], d["at"]) for d in got["mql_under_one_only"]}, want)
+        states = []
+        for model in (MODEL, OTHER):
+            simulate("-m", model, "-o", "json", "--state", self.dir / "s", self.events)
+            states.append([json.loads(line)["stage"] for line in (self.dir / "s").read_text().splitlines()])
+        for row in got["stages"]:
+            counts = [s.count(row["stage"]) for s in states]
+            self.assertEqual([row["a"], row["b"], row["change"]], [*counts, counts[1] - counts[0]])
+        table = simulate("-m", MODEL, "--against", OTHER, self.events).stdout.decode()
+        self.assertIn("MQL under one model only", table)
+
+    def test_the_table_counts_what_the_transitions_say(self):
+        table = simulate("-m", MODEL, "--until", UNTIL, self.events).stdout.decode()
+        moved = {}
+        for t in map(json.loads, self.expected.splitlines()):
+            moved[t["from"], t["to"]] = moved.get((t["from"], t["to"]), 0) + 1
+        matrix = table[table.index("from / to"):].splitlines()
+        columns = matrix[0].split()[3:]
+        got = {(row.split()[0], to): int(n) for row in matrix[1:] for to, n in zip(columns, row.split()[1:]) if n != "."}
+        self.assertEqual(got, moved)
+
+    def test_wrong_use_is_told(self):
+        for args in ((), ("-m", MODEL), (self.events,), ("-m", MODEL, "-t", "0", self.events), ("-m", MODEL, "--until", "soon", self.events),
+                     ("-m", MODEL, "-o", "xml", self.events), ("-m", MODEL, "--arrival", "late", self.events), ("--bogus",)):
+            self.assertTrue(simulate(*args, ok=(64,)).stderr, args)
+        simulate("-m", self.file("wrong.yaml", "model: x\nversoin: 1\n"), self.events, ok=(78,))
+        self.assertIn(b"nowhere.jsonl", simulate("-m", MODEL, "nowhere.jsonl", ok=(69,)).stderr)
+        self.assertIn(b"--against", simulate("--help").stdout)
+
+
+if __name__ == "__main__":
+    print("HL_SEED =", SEED, flush=True)
+    unittest.main(argv=sys.argv[:1])
