@@ -65,5 +65,7 @@ void hl_config_free(struct hl_config *c);
 
 /* The reference of all keys as Markdown: config/CONFIGURATION.md. */
 void hl_config_print_reference(struct hl_buf *out);
+/* The JSON Schema of the file: config/hotlead.schema.json. */
+void hl_config_print_schema(struct hl_buf *out);
 
 #endif
