@@ -1,9 +1,9 @@
 /* The keystone: whatever goes wrong, at whatever step, as often as it likes, the outcome is that of a run in which nothing did.
  *
  * A scenario is a random history of a few dozen contacts in an in-memory log (fake_stream.h). The engine's worker runs over it on
- * this thread and is crashed, aborted, rebalanced, thrown out of its group and restarted at random steps, recovery included, until
- * all is consumed. The oracle applies the same history to the same contacts directly, with neither log nor checkpoint. Time is
- * virtual: the clock is defined here, and nobody sleeps.
+ * this thread and is crashed, aborted, rebalanced, thrown out of its group and restarted at random steps, recovery included,
+ * until all is consumed. The oracle applies the same history to the same contacts directly, with neither log nor checkpoint.
+ * Time is virtual: the clock is defined here, and nobody sleeps.
  *
  * HL_SEED repeats a run, HL_SCENARIOS says how long it is. */
 #include <setjmp.h>

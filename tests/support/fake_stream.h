@@ -1,9 +1,9 @@
 /* A log in memory for tests of the engine, and the port of a worker's session over it, with everything that can go wrong.
  *
  * The log keeps what is committed, as Kafka would: inputs, outputs, the group's offsets with their low-water. What a session has
- * produced and not committed is its own. With transactions all of it appears at the commit, behind it a control record; after an abort
- * or a crash aborted data still takes up offsets. Without, records appear one by one, in the order of each partition, and a crash
- * keeps a prefix of what was on its way.
+ * produced and not committed is its own. With transactions all of it appears at the commit, behind it a control record; after an
+ * abort or a crash aborted data still takes up offsets. Without, records appear one by one, in the order of each partition, and a
+ * crash keeps a prefix of what was on its way.
  *
  * Every operation asks `fault` twice: before its effect and after it. So "in doubt" comes both ways.
  *
@@ -94,7 +94,8 @@ struct hl_slice fake_value(const struct fake_record *r);
 
 /* A new member of the group. Sets *stop when it has all partitions, and all input is consumed and committed. Checks on the way
  * (HL_BUG_ON) that committed offsets and low-waters never go back, that only owned partitions are committed, that a rebalance is
- * answered and leaves nothing to replay where nothing failed, that nothing is written after a loss, and that records are released. */
+ * answered and leaves nothing to replay where nothing failed, that nothing is written after a loss, and that
+ * records are released. */
 struct hl_stream *fake_stream_new(struct fake_log *l, _Atomic bool *stop);
 
 #endif
