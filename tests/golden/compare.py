@@ -9,8 +9,9 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 
 
 def transitions(hotlead, name):
-    got = subprocess.run([hotlead, "simulate", "-m", FOLDER / f"{name}.model.yaml", "-o", "json", FOLDER / f"{name}.events.jsonl"],
-                         capture_output=True, text=True, encoding="utf-8", timeout=60)
+    model, events = FOLDER / f"{name}.model.yaml", FOLDER / f"{name}.events.jsonl"
+    got = subprocess.run([hotlead, "simulate", "-m", model, "-o", "json", events], capture_output=True, text=True,
+                         encoding="utf-8", timeout=60)
     if got.returncode != 0:
         sys.exit(f"{name}: exit {got.returncode}\n{got.stderr}")
     return got.stdout

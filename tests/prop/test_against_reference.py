@@ -1,6 +1,7 @@
-"""`hotlead simulate` and the plain reference (tests/support/reference.py) say the same: random models on random streams, with late, repeated and
-machine events, unknown types and gaps of weeks, so that time acts. Usage: test_against_reference.py HOTLEAD. HL_SEED: the first case;
-HL_CASES: how many. Exit 77 (skipped): PyYAML is not there. A case that differs is made small and printed as a model and its events."""
+"""`hotlead simulate` and the plain reference (tests/support/reference.py) say the same: random models on random streams, with
+late, repeated and machine events, unknown types and gaps of weeks, so that time acts. Usage: test_against_reference.py HOTLEAD.
+HL_SEED: the first case; HL_CASES: how many. Exit 77 (skipped): PyYAML is not there. A case that differs is made small and
+printed as a model and its events."""
 import json
 import os
 import pathlib
@@ -18,20 +19,24 @@ except ImportError as why:
 
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 START = 1_767_225_600_000
-ANY_PATH = ["/", "/pricing", "/pricing/enterprise?x=1", "/docs/start#top", "https://www.example.com", "https://a.example/pricing?q", "no path",
-            "//host/pricing", ""]
+ANY_PATH = ["/", "/pricing", "/pricing/enterprise?x=1", "/docs/start#top", "https://www.example.com",
+            "https://a.example/pricing?q",
+            "no path", "//host/pricing", ""]
 GLOBS = {"path": ["/pricing*", "/", "*", "/docs/?tart", "/*/*", "/Pricing"], "asset": ["ebook/*", "*.pdf", "*", "guide?"],
          "campaign": ["spring-*", "*", "autumn"], "source": ["google", "*", "partner/*"]}
 TEXTS = {"asset": ["ebook/a.pdf", "guide1", "guide\u00e9", "", None], "campaign": ["spring-1", "autumn", None, None],
          "source": ["google", "partner/acme", "", None], "form": ["demo", "quote", "news", None], "url": ANY_PATH + [None]}
 VALUES = {"email": ["ann@acme.example", "bo@GMAIL.com", "chris@rival.example", "no-at-sign", "@", "x@ spaced.example ", ""],
-          "country": ["US", "us ", "GB", "NO", "ZZ", ""], "title": ["VP Sales", "Student", "vp", "student of law", "Chief \u00c9tudes", ""],
-          "size": ["1", "50", "100.5", " 250 ", "+7", "many", "1e3", "-3", ""], "email_domain": ["given.example", "gmail.com", ""],
+          "country": ["US", "us ", "GB", "NO", "ZZ", ""],
+          "title": ["VP Sales", "Student", "vp", "student of law", "Chief \u00c9tudes", ""],
+          "size": ["1", "50", "100.5", " 250 ", "+7", "many", "1e3", "-3", ""],
+          "email_domain": ["given.example", "gmail.com", ""],
           "budget": ["10", "20000", "none"]}
-STREAM_TYPES = ("page_viewed form_submitted file_downloaded link_clicked video_watched webinar_registered demo_requested trial_started "
-                "meeting_booked email_opened email_clicked email_unsubscribed event_attended list_imported contact_identified").split()
-SALES_TYPES = ("lead_accepted lead_rejected sales_contact_made quote_requested opportunity_opened opportunity_won opportunity_lost "
-               "advocacy_given owner_assigned").split()
+STREAM_TYPES = ("page_viewed form_submitted file_downloaded link_clicked video_watched webinar_registered demo_requested "
+                "trial_started meeting_booked email_opened email_clicked email_unsubscribed event_attended list_imported "
+                "contact_identified").split()
+SALES_TYPES = ("lead_accepted lead_rejected sales_contact_made quote_requested opportunity_opened opportunity_won "
+               "opportunity_lost advocacy_given owner_assigned").split()
 SCORABLE = sorted(reference.SCORABLE)
 
 
@@ -55,7 +60,8 @@ class Maker:
     def condition(self, attributes=("email", "country", "title", "size", "email_domain")):
         rng, c = self.rng, {"attribute": self.rng.choice(list(attributes))}
         pool = VALUES[c["attribute"]]
-        for test in rng.sample(["in", "not_in", "equals", "exists", "between", "at_least", "at_most", "matches"], rng.choice([1, 1, 1, 2])):
+        tests = ["in", "not_in", "equals", "exists", "between", "at_least", "at_most", "matches"]
+        for test in rng.sample(tests, rng.choice([1, 1, 1, 2])):
             if test in ("in", "not_in"):
                 c[test] = rng.choice(["$words", rng.sample([v for v in pool if v], 2), ["$words", "US"], "ann@acme.example"])
             elif test == "equals":
@@ -83,7 +89,8 @@ class Maker:
         if self.chance(0.15):
             m["form"] = rng.choice(["demo", ["demo", "quote"]])
         if self.chance(0.12):
-            m["where"] = self.condition(("budget", "country", "size")) if self.chance(0.7) else [self.condition(), self.condition()]
+            one = self.chance(0.7)
+            m["where"] = self.condition(("budget", "country", "size")) if one else [self.condition(), self.condition()]
         return m
 
     def score_rule(self, groups):
@@ -128,7 +135,8 @@ class Maker:
             if self.chance(p):
                 fit[key] = [{"name": self.name(key), **self.condition()} for _ in range(rng.choice([1, 1, 2]))]
         if self.chance(0.8):
-            fit["rules"] = [{"name": self.name("fit"), **self.condition(), "points": rng.choice([5, 10, 15, -10, 0.5])} for _ in range(3)]
+            fit["rules"] = [{"name": self.name("fit"), **self.condition(), "points": rng.choice([5, 10, 15, -10, 0.5])}
+                            for _ in range(3)]
         if self.chance(0.6):
             fit["grades"] = {"A": 20, "B": 10, "C": 0.25}
         return fit
@@ -139,8 +147,9 @@ class Maker:
         behavior = {"groups": groups, "rules": [self.score_rule(groups) for _ in range(rng.choice([1, 3, 6, 10]))]}
         if self.chance(0.85):
             behavior["half_life"] = self.duration()
-        m = {"model": "random", "version": "1", "lists": {"words": ["US", " gb", "acme.example", "Student", "50"]}, "fit": self.fit(),
-             "behavior": behavior, "hand_raise": self.latches("hand", 0.6), "thresholds": self.thresholds()}
+        words = ["US", " gb", "acme.example", "Student", "50"]
+        m = {"model": "random", "version": "1", "lists": {"words": words}, "fit": self.fit(), "behavior": behavior,
+             "hand_raise": self.latches("hand", 0.6), "thresholds": self.thresholds()}
         if self.chance(0.5):
             m.update(preset="score-driven", qualify=self.latches("qualify", 0.5))
             if not m["qualify"] and "sql" not in m["thresholds"]:
@@ -180,7 +189,7 @@ class Maker:
         rng, own = self.rng, {}
         kind = rng.choice(SALES_TYPES) if self.chance(sales) else rng.choice(STREAM_TYPES + ["page_viewed", "form_submitted"] * 3)
         if self.chance(0.06):
-            kind = rng.choice(["stage_set", "stage_set", "score_adjusted", "score_adjusted", "score_adjusted", "lead_disqualified", "not_a_type"])
+            kind = rng.choice(["stage_set"] * 2 + ["score_adjusted"] * 3 + ["lead_disqualified", "not_a_type"])
         late = int(rng.choice([SECOND, HOUR, 2 * DAY, 20 * DAY]) * rng.random()) if self.chance(0.2) else 0
         ev = {"event_id": event_id, "contact_id": contact, "occurred_at": now - late, "type": kind, "machine": self.chance(0.03)}
         for key, pool in TEXTS.items():
@@ -202,12 +211,14 @@ class Maker:
 
 # ---------------------------------------------------------------- the two programs
 
-ROWS = {"1a", "1b", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15a", "15b", "16-18", "19", "time 5", "time 6"}
+ROWS = set("1a 1b 2 3 4 5 6 7 8 9 10 11 12 13 14 15a 15b 16-18 19".split()) | {"time 5", "time 6"}
 fired = set()
 
 
 class Watched(reference.Scorer):
-    """Notes the rows that fire, and how fast the score falls (points a millisecond) where time moves a contact: the two may differ by 0.001 points' worth of time."""
+    """Notes the rows that fire, and how fast the score falls (points a millisecond) where time moves a contact: the two
+    may differ
+    by 0.001 points' worth of time."""
 
     def _make(self, c, move, ev):
         fired.add(move.row if ev else "time " + move.row)
@@ -234,8 +245,8 @@ class Binary:
         pathlib.Path(files[0]).write_text(json.dumps(model))
         pathlib.Path(files[1]).write_text("".join(json.dumps(ev) + "\n" for ev in events))
         command = [self.path, "simulate", "-m", files[0], "-o", "json", "--state", files[2], "-t", str(1 + len(events) % 3)]
-        got = subprocess.run(command + (["--until", str(until)] if until is not None else []) + [files[1]], capture_output=True, text=True,
-                             encoding="utf-8", timeout=120)
+        command += ["--until", str(until)] if until is not None else []
+        got = subprocess.run(command + [files[1]], capture_output=True, text=True, encoding="utf-8", timeout=120)
         assert got.returncode == 0, f"exit {got.returncode}: {got.stderr}"
         with open(files[2], encoding="utf-8") as states:
             return [json.loads(line) for line in got.stdout.splitlines()], {s["contact_id"]: s for s in map(json.loads, states)}
@@ -265,7 +276,8 @@ def compare_contact(name, want, got):
         if wrong:
             return wrong
     if len(want) != len(got):
-        return f"{name} has {len(got)} transitions, the reference says {len(want)}; the first one more: {(want + got)[min(len(want), len(got))]}"
+        more = max(want, got, key=len)[min(len(want), len(got))]
+        return f"{name} has {len(got)} transitions, the reference says {len(want)}; the first one more: {more}"
     return None
 
 
@@ -291,7 +303,8 @@ def difference(binary, model, events, until):
         return f"contacts {sorted(states)}, the reference says {sorted(scorer.contacts)}"
     of = lambda them, name: [t for t in them if t["contact_id"] == name]
     for name in sorted(states):
-        wrong = compare_contact(name, of(scorer.transitions, name), of(transitions, name)) or compare_state(name, scorer, states[name])
+        wrong = compare_contact(name, of(scorer.transitions, name), of(transitions, name))
+        wrong = wrong or compare_state(name, scorer, states[name])
         if wrong:
             return wrong
     by_events = lambda them: [(t["contact_id"], t["seq"]) for t in them if t["trigger_event_id"] is not None]

@@ -1,5 +1,5 @@
-"""`hotlead simulate` as a program: the same bytes for any number of threads and for JSON Lines as for Avro, arrival by time, bad input, two models.
-Usage: test_simulate.py HOTLEAD SOURCE_DIR. Seeded: HL_SEED."""
+"""`hotlead simulate` as a program: the same bytes for any number of threads and for JSON Lines as for Avro, arrival by time, bad
+input, two models. Usage: test_simulate.py HOTLEAD SOURCE_DIR. Seeded: HL_SEED."""
 import json
 import os
 import pathlib
@@ -128,7 +128,8 @@ class Simulate(unittest.TestCase):
 
     def test_bad_lines_are_told_and_the_rest_is_scored(self):
         bad = ['{"event_id": "x"', '{"event_id":"x","contact_id":"","occurred_at":1,"type":"page_viewed"}', '[1]', '\x01']
-        lines = self.lines[:6000] + [bad[0] + "\n", "  \n"] + self.lines[6000:8000] + [b + "\n" for b in bad[1:]] + self.lines[8000:]
+        bad = [line + "\n" for line in bad]
+        lines = self.lines[:6000] + [bad[0], "  \n"] + self.lines[6000:8000] + bad[1:] + self.lines[8000:]
         file = self.file("bad.jsonl", "".join(lines))
         got = simulate("-m", MODEL, "-o", "json", "--until", UNTIL, file, ok=(65,))
         self.assertEqual(got.stdout, self.expected)
@@ -184,7 +185,8 @@ class Simulate(unittest.TestCase):
         self.assertEqual(got, moved)
 
     def test_wrong_use_is_told(self):
-        for args in ((), ("-m", MODEL), (self.events,), ("-m", MODEL, "-t", "0", self.events), ("-m", MODEL, "--until", "soon", self.events),
+        for args in ((), ("-m", MODEL), (self.events,), ("-m", MODEL, "-t", "0", self.events),
+                     ("-m", MODEL, "--until", "soon", self.events),
                      ("-m", MODEL, "-o", "xml", self.events), ("-m", MODEL, "--arrival", "late", self.events), ("--bogus",)):
             self.assertTrue(simulate(*args, ok=(64,)).stderr, args)
         simulate("-m", self.file("wrong.yaml", "model: x\nversoin: 1\n"), self.events, ok=(78,))
