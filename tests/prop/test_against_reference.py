@@ -20,8 +20,7 @@ except ImportError as why:
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 START = 1_767_225_600_000
 ANY_PATH = ["/", "/pricing", "/pricing/enterprise?x=1", "/docs/start#top", "https://www.example.com",
-            "https://a.example/pricing?q",
-            "no path", "//host/pricing", ""]
+            "https://a.example/pricing?q", "no path", "//host/pricing", ""]
 GLOBS = {"path": ["/pricing*", "/", "*", "/docs/?tart", "/*/*", "/Pricing"], "asset": ["ebook/*", "*.pdf", "*", "guide?"],
          "campaign": ["spring-*", "*", "autumn"], "source": ["google", "*", "partner/*"]}
 TEXTS = {"asset": ["ebook/a.pdf", "guide1", "guide\u00e9", "", None], "campaign": ["spring-1", "autumn", None, None],
@@ -217,8 +216,7 @@ fired = set()
 
 class Watched(reference.Scorer):
     """Notes the rows that fire, and how fast the score falls (points a millisecond) where time moves a contact: the two
-    may differ
-    by 0.001 points' worth of time."""
+    may differ by 0.001 points' worth of time."""
 
     def _make(self, c, move, ev):
         fired.add(move.row if ev else "time " + move.row)
