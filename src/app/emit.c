@@ -44,14 +44,12 @@ static void source_headers(const struct hl_worker *w, const struct hl_record *r,
     if (!hl_slice_is_null(r->traceparent)) add(h, "traceparent", r->traceparent);
 }
 
-enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
-                                   struct hl_error *err)
+static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,
+                                   const struct headers *h, const struct hl_outcome *o, struct hl_error *err)
 {
-    struct headers h;
-    source_headers(w, r, &h);
     struct hl_transition_record record = {
-        .contact_id = ev->contact_id,
-        .trigger_event_id = ev->event_id,
+        .contact_id = contact_id,
+        .trigger_event_id = event_id,
         .emitted_at = hl_clock_wall_ms(),
         .sla_due = HL_NO_TIME,
         .model = w->e->model->name,
@@ -63,13 +61,30 @@ enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *
         hl_avro_put_transition(&w->record_buf, w->e->transition_schema, &record);
         if (w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
         enum hl_status status =
-            w->stream->produce(w->stream, HL_OUT_TRANSITIONS, r->partition, ev->contact_id, hl_buf_slice(&w->record_buf), h.items, h.n, err);
+            w->stream->produce(w->stream, HL_OUT_TRANSITIONS, partition, contact_id, hl_buf_slice(&w->record_buf), h->items, h->n, err);
         if (status) return status;
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }
     w->outputs_since += o->n_transitions;
     return HL_OK;
+}
+
+enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
+                                   struct hl_error *err)
+{
+    struct headers h;
+    source_headers(w, r, &h);
+    return emit_outcome(w, r->partition, ev->contact_id, ev->event_id, &h, o, err);
+}
+
+enum hl_status hl_emit_moves_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
+                                     const struct hl_outcome *o, struct hl_error *err)
+{
+    struct headers h = {.n = 0};
+    if (r) source_headers(w, r, &h);
+    else add(&h, "model.version", hl_slice_of(w->e->model->version));
+    return emit_outcome(w, p->id, contact_id, HL_SLICE_NULL, &h, o, err);
 }
 
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err)

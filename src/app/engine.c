@@ -176,6 +176,7 @@ static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl
     w->index = index;
     w->metrics = hl_metrics_thread(e->metrics, (int)index);
     w->checkpoint_due_ns = INT64_MAX;
+    w->time_acts = hl_timers_needed(e->model);
     hl_arena_init(&w->arena, 1 << 20);
     hl_buf_init(&w->engine_buf);
     hl_buf_init(&w->record_buf);

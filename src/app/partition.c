@@ -10,14 +10,18 @@ struct hl_partition *hl_partition_new(int32_t id, size_t n_inputs)
     if (!p) return NULL;
     p->id = id;
     p->current = 1;
-    p->next = calloc(n_inputs * 3, sizeof(int64_t));
-    p->blocked = calloc(n_inputs, sizeof(bool));
+    p->next = calloc(n_inputs * 4, sizeof(int64_t));
+    p->blocked = calloc(n_inputs * 2, sizeof(bool));
     if (!p->next || !p->blocked) {
         hl_partition_free(p);
         return NULL;
     }
     p->low = p->next + n_inputs;
     p->cut = p->next + 2 * n_inputs;
+    p->topic_time = p->next + 3 * n_inputs;
+    p->at_end = p->blocked + n_inputs;
+    p->stream_time = HL_NO_TIME;
+    for (size_t t = 0; t < n_inputs; t++) p->topic_time[t] = HL_NO_TIME;
     return p;
 }
 
@@ -29,6 +33,7 @@ void hl_partition_free(struct hl_partition *p)
     free(p->dirty[0].items);
     free(p->dirty[1].items);
     free(p->moved.items);
+    free(p->timers.items);
     free(p->applied);
     free(p);
 }

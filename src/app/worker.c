@@ -93,6 +93,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         status = hl_apply(c, slab, e->model, ev, HL_APPLY_LIVE, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && o->n_transitions && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
+        if (!status && w->time_acts && o->changed && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
     }
     hl_table_release(e->table, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
@@ -102,7 +103,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         if (status) return status; /* it comes again, and is counted then */
     }
     hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);
-    return HL_OK;
+    return w->time_acts ? hl_timers_fire(w, p, r, err) : HL_OK; /* a late event may bring a moment that is due already */
 }
 
 /* --- a group: decode and hash all, so that the table's lines are on their way when they are needed --- */
@@ -118,8 +119,9 @@ static enum hl_status finish_record(struct hl_worker *w, const struct hl_record 
 {
     struct hl_partition *p = w->by_id[r->partition];
     if (!p || p->blocked[r->topic] || r->offset < p->next[r->topic]) return HL_OK; /* not ours any more, waiting, or seen */
-    enum hl_status status = HL_OK;
     if (d->status == HL_E_PENDING) return block(w, p, r, err);
+    enum hl_status status = w->time_acts && !d->status ? hl_timers_event(w, p, r, ev->occurred_at, err) : HL_OK;
+    if (status) return status;
     if (d->status) {
         status = hl_emit_dead_letter(w, r, &d->why, err);
     } else if (ev->type == HL_EVENT_UNKNOWN) {
@@ -207,7 +209,8 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
         hl_drop_partitions(w);
         return status;
     }
-    status = hl_worker_assign(w, err);
+    status = hl_timers_seed(w, err);
+    if (!status) status = hl_worker_assign(w, err);
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id);
     w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
     return status;
@@ -283,6 +286,7 @@ static enum hl_status step(struct hl_worker *w, struct hl_error *err)
         w->stream->release(w->stream, w->records, n);
     }
     if (!status) status = follow_assignment(w, err);
+    if (!status && w->time_acts) status = hl_timers_idle(w, err);
     report_lag(w, now);
     if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
     return status;

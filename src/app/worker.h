@@ -29,13 +29,28 @@ struct hl_contact_list {
 #define HL_DIRTY_LIST 3
 #define HL_DIRTY_MOVED 0x80
 
+/* A moment at which time alone may move a contact. */
+struct hl_timer {
+    int64_t moment;
+    struct hl_contact *c;
+};
+
+struct hl_timers {
+    struct hl_timer *items; /* a heap, earliest first */
+    size_t n, cap;
+};
+
 struct hl_partition {
     int32_t id;
     /* per input topic */
     int64_t *next;      /* next offset to apply */
     int64_t *low;       /* low-water L: everything below is in the state topic */
     int64_t *cut;       /* `next` at the start of the checkpoint round */
+    int64_t *topic_time; /* largest occurred_at read; HL_NO_TIME: none yet */
     bool *blocked;      /* waits for a schema: its records are left alone */
+    bool *at_end;       /* read to its end: counts as now */
+    int64_t stream_time;
+    struct hl_timers timers;
     /* dirty[current - 1] is written out in this round, the other one collects for the next */
     struct hl_contact_list dirty[2];
     uint8_t current;        /* 1 or 2 */
@@ -96,6 +111,7 @@ struct hl_worker {
     struct hl_position *positions; /* room for every (input, partition) */
     int64_t schema_check_ns, lag_due_ns;
     int64_t wall_ms; /* of the group in hand; the clock is not asked for each event */
+    bool time_acts;  /* the model has stages that time alone can end */
     enum hl_status status; /* how it ended */
     struct hl_error error;
 };
@@ -161,8 +177,24 @@ static inline int64_t hl_partition_applied_below(const struct hl_partition *p, c
 enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
                                    struct hl_error *err);
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err);
+/* Transitions without an event; r: the record that brought the time, NULL: the clock did. */
+enum hl_status hl_emit_moves_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
+                                     const struct hl_outcome *o, struct hl_error *err);
 /* The contact's ContactState, as of hl_partition_applied_below. Takes and releases the stripe. */
 enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err);
+
+/* timers.c */
+bool hl_timers_needed(const struct hl_model *m);
+/* The contact's next moment, after its state changed. @locks requires the contact's stripe. False: no memory. */
+bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c);
+/* An event of this time was read and is about to be applied: the moments that are due by then fire first. */
+enum hl_status hl_timers_event(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, int64_t occurred_at, struct hl_error *err);
+/* Every moment up to the partition's stream time, in order. */
+enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err);
+/* Between batches: inputs that were read to their end follow the clock. */
+enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err);
+/* All contacts of our partitions, once, when they have come to life. */
+enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err);
 
 /* checkpoint.c */
 bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns);

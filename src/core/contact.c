@@ -39,6 +39,7 @@ enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint6
     c->hash = hash;
     c->partition = partition;
     c->visit = 1;
+    c->timer = HL_NO_TIME;
     c->stage = HL_STAGE_ANONYMOUS;
     c->flags = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
     return HL_OK;

@@ -90,6 +90,7 @@ struct hl_contact {
     uint8_t *attributes;
     struct hl_contact_ext *ext;
     int64_t clock;       /* ms; 0 before the first event */
+    int64_t timer;       /* the engine's, never stored: moment of its entry in the timers; HL_NO_TIME: none */
     int64_t stage_since; /* ms; time of entry into the stage (of the first event for anonymous) */
     hl_fixed fit;        /* cached */
     uint64_t event_ids[HL_EVENT_IDS]; /* hashes of the last ids, a ring; 0: unused */

@@ -74,6 +74,8 @@ struct hl_stream {
     enum hl_status (*abort)(struct hl_stream *s, struct hl_error *err);
     /* Records behind the end of an input partition that the client has heard of; -1 when not known. */
     int64_t (*lag)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t next);
+    /* True when the input partition was read to its end and no record came since. NULL: this log cannot tell; only events bring time then. */
+    bool (*at_end)(struct hl_stream *s, uint16_t topic, int32_t partition);
     /* Leaves the group (unless static) and frees. */
     void (*free)(struct hl_stream *s);
 };

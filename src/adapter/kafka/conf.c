@@ -66,7 +66,7 @@ static bool set_consumer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsign
     char id[512];
     snprintf(id, sizeof(id), "%s-%u", k->config.identity, index);
     return set(conf, "group.id", k->config.group_id, err) && set(conf, "partition.assignment.strategy", "range", err) &&
-           set(conf, "auto.offset.reset", "error", err) && set(conf, "enable.partition.eof", "false", err) &&
+           set(conf, "auto.offset.reset", "error", err) && set(conf, "enable.partition.eof", "true", err) &&
            (!k->config.static_membership || set(conf, "group.instance.id", id, err));
 }
 

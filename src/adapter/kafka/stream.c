@@ -71,12 +71,21 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
     }
 }
 
+static bool *end_flag(struct hl_kafka_stream *s, uint16_t topic, int32_t partition)
+{
+    return &s->at_end[(size_t)topic * (size_t)s->k->n_partitions + (size_t)partition];
+}
+
 /* Errors that come as messages: most are passing troubles that librdkafka mends by itself. */
 static enum hl_status consumer_error(struct hl_kafka_stream *s, const rd_kafka_message_t *m, struct hl_error *err)
 {
     char text[256], quoted[400];
     rd_kafka_resp_err_t code = m->err;
-    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) return HL_OK;
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        int ended = input_index(s, m->rkt);
+        if (ended >= 0) *end_flag(s, (uint16_t)ended, m->partition) = true;
+        return HL_OK;
+    }
     snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
     if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(s->consumer, text, sizeof(text));
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
@@ -100,6 +109,7 @@ static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct
         if (!m) break;
         int topic = m->err ? -1 : input_index(s, m->rkt);
         if (topic >= 0) {
+            *end_flag(s, (uint16_t)topic, m->partition) = false;
             hl_kafka_record(m, (uint16_t)topic, &records[(*n)++]);
             continue;
         }
@@ -155,6 +165,7 @@ static enum hl_status stream_assign(struct hl_stream *port, const struct hl_posi
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
     rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, positions ? list : NULL);
+    memset(s->at_end, 0, s->k->config.n_inputs * (size_t)s->k->n_partitions * sizeof(bool));
     rd_kafka_topic_partition_list_destroy(list);
     if (n) reader_close(s);
     return code ? hl_kafka_error(err, code, "assigning partitions") : HL_OK;
@@ -245,6 +256,11 @@ static int64_t stream_lag(struct hl_stream *port, uint16_t topic, int32_t partit
     return high > next ? high - next : 0;
 }
 
+static bool stream_at_end(struct hl_stream *port, uint16_t topic, int32_t partition)
+{
+    return *end_flag(hl_kafka_stream_of(port), topic, partition);
+}
+
 static void stream_free(struct hl_stream *port)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
@@ -257,6 +273,7 @@ static void stream_free(struct hl_stream *port)
         rd_kafka_destroy(s->consumer);
     }
     free(s->partitions);
+    free(s->at_end);
     free(s);
 }
 
@@ -300,10 +317,16 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .commit = hl_kafka_commit,
         .abort = hl_kafka_abort,
         .lag = stream_lag,
+        .at_end = stream_at_end,
         .free = stream_free,
     };
     s->k = k;
     s->index = index;
+    s->at_end = calloc(k->config.n_inputs * (size_t)k->n_partitions + 1, sizeof(bool));
+    if (!s->at_end) {
+        stream_free(&s->port);
+        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    }
     /* the producer first: it aborts what a predecessor of this name left open, before the group hands out partitions */
     enum hl_status status = hl_kafka_producer_open(s, err);
     if (!status) status = consumer_open(s, err);

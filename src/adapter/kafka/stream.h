@@ -19,6 +19,7 @@ struct hl_kafka_stream {
     enum hl_assignment_change change;
     enum hl_status assignment_status;
     char assignment_message[256];
+    bool *at_end; /* [input * partitions + partition] */
     int32_t *partitions;
     size_t n_partitions;
     bool closing;

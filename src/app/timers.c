@@ -1,0 +1,155 @@
+/* Moves by time alone, driven by the stream time of each partition.
+ *
+ * DESIGN  Stream time of a partition is the smallest, over its inputs, of the largest occurred_at read from that input; an input that was read to its
+ * end counts as now. So a partition that catches up on a day of backlog lives through that day, and one that has caught up follows the wall clock.
+ * It never goes back, and never passes now.
+ *
+ * Due moments wait in a heap. A contact has at most one entry that counts: the one whose moment is its `timer`. When an event puts the moment off,
+ * the entry stays and is asked again when its time comes, so that a busy contact does not fill the heap; when an event brings the moment forward,
+ * a new entry takes over and the old one is skipped.
+ *
+ * Deadlines follow from the state, so nothing of this is stored: after a recovery the table is asked once.
+ *
+ * WHY NOT a hierarchical wheel: only contacts that decay can move are here (passive MQLs, SQLs by score), and half-lives are days: the heap is small. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hotlead/base/clock.h"
+#include "hotlead/base/hash.h"
+#include "hotlead/core/due.h"
+#include "worker.h"
+
+bool hl_timers_needed(const struct hl_model *m)
+{
+    return m->mql.has_exit || (m->score_driven && m->sql.has_exit);
+}
+
+/* --- the heap: earliest first, equal moments in order of contact id --- */
+
+static bool before(const struct hl_timer *a, const struct hl_timer *b)
+{
+    if (a->moment != b->moment) return a->moment < b->moment;
+    size_t n = a->c->id_len < b->c->id_len ? a->c->id_len : b->c->id_len;
+    int order = memcmp(a->c->id, b->c->id, n);
+    return order ? order < 0 : a->c->id_len < b->c->id_len;
+}
+
+static bool push(struct hl_timers *h, struct hl_timer t)
+{
+    if (h->n == h->cap) {
+        size_t cap = h->cap ? 2 * h->cap : 64;
+        struct hl_timer *items = realloc(h->items, cap * sizeof(*items));
+        if (!items) return false;
+        h->items = items;
+        h->cap = cap;
+    }
+    size_t i = h->n++;
+    for (; i > 0 && before(&t, &h->items[(i - 1) / 2]); i = (i - 1) / 2) h->items[i] = h->items[(i - 1) / 2];
+    h->items[i] = t;
+    return true;
+}
+
+static struct hl_timer pop(struct hl_timers *h)
+{
+    struct hl_timer top = h->items[0], last = h->items[--h->n];
+    size_t i = 0;
+    for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
+        if (child + 1 < h->n && before(&h->items[child + 1], &h->items[child])) child++;
+        if (!before(&h->items[child], &last)) break;
+        h->items[i] = h->items[child];
+    }
+    if (h->n) h->items[i] = last;
+    return top;
+}
+
+bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c)
+{
+    int64_t due = hl_due_next(c, m);
+    if (due == HL_NO_TIME || (c->timer != HL_NO_TIME && c->timer <= due)) return true;
+    c->timer = due;
+    return push(&p->timers, (struct hl_timer){due, c});
+}
+
+/* --- stream time --- */
+
+static void advance_stream_time(const struct hl_worker *w, struct hl_partition *p)
+{
+    int64_t t = w->wall_ms;
+    for (size_t i = 0; i < hl_engine_inputs(w->e); i++)
+        if (!p->at_end[i] && p->topic_time[i] < t) t = p->topic_time[i];
+    if (t > p->stream_time) p->stream_time = t;
+}
+
+enum hl_status hl_timers_event(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, int64_t occurred_at, struct hl_error *err)
+{
+    p->at_end[r->topic] = false;
+    if (occurred_at > p->topic_time[r->topic]) p->topic_time[r->topic] = occurred_at;
+    advance_stream_time(w, p);
+    return hl_timers_fire(w, p, r, err);
+}
+
+/* Let time act on one contact at its moment. Takes and releases the stripe. */
+static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl_timer t)
+{
+    struct hl_engine *e = w->e;
+    enum hl_status status = HL_OK;
+    struct hl_slab *slab = hl_table_acquire(e->table, t.c->hash);
+    w->outcome->n_transitions = 0;
+    if (t.c->timer == t.moment) {
+        t.c->timer = HL_NO_TIME;
+        if (hl_due_next(t.c, e->model) == t.moment) status = hl_due_act(t.c, slab, e->model, t.moment, w->outcome);
+        if (!status && w->outcome->n_transitions && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
+        if (!status && !hl_timers_note(p, e->model, t.c)) status = HL_E_NOMEM;
+    }
+    hl_table_release(e->table, t.c->hash);
+    return status;
+}
+
+enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err)
+{
+    while (p->timers.n && p->timers.items[0].moment <= p->stream_time) {
+        struct hl_timer t = pop(&p->timers);
+        enum hl_status status = act(w, p, t);
+        if (status) return hl_error_set(err, status, HL_STOP, "a move by time: %s", hl_status_name(status));
+        status = w->outcome->n_transitions ? hl_emit_moves_by_time(w, p, r, hl_contact_id(t.c), w->outcome, err) : HL_OK;
+        if (status) return status;
+    }
+    return HL_OK;
+}
+
+enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    if (!w->stream->at_end) return HL_OK;
+    w->wall_ms = hl_clock_wall_ms();
+    for (size_t i = 0; i < w->n_parts && !status; i++) {
+        struct hl_partition *p = w->parts[i];
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) p->at_end[t] = !p->blocked[t] && w->stream->at_end(w->stream, t, p->id);
+        advance_stream_time(w, p);
+        status = hl_timers_fire(w, p, NULL, err);
+    }
+    return status;
+}
+
+/* --- after a recovery --- */
+
+struct seed {
+    struct hl_worker *w;
+    bool failed;
+};
+
+static bool seed_one(void *ctx, struct hl_contact *c)
+{
+    struct seed *s = ctx;
+    struct hl_partition *p = s->w->by_id[c->partition];
+    if (p && !hl_timers_note(p, s->w->e->model, c)) s->failed = true;
+    return false;
+}
+
+enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err)
+{
+    struct seed s = {.w = w};
+    if (!hl_timers_needed(w->e->model)) return HL_OK;
+    hl_table_scan(w->e->table, seed_one, &s);
+    return s.failed ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory") : HL_OK;
+}
