@@ -108,12 +108,12 @@ class Running(unittest.TestCase):
 class Decay(unittest.TestCase):
     """Time alone takes away: one topic that is read to its end, so that its stream time is now."""
 
-    @unittest.skip("moves by time alone are not built yet: issue 'The whole lifecycle and scoring model'")
     def test_passive_mqls_fall_at_their_moment(self):
-        text = harness.MODEL.read_text().replace("mql: {enter: 40.5}", "mql: {enter: 40.5, exit: 20.5}")
+        text = (harness.MODEL.read_text().replace("mql: {enter: 40.5}, sql: {enter: 90.5}", "mql: {enter: 40.5, exit: 38.5}, sql: {enter: 60.5, exit: 55.5}")
+                .replace("half_life: 10d", "half_life: 2d"))
         setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1)
         (setup.dir / "model.yaml").write_text(text)
-        events = list(gen_events.Generator(5, 300, harness.start_of_events(), n=6000))
+        events = list(gen_events.Generator(5, 2000, harness.start_of_events(), n=20_000))
         scorer = reference.run(text, events, time_acts=True, until=int(time.time() * 1000))
         gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(events, setup.inputs))
         with setup.run() as h:
