@@ -3,6 +3,7 @@
  *   worker.c      one batch: poll, decode, apply, emit; when to commit
  *   emit.c        transitions, state records and dead letters become Kafka records
  *   checkpoint.c  dirty lists, low-water, the commit itself
+ *   timers.c      moves by time alone
  *   recovery.c    how a partition comes to life
  *   mirror.c      the warm copy in Redis, a thread of its own
  *   engine.c      puts them together */
