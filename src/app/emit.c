@@ -41,7 +41,8 @@ static void source_headers(const struct hl_worker *w, const struct hl_record *r,
     add(h, "source.partition", hl_slice_of(h->partition));
     add(h, "source.offset", hl_slice_of(h->offset));
     add(h, "model.version", hl_slice_of(w->e->model->version));
-    if (!hl_slice_is_null(r->traceparent)) add(h, "traceparent", r->traceparent);
+    struct hl_slice trace = w->stream->header ? w->stream->header(w->stream, r, "traceparent") : HL_SLICE_NULL;
+    if (!hl_slice_is_null(trace)) add(h, "traceparent", trace);
 }
 
 static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,

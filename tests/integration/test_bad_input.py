@@ -11,6 +11,7 @@ import harness
 from harness import event
 
 HOUR = 3_600_000
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"   # W3C Trace Context
 MIB = 1 << 20
 
 ENUM_EVENT = {"type": "record", "name": "EnumEvent", "aliases": ["io.hotlead.Event"], "fields": [
@@ -48,10 +49,10 @@ class BadInput(unittest.TestCase):
         cls.sent = bad | cls.good_records()
         cls.BAD = len(bad) + 1   # and one astray
         topic = cls.setup.inputs[0]
-        records = [(topic, *pair) for pair in cls.sent.values()]
+        records = [(topic, *pair, {"headers": {"traceparent": TRACE}}) for pair in cls.sent.values()]
         for partition in (0, 1):   # of these two one is where the contact belongs, and one is not
             records.append((topic, "astray", gen_events.AvroEncoder()(event("astray", "page_viewed", event_id="a1", occurred_at=cls.now)),
-                            {"partition": partition}))
+                            {"partition": partition, "headers": {"traceparent": TRACE}}))
         cls.sent["astray"] = records[-1][1:3]
         with cls.setup.run() as h:
             gen_events.produce(harness.kafka().bootstrap, records, **{"message.max.bytes": 3 * MIB})
@@ -122,6 +123,7 @@ class BadInput(unittest.TestCase):
         self.assertEqual(int(headers["source.partition"]), m.partition())
         self.assertGreaterEqual(int(headers["source.offset"]), 0)
         self.assertTrue(headers["error.message"])
+        self.assertEqual(headers["traceparent"], TRACE)
         print(f"    {headers['error.class']}: {headers['error.message']}")
         return headers["error.class"]
 
@@ -200,6 +202,11 @@ class BadInput(unittest.TestCase):
 
     def test_nothing_else_is_a_dead_letter(self):
         self.assertEqual(len(self.letters), self.BAD)
+
+    def test_the_trace_of_the_cause_is_passed_on(self):
+        moved = [o for o in self.setup.transitions() if o.key == "after-all"]
+        self.assertGreater(len(moved), 1)
+        self.assertEqual({o.headers["traceparent"].decode() for o in moved}, {TRACE})
 
     def test_counters_balance(self):
         dead = sum(n for result, n in self.results.items() if result.startswith("dead"))

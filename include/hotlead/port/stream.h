@@ -14,7 +14,6 @@ enum hl_output { HL_OUT_TRANSITIONS, HL_OUT_STATE, HL_OUT_ALERTS, HL_OUT_DEAD_LE
 
 struct hl_record {
     struct hl_slice key, value;  /* null slices for null */
-    struct hl_slice traceparent; /* header, null when absent */
     int64_t offset;
     int64_t timestamp_ms; /* of the record; -1: none */
     int32_t partition;
@@ -45,6 +44,9 @@ struct hl_stream {
     /* Up to cap records; waits up to timeout_ms for the first. Returns early when the assignment changed. Records are valid until release. */
     enum hl_status (*poll)(struct hl_stream *s, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err);
     void (*release)(struct hl_stream *s, struct hl_record *records, size_t n);
+    /* Value of the last header of this name; null when absent. Borrowed from the record. NULL: this log has no headers. Asked for what is emitted,
+     * not for each record. */
+    struct hl_slice (*header)(struct hl_stream *s, const struct hl_record *r, const char *name);
     /* GAINED: *partitions (borrowed until the next poll) are all partitions now assigned. REVOKED: finish them, commit, then assign(NULL, 0).
      * LOST: they already belong to another: commit nothing, then assign(NULL, 0). HL_E_CONFIG when topics are not co-assigned. */
     enum hl_status (*assignment)(struct hl_stream *s, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,

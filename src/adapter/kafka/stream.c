@@ -126,6 +126,17 @@ static void stream_release(struct hl_stream *port, struct hl_record *records, si
     for (size_t i = 0; i < n; i++) rd_kafka_message_destroy(records[i].handle);
 }
 
+static struct hl_slice stream_header(struct hl_stream *port, const struct hl_record *r, const char *name)
+{
+    (void)port;
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(r->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return HL_SLICE_NULL;
+    if (rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR || !value) return HL_SLICE_NULL;
+    return (struct hl_slice){value, size};
+}
+
 static enum hl_status stream_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
                                         struct hl_error *err)
 {
@@ -306,6 +317,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
     s->port = (struct hl_stream){
         .poll = stream_poll,
         .release = stream_release,
+        .header = stream_header,
         .assignment = stream_assignment,
         .changed = stream_changed,
         .assign = stream_assign,
