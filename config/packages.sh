@@ -16,7 +16,7 @@ install_packages() {
     local policy=/usr/sbin/policy-rc.d made=""
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' > $policy && chmod +x $policy && made=1; }
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing >/dev/null # a line a package says nothing; errors still show
+    apt-get -qq update && apt-get -qq install -y --no-install-recommends $missing >/dev/null # hundreds of lines; errors still show
     local result=$?
     [ -n "$made" ] && rm -f $policy
     return $result
