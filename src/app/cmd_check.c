@@ -7,6 +7,7 @@
 #include "hotlead/app/commands.h"
 #include "hotlead/app/config.h"
 #include "hotlead/app/model_file.h"
+#include "json_text.h"
 
 #define DEFAULT_CONFIG "config/hotlead.yaml"
 
@@ -40,21 +41,6 @@ static int usage(FILE *to, int code)
 
 /* --- json --- */
 
-static void put_json_text(struct hl_buf *b, struct hl_slice s)
-{
-    hl_buf_put_u8(b, '"');
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c == '"' || c == '\\')
-            hl_buf_printf(b, "\\%c", c);
-        else if (c < 0x20)
-            hl_buf_printf(b, "\\u%04x", c);
-        else
-            hl_buf_put_u8(b, c);
-    }
-    hl_buf_put_u8(b, '"');
-}
-
 /* The number behind the last ':' of s, cut off; 0 and s as it was when there is none. */
 static int64_t cut_number(struct hl_slice *s)
 {
@@ -76,10 +62,10 @@ static void put_json_problem(struct hl_buf *b, struct hl_slice line)
     const char *message = mark + (is_error ? 9 : 11);
     int64_t column = cut_number(&place), row = cut_number(&place);
     hl_buf_printf(b, "{\"file\":");
-    put_json_text(b, place);
+    hl_json_put_text(b, place);
     if (row) hl_buf_printf(b, ",\"line\":%lld,\"column\":%lld", (long long)row, (long long)column);
     hl_buf_printf(b, ",\"level\":\"%s\",\"message\":", is_error ? "error" : "warning");
-    put_json_text(b, (struct hl_slice){message, (size_t)(line.data + line.len - message)});
+    hl_json_put_text(b, (struct hl_slice){message, (size_t)(line.data + line.len - message)});
     hl_buf_put_u8(b, '}');
 }
 
@@ -100,7 +86,7 @@ static void put_json_problems(struct hl_buf *b, struct hl_slice lines)
 static void put_json_config(struct hl_buf *b, const struct hl_config *c)
 {
     hl_buf_printf(b, ",\"config\":{\"path\":");
-    put_json_text(b, hl_slice_of(c->path));
+    hl_json_put_text(b, hl_slice_of(c->path));
     hl_buf_printf(b, ",\"delivery\":\"%s\",\"inputs\":[", c->delivery == HL_LOW_LATENCY ? "low_latency" : "exactly_once");
     for (size_t i = 0; i < c->n_inputs; i++) {
         hl_buf_printf(b, "%s{\"topic\":\"%s\",\"format\":\"%s\"}", i ? "," : "", c->inputs[i].topic,
@@ -123,11 +109,11 @@ static void put_json_model(struct hl_buf *b, const struct check *k)
 {
     const struct hl_model *m = k->model;
     hl_buf_printf(b, ",\"model\":{\"path\":");
-    put_json_text(b, hl_slice_of(k->model_path));
+    hl_json_put_text(b, hl_slice_of(k->model_path));
     hl_buf_printf(b, ",\"name\":");
-    put_json_text(b, hl_slice_of(m->name));
+    hl_json_put_text(b, hl_slice_of(m->name));
     hl_buf_printf(b, ",\"version\":");
-    put_json_text(b, hl_slice_of(m->version));
+    hl_json_put_text(b, hl_slice_of(m->version));
     hl_buf_printf(b, ",\"preset\":\"%s\",\"rules\":%zu,\"sal\":%s}", preset_of(m), count_rules(m), m->sal ? "true" : "false");
 }
 

@@ -1,5 +1,4 @@
-/* Pieces of JSON for what commands print. Points are written from the fixed-point number itself, to 9 digits: no floating point.
- * */
+/* Pieces of JSON for what commands print. Points are written from the fixed-point number itself, to 9 digits: no floating point. */
 #ifndef HL_APP_JSON_TEXT_H
 #define HL_APP_JSON_TEXT_H
 
