@@ -4,7 +4,8 @@
 Written from the description of the semantics alone and never from the C code, in the plainest way: dictionaries, floats, one
 decayed sum for each rule. Two programs that agree without having seen each other are the test.
 
-Not here: merge, void and erase (those events count as ignored), routing and SLA. Moves by time alone are a switch, off by default.
+Not here: merge, void and erase (those events count as ignored), and a model that changes. What time alone does (moves and deadlines) is a
+switch, off by default; stream time then follows the events, or, with follow=False, only calls of advance_to.
 
 Where the description leaves room, this is what was chosen:
  1. `rule` of a transition: hand_raise and qualify: of the rules whose latch is on the newest; fit: the first trait
@@ -29,6 +30,9 @@ Where the description leaves room, this is what was chosen:
 19. Text is trimmed of ASCII white space; the items of a list in the model are trimmed as well.
 20. Of several `where` conditions, all must hold.
 21. A stage_set passes step 3: a rule that names stage_set in `on` scores. A stage_set to the present or an unknown stage counts as ignored.
+22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time reaches only after the
+    contact's clock has passed it shows the score at the clock.
+23. Evaluation is over, and an answer is looked for, after a move by time as well.
 """
 import argparse
 import heapq
@@ -236,6 +240,8 @@ class Model:
         self.subscribe_on = frozenset(as_list(get("subscribe", "on")) or SUBSCRIBE_ON)
         self.cooldown = duration_ms(get("recycle", "cooldown") or "0s")
         self.reset_behavior = truth(get("recycle", "reset_behavior"))
+        self.sla = [Agreement(a) for a in as_list(doc.get("sla"))]
+        self.routing = [Desk(r, lists) for r in as_list(doc.get("routing"))]
         self._rules_of = {t: [r for r in self.rules if t in r.match.types] for t in KNOWN}
 
     @staticmethod
@@ -250,7 +256,57 @@ class Model:
         return self._rules_of[event_type]
 
 
+class Agreement:
+    """A rule of `sla`."""
+
+    def __init__(self, spec):
+        self.name, self.stage, self.kind = spec["name"], spec["stage"], spec.get("kind")
+        self.within = duration_ms(spec["within"])
+
+    def applies(self, stage, kind):
+        return stage == self.stage and self.kind in (None, kind)
+
+
+class Desk:
+    """A rule of `routing`."""
+
+    def __init__(self, spec, lists):
+        self.when = [Condition(c, lists) for c in as_list(spec.get("when"))]
+        self.to = as_list(spec["to"])
+        self.weights = [int(w) for w in spec["weights"]] if spec.get("by") == "weight" else [1] * len(self.to)
+
+    def deal(self, contact_id):
+        place = ((mixed_hash(contact_id) >> 32) * sum(self.weights)) >> 32
+        for owner, weight in zip(self.to, self.weights):
+            place -= weight
+            if place < 0:
+                return owner
+
+
+def mixed_hash(text):
+    """FNV-1a of 64 bits, then the finalizer of MurmurHash3."""
+    x = 0xcbf29ce484222325
+    for byte in text.encode():
+        x = (x ^ byte) * 0x100000001b3 % 2 ** 64
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        x ^= x >> 33
+        x = x * factor % 2 ** 64
+    return x ^ x >> 33
+
+
 # ---------------------------------------------------------------- contact
+
+@dataclass
+class Running:
+    """The clock of one agreement."""
+    rule: Agreement
+    seq: int       # of the transition that started it
+    since: int
+
+    @property
+    def due(self):
+        return self.since + self.rule.within
+
 
 @dataclass
 class Row:
@@ -297,6 +353,9 @@ class Contact:
     rejected_at: int | None = None
     was_mql: bool = False
     sql_by_score: bool = False
+    owner: str = ""
+    owner_since: int | None = None                   # kept when the owner is taken away
+    running: list = field(default_factory=list)      # clocks of agreements, in the order of the model
     event_ids: list = field(default_factory=list)
     # what follows from the attributes
     fit: float = 0.0
@@ -358,17 +417,19 @@ class Move:
 
 
 class Scorer:
-    """Feed events in order of arrival to apply(); read transitions, contacts and counts."""
+    """Feed events in order of arrival to apply(); read transitions, alerts, contacts and counts."""
 
-    def __init__(self, model, time_acts=False):
+    def __init__(self, model, time_acts=False, follow=True):
         self.m = model if isinstance(model, Model) else Model(model)
-        self.time_acts = time_acts
+        self.time_acts, self.follow = time_acts, follow
         self.contacts = {}
         self.transitions = []
+        self.alerts = []
         self.counts = {"scored": 0, "ignored": 0, "duplicate": 0, "dead_letter": 0}
         self.stream_time = -1
-        self.moments = []   # heap of (time, contact id)
-        self.moment_of = {}
+        self.moments = []     # heap of (time, contact id)
+        self.moment_of = {}   # contact id -> the time in the heap that counts
+        self.fall_of = {}     # contact id -> when its score falls too low
 
     # -- the five steps
 
@@ -381,7 +442,8 @@ class Scorer:
     def _steps(self, ev):
         if not ev.get("event_id") or not ev.get("contact_id"):
             return "dead_letter"
-        self.advance_to(ev["occurred_at"])
+        if self.follow:
+            self.advance_to(ev["occurred_at"])
         if ev["type"] not in KNOWN or ev["type"] in NOT_HERE:
             return "ignored"
         c = self.contacts.get(ev["contact_id"])
@@ -405,6 +467,7 @@ class Scorer:
             self._take_in(c, ev)
             self._look_at_arms(c)
             self._evaluate(c, ev)
+        self._look_for_answer(c)
         self._set_moment(c)
         self._fire_due(c)
         return "scored"
@@ -442,6 +505,8 @@ class Scorer:
         self._set_attributes(c, ev)
         if ev["type"] in m.subscribe_on:
             c.subscribed = True
+        if ev["type"] == "owner_assigned":
+            self._assign_owner(c, ev)
         stale = c.rejected_at is not None and at <= c.rejected_at
         if not (stale and m.reset_behavior):
             for rule in m.rules_for(ev["type"]):
@@ -457,6 +522,12 @@ class Scorer:
                     latches[rule.name] = max(at, latches.get(rule.name, at))
         for fact in self._facts(c, ev):
             c.facts[fact] = max(at, c.facts.get(fact, at))
+
+    @staticmethod
+    def _assign_owner(c, ev):
+        name, at = (ev.get("attributes") or {}).get("owner"), ev["occurred_at"]
+        if name is not None and (c.owner_since is None or at >= c.owner_since):
+            c.owner, c.owner_since = name.encode()[:255].decode(errors="ignore"), at
 
     @staticmethod
     def _facts(c, ev):
@@ -579,7 +650,7 @@ class Scorer:
 
     def _make(self, c, move, ev):
         """Carry out one move. The transition shows the score from before any reset."""
-        m, stage = self.m, c.stage
+        m, stage, kind = self.m, c.stage, c.kind
         shown = dict(score=c.score(m, c.clock), fit=c.fit, behavior=c.behavior(m, c.clock), grade=c.grade)
         if move.cause != "manual":
             c.held = False
@@ -597,11 +668,16 @@ class Scorer:
                 c.armed_sql = False
         elif move.to == "unqualified":
             self._enter_unqualified(c, ev)
+        if move.to == "mql" and stage != "mql" and not c.owner:
+            self._route(c)
         c.stage, c.stage_since, c.seq = move.to, c.clock, c.seq + 1
+        self._end_clocks(c, stage, move, ev, shown["score"])
+        self._start_clocks(c, stage, kind, shown["score"])
         self.transitions.append({
             "contact_id": c.id, "seq": c.seq, "from": stage, "to": move.to, "kind": c.kind, "direction": move.direction,
             "cause": move.cause, "rule": move.rule, "visit": c.visit, "trigger_event_id": ev["event_id"] if ev else None,
-            "occurred_at": c.clock, "suspect": c.suspect, **shown})
+            "occurred_at": c.clock, "owner": c.owner or None, "sla_due": min((r.due for r in c.running), default=None),
+            "suspect": c.suspect, **shown})
 
     def _enter_mql(self, c, move):
         higher = RANK.get(c.stage, -1) >= RANK["mql"]
@@ -640,6 +716,49 @@ class Scorer:
         c.held = c.held_fit = True
         return True
 
+    # -- the hand-off
+
+    def _route(self, c):
+        desk = next((d for d in self.m.routing if all(w.holds(c.attribute(w.attribute)) for w in d.when)), None)
+        if desk:
+            c.owner, c.owner_since = desk.deal(c.id), c.clock
+
+    def _start_clocks(self, c, stage, kind, score):
+        """stage, kind: before the move."""
+        for rule in self.m.sla:
+            if rule.applies(c.stage, c.kind) and not (stage == c.stage and rule.applies(stage, kind)):
+                c.running.append(Running(rule, c.seq, c.clock))
+                self._alert(c, c.running[-1], "due", c.clock, score)
+        c.running.sort(key=lambda r: self.m.sla.index(r.rule))
+
+    def _end_clocks(self, c, stage, move, ev, score):
+        answers = move.direction == "advance" or move.cause in ("sales", "manual")
+        for run in list(c.running):
+            if c.stage != stage and answers:
+                self._answered(c, run, ev["occurred_at"], score)
+            elif not run.rule.applies(c.stage, c.kind):
+                if c.clock >= run.due:
+                    self._alert(c, run, "breached", run.due, score)
+                c.running.remove(run)
+
+    def _look_for_answer(self, c):
+        """Evaluation is over: what sales did with an MQL that stays one."""
+        times = [c.facts[fact] for fact in ("accepted", "contacted") if self._fact_on(c, fact)]
+        if c.stage == "mql" and times:
+            for run in list(c.running):
+                self._answered(c, run, min(times), c.score(self.m, c.clock))
+
+    def _answered(self, c, run, at, score):
+        at = max(at, run.since)
+        event, at = ("met", at) if at < run.due else ("breached", run.due)
+        self._alert(c, run, event, at, score)
+        c.running.remove(run)
+
+    def _alert(self, c, run, event, at, score):
+        self.alerts.append({
+            "alert_id": f"{c.id}:{run.seq}:{run.rule.name}:{event}", "contact_id": c.id, "sla": run.rule.name, "event": event,
+            "stage": run.rule.stage, "due_at": run.due, "at": at, "owner": c.owner or None, "score": score})
+
     # -- time
 
     def advance_to(self, now):
@@ -657,27 +776,46 @@ class Scorer:
             self._fire(c, self.moment_of[c.id])
 
     def _fire(self, c, at):
+        """One moment: deadlines of that time, or else the score that falls."""
+        breached = [run for run in c.running if run.due == at]
+        for run in breached:
+            self._alert(c, run, "breached", at, c.score(self.m, max(at, c.clock)))
+            c.running.remove(run)
+        if breached:
+            self._schedule(c)
+        else:
+            self._fall(c, at)
+
+    def _fall(self, c, at):
         before, c.clock = c.clock, at
         move = self._falling(c, c.score(self.m, at), "decay")
         if move is None:
             c.clock = before
-            self.moment_of.pop(c.id)
+            del self.fall_of[c.id]
+            self._schedule(c)
             return
         self._look_at_arms(c)
         while move:
             self._make(c, move, None)
             move = self._falling(c, c.score(self.m, at), "decay")
+        self._look_for_answer(c)
         self._set_moment(c)
 
     def _set_moment(self, c):
-        if not self.time_acts:
-            return
-        at = self._next_moment(c)
-        if at is None:
+        """After something happened to the contact."""
+        if self.time_acts:
+            self.fall_of[c.id] = self._next_moment(c)
+            self._schedule(c)
+
+    def _schedule(self, c):
+        moments = [run.due for run in c.running]
+        if self.fall_of.get(c.id) is not None:
+            moments.append(self.fall_of[c.id])
+        if not moments:
             self.moment_of.pop(c.id, None)
-        elif self.moment_of.get(c.id) != at:
-            self.moment_of[c.id] = at
-            heapq.heappush(self.moments, (at, c.id))
+        else:
+            self.moment_of[c.id] = min(moments)
+            heapq.heappush(self.moments, (min(moments), c.id))
 
     def _next_moment(self, c):
         """First millisecond after the clock at which the score is below the exit that applies."""
@@ -712,12 +850,12 @@ class Scorer:
         rows = {r.name: c.rows[r.name].value(at, r.half_life) for r in self.m.rules if r.name in c.rows}
         return {"contact_id": c.id, "stage": c.stage, "kind": c.kind, "visit": c.visit, "seq": c.seq, "stage_since": c.stage_since,
                 "score": c.score(self.m, at), "fit": c.fit, "behavior": c.behavior(self.m, at), "grade": c.grade, "as_of": at,
-                "suspect": c.suspect, "rows": rows, "manual": c.manual}
+                "owner": c.owner or None, "suspect": c.suspect, "rows": rows, "manual": c.manual}
 
 
-def run(model, events, time_acts=False, until=None):
+def run(model, events, time_acts=False, until=None, follow=True):
     """Score all events in order of arrival. Returns the Scorer."""
-    scorer = Scorer(model, time_acts)
+    scorer = Scorer(model, time_acts, follow)
     for ev in events:
         scorer.apply(ev)
     if until is not None:
@@ -731,6 +869,7 @@ def main():
     parser.add_argument("--events", required=True, help="JSON Lines, one Event a line, in order of arrival")
     parser.add_argument("--time", action="store_true", help="let time alone act, driven by the largest occurred_at so far")
     parser.add_argument("--until", type=int, help="with --time: let time run on to this moment, ms since 1970")
+    parser.add_argument("--alerts", help="write the alerts here, as JSON Lines")
     parser.add_argument("--state", help="write the final state of every contact here, as JSON Lines")
     args = parser.parse_args()
     with open(args.model, encoding="utf-8") as model, open(args.events, encoding="utf-8") as events:
@@ -738,6 +877,9 @@ def main():
     for t in scorer.transitions:
         print(json.dumps(t))
     print(json.dumps(scorer.counts), file=sys.stderr)
+    if args.alerts:
+        with open(args.alerts, "w", encoding="utf-8") as out:
+            out.writelines(json.dumps(alert) + "\n" for alert in scorer.alerts)
     if args.state:
         with open(args.state, "w", encoding="utf-8") as out:
             for contact_id in sorted(scorer.contacts):

@@ -55,6 +55,8 @@ class Case(unittest.TestCase):
     def lead(self, **more):
         self.send("form_submitted", form="newsletter", attributes={**GOOD, **more})
 
+
+class Moves(Case):
     # -- gates
 
     def test_one_event_moves_a_contact_up_several_stages(self):
@@ -262,6 +264,212 @@ class Case(unittest.TestCase):
         path = reference.url_path
         self.assertEqual([path("https://a.example"), path("https://a.example?x"), path("/a/b?c"), path("a/b"), path(None)],
                          ["/", "/", "/a/b", None, None])
+
+
+MINUTE = 60_000
+HAND_OFF = MODEL.replace("sal: true", "sal: false") + """
+sla:
+  - {name: call, stage: mql, kind: active, within: 5m}
+  - {name: look, stage: mql, within: 2d}
+  - {name: plan, stage: sql, within: 1w}
+  - {name: again, stage: unqualified, within: 30d}
+routing:
+  - {when: [{attribute: country, in: [NO]}, {attribute: company_size, at_least: 500}], to: [olaf]}
+  - {when: {attribute: country, in: [NO]}, to: [kari, per, liv], by: weight, weights: [2, 1, 1]}
+"""
+
+
+class HandOff(Case):
+    def begin(self, model=HAND_OFF, time_acts=True, **kw):
+        super().begin(model, time_acts=time_acts, **kw)
+
+    def hand(self, at=0, contact="c", **more):
+        self.send("form_submitted", at, contact, form="demo", attributes={**GOOD, **more})
+
+    def told(self, contact="c"):
+        """Alerts as (name, event, at - T0)."""
+        return [(a["sla"], a["event"], a["at"] - T0) for a in self.s.alerts if a["contact_id"] == contact]
+
+    def last(self):
+        t = self.s.transitions[-1]
+        return t["from"], t["to"], t["owner"], t["sla_due"] and t["sla_due"] - T0
+
+    # -- owner
+
+    def test_the_hash_is_fnv_with_the_finalizer_of_murmur(self):
+        self.assertEqual(reference.mixed_hash("a"), 0x82a2a958a9bece5b)
+        self.assertEqual(reference.mixed_hash("Zo\u00eb"), 0x3f8a1b8741a8d7b9)
+
+    def test_an_mql_is_dealt_by_its_place_among_the_weights(self):
+        for contact, owner in (("a", "per"), ("bo", "kari"), ("ann", "kari")):   # 0.51, 0.11, 0.43 of the way: 2 1 1
+            self.hand(contact=contact)
+            self.assertEqual(self.last()[:3], ("lead", "mql", owner))
+        self.assertEqual([t["owner"] for t in self.s.transitions[:3]], [None, None, "per"])
+        self.hand(contact="big", company_size="500")
+        self.assertEqual(self.last()[2], "olaf")
+        self.hand(contact="us", country="US")
+        self.assertIsNone(self.last()[2])
+
+    def test_round_robin_gives_even_shares(self):
+        self.begin(HAND_OFF.replace("by: weight, weights: [2, 1, 1]", "by: round_robin"))
+        for contact, owner in (("a", "per"), ("bo", "kari"), ("ann", "per"), ("chris", "per"), ("Zo\u00eb", "kari")):
+            self.hand(contact=contact)
+            self.assertEqual(self.last()[2], owner)
+
+    def test_who_has_an_owner_keeps_him_at_every_visit(self):
+        self.send("owner_assigned", attributes={"owner": "rep"})
+        self.hand(1)
+        self.send("lead_rejected", 2)
+        self.hand(3)
+        self.assertEqual([t["owner"] for t in self.s.transitions if t["to"] == "mql"], ["rep", "rep"])
+
+    def test_the_newer_name_wins_on_a_tie_the_later_and_an_empty_one_leaves_its_time(self):
+        owner = lambda: self.s.state("c")["owner"]
+        self.send("owner_assigned", 10, attributes={"owner": "x"})
+        self.send("owner_assigned", 9, attributes={"owner": "y"})
+        self.send("owner_assigned", 11)
+        self.assertEqual(owner(), "x")
+        self.send("owner_assigned", 10, attributes={"owner": "z"})
+        self.assertEqual(owner(), "z")
+        self.send("owner_assigned", 20, attributes={"owner": ""})
+        self.assertIsNone(owner())
+        self.send("owner_assigned", 19, attributes={"owner": "w"})
+        self.assertIsNone(owner())
+        self.send("owner_assigned", 20, attributes={"owner": "\u00e6" * 200})
+        self.assertEqual(owner(), "\u00e6" * 127)
+
+    def test_a_routed_owner_has_the_time_of_the_hand_off(self):
+        self.hand(10)
+        self.send("owner_assigned", 9, attributes={"owner": "x"})
+        self.assertEqual(self.s.state("c")["owner"], "kari")
+        self.send("owner_assigned", 10, attributes={"owner": "x"})
+        self.assertEqual(self.s.state("c")["owner"], "x")
+
+    def test_without_an_owner_each_way_into_mql_is_routed_and_row_11_is_not(self):
+        self.send("contact_identified", attributes=GOOD)
+        self.send("stage_set", 1, attributes={"stage": "mql"})
+        self.assertEqual(self.last()[:3], ("anonymous", "mql", "kari"))
+        self.send("owner_assigned", 2, attributes={"owner": ""})
+        self.hand(3)
+        self.assertEqual(self.last()[:3], ("mql", "mql", None))
+
+    # -- deadlines
+
+    def test_a_clock_that_no_one_answers_is_breached_before_the_event_that_brings_the_time(self):
+        self.hand()
+        self.assertEqual(self.last()[3], 5 * MINUTE)
+        self.assertEqual(self.told(), [("call", "due", 0), ("look", "due", 0)])
+        self.send("owner_assigned", 5 * MINUTE, attributes={"owner": "late"})
+        self.assertEqual(self.told()[2:], [("call", "breached", 5 * MINUTE)])
+        self.assertEqual(self.s.alerts[2], {"alert_id": "c:3:call:breached", "contact_id": "c", "sla": "call", "event": "breached",
+                                            "stage": "mql", "due_at": T0 + 5 * MINUTE, "at": T0 + 5 * MINUTE, "owner": "kari",
+                                            "score": 20.0})
+        self.send("sales_contact_made", 6 * MINUTE)                  # too late for call, in time for look
+        self.assertEqual(self.told()[3:], [("look", "met", 6 * MINUTE), ("plan", "due", 6 * MINUTE)])
+        self.s.advance_to(T0 + 30 * DAY)
+        self.assertEqual(self.told()[5:], [("plan", "breached", 6 * MINUTE + 7 * DAY)])
+
+    def test_the_score_of_a_breach_is_that_of_the_deadline(self):
+        self.hand()
+        self.send("file_downloaded", 1, asset="ebook/a")
+        self.s.advance_to(T0 + 60 * DAY)
+        self.assertEqual(self.told()[-1], ("look", "breached", 2 * DAY))
+        self.assertAlmostEqual(self.s.alerts[-1]["score"], 20 + 30 * 2 ** -0.2, places=6)
+
+    def test_an_mql_that_stays_one_is_answered_by_accepted_at_its_time(self):
+        self.hand(10)
+        self.send("lead_accepted", 7)                                # before the clock started: at its start
+        self.assertEqual(self.told()[2:], [("call", "met", 10), ("look", "met", 10)])
+        self.assertEqual(self.last()[1], "mql")
+        self.send("email_sent", 3 * DAY)
+        self.assertEqual(len(self.s.alerts), 4)
+
+    def test_an_early_answer_meets_at_once(self):
+        self.send("lead_accepted")
+        self.hand(10)
+        self.assertEqual(self.last(), ("lead", "mql", "kari", 10 + 5 * MINUTE))
+        self.assertEqual(self.told(), [("call", "due", 10), ("look", "due", 10), ("call", "met", 10), ("look", "met", 10)])
+
+    def test_without_stream_time_the_times_of_the_events_decide(self):
+        self.begin(follow=False)
+        self.hand()
+        self.send("lead_accepted", 5 * MINUTE)
+        self.assertEqual(self.told()[2:], [("call", "breached", 5 * MINUTE), ("look", "met", 5 * MINUTE)])
+        self.send("contact_identified", 1, "other", attributes=GOOD)
+        self.hand(2, "other")
+        self.send("contact_identified", 3 * DAY, "other", attributes={"country": "FR"})
+        self.assertEqual(self.told("other")[2:], [("call", "breached", 2 + 5 * MINUTE), ("look", "breached", 2 + 2 * DAY)])
+
+    def test_lost_fit_ends_a_clock_without_a_word(self):
+        self.hand()
+        self.send("contact_identified", MINUTE, attributes={"country": "FR"})
+        self.assertEqual((self.last(), self.told()[2:]), (("mql", "subscriber", "kari", None), []))
+        self.s.advance_to(T0 + 30 * DAY)
+        self.assertEqual(len(self.s.alerts), 2)
+
+    def test_an_advance_is_an_answer_whoever_causes_it(self):
+        self.begin(HAND_OFF.replace("stage: sql, within: 1w", "stage: lead, within: 1h"))
+        self.lead()
+        self.hand(MINUTE)
+        self.assertEqual(self.told()[:2], [("plan", "due", 0), ("plan", "met", MINUTE)])
+
+    def test_a_rejection_is_an_answer_and_its_alert_has_the_score_before_the_reset(self):
+        self.hand()
+        self.send("file_downloaded", 0, asset="ebook/a")
+        self.send("lead_rejected", MINUTE)
+        self.assertEqual(self.told()[2:], [("call", "met", MINUTE), ("look", "met", MINUTE), ("again", "due", MINUTE)])
+        self.assertEqual([round(a["score"]) for a in self.s.alerts[2:]], [50, 50, 50])
+        self.assertEqual(self.last(), ("mql", "unqualified", "kari", MINUTE + 30 * DAY))
+
+    def test_row_11_leaves_the_clock_for_any_kind_and_starts_that_for_its_own(self):
+        self.lead()
+        self.send("file_downloaded", asset="ebook/a")
+        self.assertEqual((self.last()[1], self.told()), ("mql", [("look", "due", 0)]))
+        self.send("form_submitted", MINUTE, form="demo")
+        self.assertEqual(self.last(), ("mql", "mql", "kari", 6 * MINUTE))
+        self.assertEqual(self.told()[1:], [("call", "due", MINUTE)])
+        self.send("sales_contact_made", 2 * MINUTE)
+        self.assertEqual([a["alert_id"] for a in self.s.alerts[2:4]], ["c:4:call:met", "c:3:look:met"])
+
+    def test_row_11_does_not_wake_a_clock_that_has_ended_and_ends_that_of_another_kind(self):
+        self.begin(HAND_OFF.replace("kind: active, within: 5m", "kind: passive, within: 5d"))
+        self.lead()
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("form_submitted", 3 * DAY, form="demo")
+        self.assertEqual(self.told(), [("call", "due", 0), ("look", "due", 0), ("look", "breached", 2 * DAY)])
+        self.assertEqual(self.last(), ("mql", "mql", "kari", None))
+        self.s.advance_to(T0 + 9 * DAY)
+        self.assertEqual(len(self.s.alerts), 3)
+
+    def test_a_deadline_comes_before_the_move_of_the_same_moment(self):
+        fall = 1_369_407_601                                         # see test_time_alone_takes_away_at_the_millisecond
+        self.begin(HAND_OFF.replace("within: 2d", f"within: {fall}ms"))
+        self.lead(company_size="10")
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("file_downloaded", asset="ebook/a")
+        self.s.advance_to(T0 + fall)
+        self.assertEqual(self.told(), [("look", "due", 0), ("look", "breached", fall)])
+        self.assertEqual(self.path()[-1], ("mql", "lead", "decay"))
+        self.begin(HAND_OFF.replace("within: 2d", f"within: {fall + 1}ms"))
+        self.lead(company_size="10")
+        self.send("file_downloaded", asset="ebook/a")
+        self.send("file_downloaded", asset="ebook/a")
+        self.s.advance_to(T0 + fall + 1)
+        self.assertEqual(self.told(), [("look", "due", 0)])
+
+    def test_deadlines_come_in_the_order_of_time_then_of_contact(self):
+        for contact in ("b", "a"):
+            self.hand(0, contact)
+        self.hand(-1, "z")
+        self.s.advance_to(T0 + 5 * MINUTE)
+        ends = [a["contact_id"] for a in self.s.alerts if a["event"] == "breached"]
+        self.assertEqual(ends, ["z", "a", "b"])
+
+    def test_a_late_contact_is_breached_at_once(self):
+        self.send("email_sent", DAY, contact="other")
+        self.hand()
+        self.assertEqual(self.told(), [("call", "due", 0), ("look", "due", 0), ("call", "breached", 5 * MINUTE)])
+        self.assertEqual(self.last()[3], 5 * MINUTE)
 
 
 if __name__ == "__main__":
