@@ -104,10 +104,70 @@ static void caps_agree_with_counting_by_hand(void **state)
     }
 }
 
+#define STREAM 40
+
+struct beat {
+    enum hl_event_type type;
+    int64_t t;
+};
+
+static void live(struct fx *f, const struct beat *beats)
+{
+    fx_init(f);
+    int web = fx_group(f, "web", 50);
+    fx_rule(f, "page", FX_TYPE(PAGE_VIEWED), 10, 30 * FX_DAY)->group = web;
+    fx_rule(f, "read", FX_TYPE(PAGE_VIEWED) | FX_TYPE(FILE_DOWNLOADED), 3.3, FX_DAY)->group = web;
+    fx_rule(f, "gone", FX_TYPE(EMAIL_UNSUBSCRIBED), -20, 14 * FX_DAY);
+    fx_rule(f, "any", 0, 0.7, 0);
+    fx_seal(f);
+    for (int i = 0; i < STREAM; i++) fx_send(f, beats[i].type, beats[i].t, (char *)NULL);
+}
+
+static const struct hl_row *row_for(const struct fx *f, unsigned rule)
+{
+    for (unsigned i = 0; i < f->c.n_rows; i++)
+        if (f->c.rows[i].rule == rule) return &f->c.rows[i];
+    return NULL;
+}
+
+static void a_contact_has_the_same_rows_and_score_in_whatever_order_its_events_come(void **state)
+{
+    static const enum hl_event_type types[] = {HL_EVENT_PAGE_VIEWED, HL_EVENT_FILE_DOWNLOADED, HL_EVENT_EMAIL_UNSUBSCRIBED,
+                                               HL_EVENT_EMAIL_OPENED};
+    uint64_t seed = fx_seed(), r = seed;
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        struct fx a, b;
+        struct beat beats[STREAM];
+        for (int i = 0; i < STREAM; i++) {
+            beats[i].type = types[fx_random(&r) % HL_ARRAY_LEN(types)];
+            beats[i].t = FX_T0 + (int64_t)(fx_random(&r) % (100 * FX_DAY));
+        }
+        live(&a, beats);
+        for (int i = STREAM; i > 1; i--) {
+            int k = (int)(fx_random(&r) % (unsigned)i);
+            struct beat swap = beats[i - 1];
+            beats[i - 1] = beats[k];
+            beats[k] = swap;
+        }
+        live(&b, beats);
+        struct hl_score of_a = hl_score_at(&a.c, a.m, a.c.clock), of_b = hl_score_at(&b.c, b.m, b.c.clock);
+        bool same = a.c.n_rows == b.c.n_rows && a.c.clock == b.c.clock && memcmp(&of_a, &of_b, sizeof of_a) == 0;
+        for (unsigned rule = 0; rule < a.m->n_rules; rule++) {
+            const struct hl_row *x = row_for(&a, rule), *y = row_for(&b, rule);
+            same = same && (x && y ? memcmp(x, y, sizeof *x) == 0 : x == y);
+        }
+        if (!same) fail_msg("HL_SEED=%llu round %d: another order, another contact", (unsigned long long)seed, round);
+        fx_fini(&a);
+        fx_fini(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_order_gives_the_same_bits_and_the_value_of_the_formula),
+        cmocka_unit_test(a_contact_has_the_same_rows_and_score_in_whatever_order_its_events_come),
         cmocka_unit_test(the_value_never_grows_as_time_passes),
         cmocka_unit_test(caps_agree_with_counting_by_hand),
     };

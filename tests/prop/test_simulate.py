@@ -184,6 +184,21 @@ class Simulate(unittest.TestCase):
         got = {(row.split()[0], to): int(n) for row in matrix[1:] for to, n in zip(columns, row.split()[1:]) if n != "."}
         self.assertEqual(got, moved)
 
+    def test_explain_adds_up_for_every_contact_of_a_run(self):
+        events = list(Generator(SEED + 1, contacts=120, span_ms=60 * 86_400_000, n=2_500))
+        file, state = self.file("few.jsonl", "".join(json.dumps(ev) + "\n" for ev in events)), self.dir / "few.state"
+        for model in (MODEL, OTHER):
+            simulate("-m", model, "--state", state, file)
+            for want in map(json.loads, state.read_text().splitlines()):
+                told = subprocess.run([HOTLEAD, "explain", want["contact_id"], "-e", file, "-m", model, "-o", "json"],
+                                      capture_output=True, check=True, timeout=60)
+                got = json.loads(told.stdout)
+                units = got["fit_units"] + sum(r["now_units"] for r in got["rows"]) - sum(g["cap_units"] for g in got["groups"])
+                self.assertEqual(units + got["manual_units"] + got["floor_units"], got["score_units"], want)
+                self.assertEqual(got["fit"], sum(r["now"] for r in got["fit_rules"]), want)
+                for key in want.keys() & got.keys() - {"rows"}:
+                    self.assertEqual(got[key], want[key], f"{key} of {want}")
+
     def test_wrong_use_is_told(self):
         for args in ((), ("-m", MODEL), (self.events,), ("-m", MODEL, "-t", "0", self.events),
                      ("-m", MODEL, "--until", "soon", self.events),

@@ -407,6 +407,29 @@ static void rejected_at_never_goes_back(void **state)
     fx_fini(&f);
 }
 
+static void a_late_rejection_does_not_open_the_door_to_what_an_earlier_one_closed(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    f.m->reset_behavior = true;
+    fx_rule(&f, "page", FX_TYPE(PAGE_VIEWED), 10, 0);
+    fx_seal(&f);
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0, "country", "US");
+    fx_say(&f, STAGE_SET, FX_T0 + 10, "stage", "unqualified");
+    fx_say(&f, STAGE_SET, FX_T0 + 20, "stage", "mql");
+    fx_say(&f, LEAD_REJECTED, FX_T0 + 5);
+    ASSERT_PATH(&f, HL_STAGE_UNQUALIFIED);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 7); /* before the rejection of T0 + 10 */
+    fx_say(&f, PAGE_VIEWED, FX_T0 + 7);
+    assert_int_equal(f.c.stage, HL_STAGE_UNQUALIFIED);
+    assert_int_equal(f.c.ext->latches[0], HL_NO_TIME);
+    assert_int_equal(fx_score(&f, f.c.clock), 0);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 11);
+    ASSERT_PATH(&f, HL_STAGE_MQL);
+    fx_fini(&f);
+}
+
 static void sql_by_score_falls_back_and_needs_the_arm_to_return(void **state)
 {
     struct fx f;
@@ -581,6 +604,7 @@ int main(void)
         cmocka_unit_test(leaving_mql_downwards_clears_what_sales_said),
         cmocka_unit_test(a_rejection_forgets_what_occurred_up_to_it_and_resets_behavior),
         cmocka_unit_test(rejected_at_never_goes_back),
+        cmocka_unit_test(a_late_rejection_does_not_open_the_door_to_what_an_earlier_one_closed),
         cmocka_unit_test(sql_by_score_falls_back_and_needs_the_arm_to_return),
         cmocka_unit_test(a_qualify_latch_comes_before_the_score_and_is_not_by_score),
         cmocka_unit_test(an_extra_edge_fires_once_and_the_table_goes_on_from_there),
