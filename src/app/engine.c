@@ -183,11 +183,12 @@ static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl
     w->records = calloc(HL_BATCH, sizeof(*w->records));
     w->events = calloc(HL_GROUP, sizeof(*w->events));
     w->outcome = calloc(1, sizeof(*w->outcome));
+    w->matches = hl_match_cache_new(e->model, HL_MATCH_CACHE_BYTES);
     w->by_id = calloc(partitions, sizeof(struct hl_partition *));
     w->parts = calloc(partitions, sizeof(struct hl_partition *));
     w->assigned = calloc(partitions, sizeof(*w->assigned));
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if (!w->records || !w->events || !w->outcome || !w->by_id || !w->parts || !w->assigned || !w->positions)
+    if (!w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = e->mirror ? store_open(e, &w->store, err) : HL_OK;
     return status ? status : hl_kafka_stream_new(e->kafka, index, &w->stream, err);
@@ -203,6 +204,7 @@ static void worker_fini(struct hl_worker *w)
     free(w->records);
     free(w->events);
     free(w->outcome);
+    hl_match_cache_free(w->matches);
     free(w->by_id);
     free(w->parts);
     free(w->assigned);

@@ -57,7 +57,7 @@ static enum hl_status take_event(struct hl_subject *s, const struct hl_model *m,
     struct hl_outcome out;
     enum hl_status status = let_time_act(s, m, s->stream);
     s->found = true;
-    if (status == HL_OK) status = hl_apply(&s->c, &s->slab, m, ev, HL_APPLY_LIVE, &out);
+    if (status == HL_OK) status = hl_apply(&s->c, &s->slab, m, NULL, ev, HL_APPLY_LIVE, &out);
     if (status == HL_OK) status = note_move(s, &out, ev);
     return status == HL_OK ? let_time_act(s, m, s->stream) : status;
 }

@@ -151,7 +151,7 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     struct hl_contact *c = hl_table_put(e->table, hash, ev.contact_id, (uint16_t)r->p->id, NULL);
     status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(r->p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
-        status = hl_apply(c, slab, e->model, &ev, HL_APPLY_REPLAY, r->w->outcome);
+        status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, r->w->outcome);
         if (!status && r->w->outcome->changed && !hl_partition_mark_dirty(r->p, c)) status = HL_E_NOMEM;
         r->replayed++;
     }

@@ -30,7 +30,8 @@ enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigne
     hl_buf_init(&s->text);
     for (unsigned i = 0; i < s->n_sides; i++) {
         s->sides[i] = (struct hl_sim_side){.m = i ? against : m, .t = hl_table_new(1), .n_memos = 1};
-        if (!s->sides[i].t) return HL_E_NOMEM;
+        s->sides[i].matches = hl_match_cache_new(s->sides[i].m, HL_MATCH_CACHE_BYTES);
+        if (!s->sides[i].t || !s->sides[i].matches) return HL_E_NOMEM;
     }
     return HL_OK;
 }
@@ -39,6 +40,7 @@ void hl_sim_shard_fini(struct hl_sim_shard *s)
 {
     for (unsigned i = 0; i < s->n_sides; i++) {
         if (s->sides[i].t) hl_table_free(s->sides[i].t);
+        hl_match_cache_free(s->sides[i].matches);
         free(s->sides[i].memos);
         free(s->sides[i].moments);
     }
@@ -220,7 +222,7 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     struct place place = {b->first + i, b->stream[i], ev->event_id};
     struct hl_slab *slab = hl_table_acquire(side->t, hash);
     struct hl_contact *c = contact(side, hash, ev->contact_id);
-    bool ok = c && hl_apply(c, slab, side->m, ev, HL_APPLY_LIVE, &out) == HL_OK;
+    bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;
     hl_table_release(side->t, hash);
     if (!ok) return false;
     side->counts.results[out.result]++;

@@ -26,6 +26,7 @@ struct hl_sim_counts {
 /* Contacts under one model. With --against there are two sides for each shard. */
 struct hl_sim_side {
     const struct hl_model *m;
+    struct hl_match_cache *matches;
     struct hl_table *t;
     struct hl_sim_memo *memos;     /* 0 is unused */
     size_t n_memos, cap_memos;

@@ -90,7 +90,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     struct hl_contact *c = hl_table_put(e->table, hash, ev->contact_id, (uint16_t)p->id, NULL);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
-        status = hl_apply(c, slab, e->model, ev, HL_APPLY_LIVE, o);
+        status = hl_apply(c, slab, e->model, w->matches, ev, HL_APPLY_LIVE, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && o->n_transitions && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         if (!status && w->time_acts && o->changed && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;

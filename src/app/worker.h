@@ -93,6 +93,7 @@ struct hl_worker {
     struct hl_record *records;            /* HL_BATCH */
     struct hl_event *events;              /* HL_GROUP */
     struct hl_outcome *outcome;
+    struct hl_match_cache *matches;
     struct hl_partition **by_id; /* by partition number, NULL: not ours */
     struct hl_partition **parts;
     size_t n_parts;

@@ -9,7 +9,7 @@
 #include "contact_private.h"
 #include "hotlead/base/hash.h"
 #include "lifecycle.h"
-#include "match.h"
+#include "match_cache_private.h"
 
 #define BIT(code) (UINT64_C(1) << HL_EVENT_##code)
 
@@ -114,13 +114,11 @@ static bool is_wiped(const struct hl_step *s)
 static enum hl_status apply_ledger(struct hl_step *s)
 {
     if (is_wiped(s)) return HL_OK;
-    const uint16_t *rules = s->m->rules_of[s->ev->type];
-    for (size_t i = 0; i < s->m->n_rules_of[s->ev->type]; i++) {
-        if (!hl_match_holds(&s->m->rules[rules[i]].match, s->ev, s->path)) continue;
-        enum hl_status status = score_rule(s, rules[i]);
-        if (status != HL_OK) return status;
-    }
-    return HL_OK;
+    size_t n = s->m->n_rules;
+    enum hl_status status = HL_OK;
+    for (size_t i = hl_step_next_match(s, 0, n); i < n && status == HL_OK; i = hl_step_next_match(s, i + 1, n))
+        status = score_rule(s, (uint16_t)i);
+    return status;
 }
 
 static enum hl_status adjust_score(struct hl_step *s)
@@ -144,14 +142,14 @@ static enum hl_status keep_newest(struct hl_step *s, bool is_fact, unsigned inde
     return HL_OK;
 }
 
-static enum hl_status apply_latches(struct hl_step *s, const struct hl_latch_rule *rules, size_t n, size_t first)
+/* Hand-raise and qualify rules: their places follow each other, as their latches do. */
+static enum hl_status apply_latches(struct hl_step *s)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (!hl_match_holds(&rules[i].match, s->ev, s->path)) continue;
-        enum hl_status status = keep_newest(s, false, (unsigned)(first + i));
-        if (status != HL_OK) return status;
-    }
-    return HL_OK;
+    size_t first = hl_place_of_hand_raise(s->m), end = hl_place_of_extra(s->m);
+    enum hl_status status = HL_OK;
+    for (size_t i = hl_step_next_match(s, first, end); i < end && status == HL_OK; i = hl_step_next_match(s, i + 1, end))
+        status = keep_newest(s, false, (unsigned)(i - first));
+    return status;
 }
 
 static enum hl_status apply_facts(struct hl_step *s)
@@ -174,8 +172,7 @@ static enum hl_status apply_all(struct hl_step *s)
     if (m->subscribe_on & hl_match_bit(s->ev->type)) s->c->flags |= HL_C_SUBSCRIBED;
     if (status == HL_OK) status = apply_ledger(s);
     if (status == HL_OK) status = adjust_score(s);
-    if (status == HL_OK) status = apply_latches(s, m->hand_raise, m->n_hand_raise, 0);
-    if (status == HL_OK) status = apply_latches(s, m->qualify, m->n_qualify, m->n_hand_raise);
+    if (status == HL_OK) status = apply_latches(s);
     if (status == HL_OK) status = apply_facts(s);
     return status;
 }
@@ -213,8 +210,8 @@ static enum hl_status take(struct hl_step *s, enum way way, enum hl_stage to, en
     return way == HL_WAY_SET_STAGE ? hl_lifecycle_set_stage(s, to) : hl_lifecycle_evaluate(s);
 }
 
-enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev,
-                        enum hl_apply_mode mode, struct hl_outcome *out)
+enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_match_cache *cache,
+                        const struct hl_event *ev, enum hl_apply_mode mode, struct hl_outcome *out)
 {
     out->result = HL_RESULT_IGNORED;
     out->changed = false;
@@ -233,6 +230,7 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     advance_clock(c, ev->occurred_at);
     struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out, .path = hl_url_path(ev->url)};
     if (way == HL_WAY_ATTRIBUTES) return apply_attributes(&s);
+    if (cache) s.hits = hl_match_cache_find(cache, m, ev, s.path);
     out->result = HL_RESULT_SCORED;
     return take(&s, way, to, mode);
 }

@@ -14,7 +14,6 @@
 #include "lifecycle.h"
 
 #include "contact_private.h"
-#include "match.h"
 
 static const char *const direction_names[] = {
 #define X(code, name) [HL_DIRECTION_##code] = name,
@@ -268,7 +267,7 @@ static bool extra_edge(struct hl_step *s, struct move *mv)
     for (size_t i = 0; i < s->m->n_extra; i++) {
         const struct hl_extra_edge *edge = &s->m->extra[i];
         if (!(edge->from >> s->c->stage & 1) || edge->to == s->c->stage) continue;
-        if (!hl_match_holds(&edge->match, s->ev, s->path)) continue;
+        if (!hl_step_matches(s, hl_place_of_extra(s->m) + i)) continue;
         mv->to = edge->to;
         mv->kind = edge->to == HL_STAGE_MQL ? HL_KIND_PASSIVE : HL_KIND_NONE;
         mv->direction = hl_lifecycle_direction((enum hl_stage)s->c->stage, edge->to);

@@ -4,6 +4,7 @@
 
 #include "hotlead/core/apply.h"
 #include "hotlead/core/edges.h"
+#include "match_index.h"
 
 struct hl_step {
     struct hl_contact *c;
@@ -12,6 +13,7 @@ struct hl_step {
     const struct hl_event *ev; /* NULL: time alone acts */
     struct hl_outcome *out;
     struct hl_slice path;  /* of the event's url */
+    const uint64_t *hits;  /* the matches that hold for the event; NULL: ask them one by one */
     unsigned fired;        /* bits of the rows that fire once for one event, and have */
     bool score_known;      /* `score` is that of the contact as it stands, at its clock */
     struct hl_score score;
@@ -22,6 +24,20 @@ static inline int64_t hl_time_add(int64_t t, int64_t length)
 {
     int64_t sum;
     return __builtin_add_overflow(t, length, &sum) ? INT64_MAX : sum;
+}
+
+/* Does the match at this place hold for the event? */
+static inline bool hl_step_matches(const struct hl_step *s, size_t place)
+{
+    return s->hits ? hl_set_has(s->hits, place) : hl_match_holds(s->m->index->matches[place], s->ev, s->path);
+}
+
+/* The first place from `from` on whose match holds; `end` when there is none below it. */
+static inline size_t hl_step_next_match(const struct hl_step *s, size_t from, size_t end)
+{
+    if (s->hits) return hl_set_next(s->hits, from, end);
+    while (from < end && !hl_step_matches(s, from)) from++;
+    return from;
 }
 
 /* Set an arm again if the score is seen below its threshold. */

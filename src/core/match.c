@@ -111,7 +111,7 @@ bool hl_condition_holds(const struct hl_condition *c, struct hl_slice value)
     return !c->pattern || (c->matches.match && c->matches.match(c->matches.state, value));
 }
 
-static bool form_holds(const struct hl_event_match *match, struct hl_slice form)
+bool hl_match_form_holds(const struct hl_event_match *match, struct hl_slice form)
 {
     if (!match->forms) return true;
     for (size_t i = 0; i < match->n_forms && form.data; i++)
@@ -133,7 +133,7 @@ bool hl_match_holds(const struct hl_event_match *match, const struct hl_event *e
     return (match->types & hl_match_bit(ev->type)) && (!match->path || hl_glob_match(match->path, path)) &&
            (!match->asset || hl_glob_match(match->asset, ev->asset)) &&
            (!match->campaign || hl_glob_match(match->campaign, ev->campaign)) &&
-           (!match->source || hl_glob_match(match->source, ev->source)) && form_holds(match, ev->form) && where_holds(match, ev);
+           (!match->source || hl_glob_match(match->source, ev->source)) && hl_match_form_holds(match, ev->form) && where_holds(match, ev);
 }
 
 bool hl_event_match_holds(const struct hl_event_match *match, const struct hl_event *ev)

@@ -1,6 +1,6 @@
 /* DESIGN
- * The model is a tree of plain structs that the reader of the file fills; sealing adds what makes it quick: the score rules of
- * each event type in one array (all 38 share it), and the rules in the order of their name hashes, for restoring state.
+ * The model is a tree of plain structs that the reader of the file fills; sealing adds what makes it quick: the index that
+ * finds the matches of an event (match_index.c), and the rules in the order of their name hashes, for restoring state.
  *
  * THREADS: built by one thread; read-only after hl_model_seal. */
 #include "hotlead/core/model.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "hotlead/base/hash.h"
-#include "match.h"
+#include "match_index.h"
 
 static const struct {
     struct hl_slice name;
@@ -134,7 +134,7 @@ void hl_model_free(struct hl_model *m)
     free_latches(m->qualify, m->n_qualify);
     free_rules(m);
     free(m->grades);
-    free(m->rules_of[0]); /* one block for all types */
+    hl_match_index_free(m->index);
     free(m->rules_by_hash);
     free(m->name);
     free(m->version);
@@ -156,21 +156,6 @@ static bool seal_latches(struct hl_latch_rule *rules, size_t n, const struct hl_
             if (rules[j].name_hash == rules[i].name_hash) return false;
     }
     return true;
-}
-
-static enum hl_status seal_dispatch(struct hl_model *m)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < m->n_rules; i++) total += (size_t)__builtin_popcountll(m->rules[i].match.types);
-    uint16_t *next = malloc((total + 1) * sizeof *next);
-    if (!next) return HL_E_NOMEM;
-    for (unsigned t = 0; t < HL_EVENT_TYPE_COUNT; t++) {
-        m->rules_of[t] = next;
-        for (size_t i = 0; i < m->n_rules; i++)
-            if (m->rules[i].match.types & hl_match_bit((enum hl_event_type)t)) *next++ = (uint16_t)i;
-        m->n_rules_of[t] = (size_t)(next - m->rules_of[t]);
-    }
-    return HL_OK;
 }
 
 /* First place in rules_by_hash, of `n`, whose hash is not below. */
@@ -212,7 +197,9 @@ enum hl_status hl_model_seal(struct hl_model *m)
     for (size_t i = 0; i < m->n_extra; i++) default_types(&m->extra[i].match, m);
     if (!seal_latches(m->hand_raise, m->n_hand_raise, m) || !seal_latches(m->qualify, m->n_qualify, m)) return HL_E_INVALID;
     enum hl_status status = seal_hashes(m);
-    return status == HL_OK ? seal_dispatch(m) : status;
+    if (status != HL_OK) return status;
+    m->index = hl_match_index_new(m);
+    return m->index ? HL_OK : HL_E_NOMEM;
 }
 
 uint16_t hl_model_find_rule(const struct hl_model *m, uint32_t name_hash)

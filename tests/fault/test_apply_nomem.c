@@ -28,7 +28,7 @@ static bool live(struct fx *f)
         struct hl_event ev = fx_random_event(f, day, kv, &r);
         ev.type = ev.type == HL_EVENT_LEAD_DISQUALIFIED ? HL_EVENT_DEMO_REQUESTED : ev.type;
         empty_stock(&f->slab);
-        enum hl_status status = hl_apply(&f->c, &f->slab, f->m, &ev, HL_APPLY_LIVE, &f->out);
+        enum hl_status status = hl_apply(&f->c, &f->slab, f->m, NULL, &ev, HL_APPLY_LIVE, &f->out);
         if (status == HL_E_NOMEM) return false;
         assert_int_equal(status, HL_OK);
     }

@@ -329,7 +329,7 @@ static void expect_record(struct world *w, uint16_t topic, int32_t part, size_t 
     assert_int_equal(w->json->decode(w->json, fake_value(r), arena, &ev, &err), HL_OK);
     if (ev.type == HL_EVENT_UNKNOWN) return;
     struct person *p = person_of(w, ev.contact_id);
-    assert_int_equal(hl_apply(&p->c, &w->slab, w->model, &ev, HL_APPLY_LIVE, &out), HL_OK);
+    assert_int_equal(hl_apply(&p->c, &w->slab, w->model, NULL, &ev, HL_APPLY_LIVE, &out), HL_OK);
     snprintf(headers, sizeof(headers), "source.topic=in%u\nsource.partition=%d\nsource.offset=%zu\nmodel.version=1\n", topic,
              part, offset);
     expect_moves(w, p, &ev, &out, headers);

@@ -141,7 +141,7 @@ static inline struct hl_event fx_event(struct fx *f, enum hl_event_type type, in
 
 static inline enum hl_result fx_apply(struct fx *f, const struct hl_event *ev, enum hl_apply_mode mode)
 {
-    assert_int_equal(hl_apply(&f->c, &f->slab, f->m, ev, mode, &f->out), HL_OK);
+    assert_int_equal(hl_apply(&f->c, &f->slab, f->m, NULL, ev, mode, &f->out), HL_OK);
     return f->out.result;
 }
 

@@ -73,7 +73,7 @@ static void a_negative_time_is_refused(void **state)
     usual(&f);
     fx_seal(&f);
     struct hl_event ev = fx_event(&f, HL_EVENT_PAGE_VIEWED, -1);
-    assert_int_equal(hl_apply(&f.c, &f.slab, f.m, &ev, HL_APPLY_LIVE, &f.out), HL_E_CLOCK);
+    assert_int_equal(hl_apply(&f.c, &f.slab, f.m, NULL, &ev, HL_APPLY_LIVE, &f.out), HL_E_CLOCK);
     fx_fini(&f);
 }
 

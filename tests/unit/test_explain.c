@@ -190,7 +190,7 @@ static void store_contact(const char *url, const char *id, int32_t partition)
                           .contact_id = name,
                           .type = HL_EVENT_TRIAL_STARTED,
                           .occurred_at = INT64_C(1793527200000)};
-    assert_int_equal(hl_apply(&c, &slab, m, &ev, HL_APPLY_LIVE, &out), HL_OK);
+    assert_int_equal(hl_apply(&c, &slab, m, NULL, &ev, HL_APPLY_LIVE, &out), HL_OK);
     struct hl_buf engine, value;
     hl_buf_init(&engine);
     hl_buf_init(&value);

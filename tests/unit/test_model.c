@@ -41,13 +41,11 @@ static void a_rule_without_types_takes_all_but_crm_and_control(void **state)
     fx_rule(&f, "page", FX_TYPE(PAGE_VIEWED), 1, 0);
     fx_rule(&f, "won", FX_TYPE(OPPORTUNITY_WON), 1, 0);
     fx_seal(&f);
-    assert_int_equal(f.m->n_rules_of[HL_EVENT_PAGE_VIEWED], 2);
-    assert_int_equal(f.m->rules_of[HL_EVENT_PAGE_VIEWED][0], 0);
-    assert_int_equal(f.m->rules_of[HL_EVENT_PAGE_VIEWED][1], 1);
-    assert_int_equal(f.m->n_rules_of[HL_EVENT_CONTACT_IDENTIFIED], 1);
-    assert_int_equal(f.m->n_rules_of[HL_EVENT_SCORE_ADJUSTED], 0);
-    assert_int_equal(f.m->n_rules_of[HL_EVENT_OPPORTUNITY_WON], 1);
-    assert_int_equal(f.m->rules_of[HL_EVENT_OPPORTUNITY_WON][0], 2);
+    assert_true(f.m->rules[0].match.types & FX_TYPE(CONTACT_IDENTIFIED));
+    assert_true(f.m->rules[0].match.types & FX_TYPE(PAGE_VIEWED));
+    assert_false(f.m->rules[0].match.types & (FX_TYPE(SCORE_ADJUSTED) | FX_TYPE(OPPORTUNITY_WON)));
+    assert_int_equal(f.m->rules[1].match.types, FX_TYPE(PAGE_VIEWED));
+    assert_int_equal(f.m->rules[2].match.types, FX_TYPE(OPPORTUNITY_WON));
     fx_fini(&f);
 }
 

@@ -2,6 +2,7 @@
 #ifndef HOTLEAD_CORE_APPLY_H
 #define HOTLEAD_CORE_APPLY_H
 
+#include "hotlead/core/match_cache.h"
 #include "hotlead/core/score.h"
 
 #define HL_DIRECTIONS(X) X(ADVANCE, "advance") X(REGRESS, "regress") X(RECYCLE, "recycle") X(EXIT, "exit") X(RETRACT, "retract")
@@ -69,8 +70,8 @@ enum hl_apply_mode {
 };
 
 /* Apply `ev` to `c`. HL_E_NOMEM leaves the contact in an undefined but valid state: the caller must drop the partition. Events of unknown
- * type must not be given (the caller counts them without touching the table). */
-enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev,
-                        enum hl_apply_mode mode, struct hl_outcome *out) HL_WARN_UNUSED;
+ * type must not be given (the caller counts them without touching the table). cache: of `m`; NULL: every match is asked. */
+enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_match_cache *cache,
+                        const struct hl_event *ev, enum hl_apply_mode mode, struct hl_outcome *out) HL_WARN_UNUSED;
 
 #endif

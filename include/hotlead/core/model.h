@@ -143,9 +143,8 @@ struct hl_model {
     bool reset_behavior;
     size_t n_sla, n_routing; /* entries of sections that are read and checked, and not acted on yet */
 
-    /* Filled by hl_model_seal: for each event type, the score rules that name it. */
-    uint16_t *rules_of[HL_EVENT_TYPE_COUNT];
-    size_t n_rules_of[HL_EVENT_TYPE_COUNT];
+    /* Filled by hl_model_seal: what finds the matches of an event quickly (core/match_index.h). */
+    struct hl_match_index *index;
     /* The score rules in the order of their name hashes, for hl_model_find_rule. */
     uint16_t *rules_by_hash;
     /* All types of class web, e-mail, offline, profile: what a rule without `on` takes. Set by hl_model_new; a match with no type
