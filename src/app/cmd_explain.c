@@ -22,6 +22,7 @@ static const char USAGE[] =
     "score exactly, what is missing for the next stage, and when time alone will move it.\n"
     "\n"
     "  -e, --events FILE   the contact's events, from JSON Lines or an Avro container file; may be given several times\n"
+    "      --mapping FILE  with --events: the shape of their records, as for hotlead simulate\n"
     "  -m, --model FILE    the model (default with --events: " DEFAULT_MODEL "; else the one that the configuration names)\n"
     "  -c, --config FILE   the configuration (default: " DEFAULT_CONFIG
     "), for the warm copy in Redis: the state as of the last\n"
@@ -34,16 +35,17 @@ static const char USAGE[] =
     "Exit codes: 0, 64 wrong use, 65 no such contact, or events that cannot be read, 69 Redis cannot be reached, 78 a wrong\n"
     "configuration or model.\n";
 
-enum { OPT_AT = 256, MAX_FILES = 256 };
+enum { OPT_AT = 256, OPT_MAPPING, MAX_FILES = 256 };
 
 struct explain {
-    const char *id, *model_path, *config_path;
+    const char *id, *model_path, *config_path, *mapping_path;
     char *files[MAX_FILES];
     size_t n_files;
     int64_t at;
     bool json;
     struct hl_config *config;
     struct hl_model *model;
+    struct hl_input mapping;
 };
 
 static int wrong_use(const char *what, const char *value)
@@ -63,6 +65,7 @@ static int read_option(struct explain *x, int option)
     switch (option) {
     case 'm': x->model_path = optarg; return 0;
     case 'c': x->config_path = optarg; return 0;
+    case OPT_MAPPING: x->mapping_path = optarg; return 0;
     case 'e':
         if (x->n_files == MAX_FILES) return wrong_use("too many files", "");
         x->files[x->n_files++] = optarg;
@@ -85,6 +88,7 @@ static int read_options(struct explain *x, int argc, char **argv)
                                             {"config", required_argument, NULL, 'c'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"at", required_argument, NULL, OPT_AT},
+                                            {"mapping", required_argument, NULL, OPT_MAPPING},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     optind = 1;
@@ -97,6 +101,7 @@ static int read_options(struct explain *x, int argc, char **argv)
         if (code) return code;
     }
     if (optind + 1 != argc) return wrong_use(optind == argc ? "which contact?" : "one contact at a time", "");
+    if (x->mapping_path && !x->n_files) return wrong_use("--mapping is for --events", "");
     if (x->n_files && x->config_path) return wrong_use("either --events or --config", "");
     x->id = argv[optind];
     return x->id[0] ? -1 : wrong_use("which contact?", "");
@@ -111,6 +116,7 @@ static int load_files(struct explain *x)
     hl_buf_init(&problems);
     if (!x->n_files) status = hl_config_load(x->config_path ? x->config_path : DEFAULT_CONFIG, &x->config, &problems, &err);
     if (!x->model_path) x->model_path = x->config ? x->config->model : DEFAULT_MODEL;
+    if (x->mapping_path) status = hl_mapping_load(x->mapping_path, &x->mapping, &problems, &err);
     if (status == HL_OK) status = hl_model_load(x->model_path, &x->model, &problems, &err);
     if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */
     if (status && problems.len == 0) fprintf(stderr, "hotlead explain: %s\n", err.message);
@@ -163,7 +169,7 @@ static int explain(const struct explain *x)
     if (status != HL_OK)
         hl_error_set(&err, status, HL_STOP, "out of memory");
     else if (x->n_files)
-        status = hl_subject_read_events(&s, x->model, x->files, x->n_files, x->at, &err);
+        status = hl_subject_read_events(&s, x->model, x->files, x->n_files, x->mapping_path ? &x->mapping : NULL, x->at, &err);
     else
         status = read_redis(x, &s, &err);
     int code = 0;
@@ -191,5 +197,6 @@ int hl_cmd_explain(int argc, char **argv)
     if (code == 0) code = explain(&x);
     hl_model_free(x.model);
     hl_config_free(x.config);
+    hl_input_fini(&x.mapping);
     return code;
 }

@@ -17,6 +17,8 @@ static const char USAGE[] =
     "\n"
     "  -m, --model FILE      the scoring model\n"
     "  -a, --against FILE    a second model: who becomes an MQL under one of them only, and what changes in each stage\n"
+    "      --mapping FILE    the shape of the records: where their fields are, and how their types are called; the keys of an\n"
+    "                        input in hotlead.yaml, in a file of their own (default: the canonical names)\n"
     "      --arrival ORDER   file (default): events arrive as they stand in the files; time: in the order of occurred_at\n"
     "      --until TIME      let time run on to this moment; RFC 3339 with an offset, or milliseconds since 1970\n"
     "      --state FILE      write each contact at the end, a line of JSON each, scores as of the end of the stream's time:\n"
@@ -26,11 +28,12 @@ static const char USAGE[] =
     "  -t, --threads N       from 1 to 64 (default: one a processor); the output is the same for any number\n"
     "  -h, --help            this text\n"
     "\n"
-    "Exit codes: 0, 65 when some events could not be read (they are told, and the others are scored), 78 a wrong model.\n";
+    "Exit codes: 0, 65 when some events could not be read (they are told, and the others are scored), 78 a wrong model or mapping.\n";
 
 struct simulate {
-    const char *model_path, *against_path, *state_path;
+    const char *model_path, *against_path, *state_path, *mapping_path;
     struct hl_model *model, *against;
+    struct hl_input mapping;
     bool json;
     struct hl_sim_options o;
 };
@@ -41,7 +44,7 @@ static int wrong_use(const char *what, const char *value)
     return hl_status_exit_code(HL_E_USAGE);
 }
 
-enum { OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE };
+enum { OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_MAPPING };
 
 static int read_choice(struct simulate *s, int option, const char *value)
 {
@@ -72,6 +75,7 @@ static int read_option(struct simulate *s, int option)
     case 'm': s->model_path = optarg; return 0;
     case 'a': s->against_path = optarg; return 0;
     case OPT_STATE: s->state_path = optarg; return 0;
+    case OPT_MAPPING: s->mapping_path = optarg; return 0;
     case 'o':
     case OPT_ARRIVAL: return read_choice(s, option, optarg);
     case 't':
@@ -87,8 +91,8 @@ static int read_options(struct simulate *s, int argc, char **argv)
         {"model", required_argument, NULL, 'm'},           {"against", required_argument, NULL, 'a'},
         {"output", required_argument, NULL, 'o'},          {"threads", required_argument, NULL, 't'},
         {"arrival", required_argument, NULL, OPT_ARRIVAL}, {"until", required_argument, NULL, OPT_UNTIL},
-        {"state", required_argument, NULL, OPT_STATE},     {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, OPT_STATE},     {"mapping", required_argument, NULL, OPT_MAPPING},
+        {"help", no_argument, NULL, 'h'},                  {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "m:a:o:t:h", OPTIONS, NULL)) != -1;) {
         if (option == 'h') {
@@ -115,6 +119,17 @@ static int load_model(const char *path, struct hl_model **m)
     if (st != HL_OK && problems.len == 0) fprintf(stderr, "hotlead simulate: %s\n", err.message);
     hl_buf_fini(&problems);
     return st == HL_OK ? 0 : hl_status_exit_code(st == HL_E_IO ? HL_E_CONFIG : st);
+}
+
+static int load_mapping(struct simulate *s)
+{
+    struct hl_buf problems;
+    hl_buf_init(&problems);
+    enum hl_status st = hl_mapping_load(s->mapping_path, &s->mapping, &problems, NULL);
+    fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems)));
+    hl_buf_fini(&problems);
+    s->o.mapping = &s->mapping;
+    return st == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
 }
 
 static unsigned processors(void)
@@ -166,7 +181,9 @@ int hl_cmd_simulate(int argc, char **argv)
     if (code >= 0) return code;
     code = load_model(s.model_path, &s.model);
     if (code == 0 && s.against_path) code = load_model(s.against_path, &s.against);
+    if (code == 0 && s.mapping_path) code = load_mapping(&s);
     if (code == 0) code = simulate(&s);
+    hl_input_fini(&s.mapping);
     hl_model_free(s.model);
     hl_model_free(s.against);
     return code;

@@ -341,14 +341,6 @@ enum hl_status hl_config_load_text(const char *name, struct hl_slice text, const
     return finish(name, st, y, &yaml_err, false, env ? env : no_env, out, problems, err);
 }
 
-static void free_input(struct hl_input *in)
-{
-    free(in->topic);
-    for (int f = 0; f < HL_FIELD_COUNT; f++) free(in->fields.path[f]);
-    for (size_t i = 0; i < in->n_aliases; i++) free(in->aliases[i].spelling);
-    free(in->aliases);
-}
-
 static bool owns_text(enum hl_config_type t)
 {
     return t == HL_CONFIG_TEXT || t == HL_CONFIG_TOPIC || t == HL_CONFIG_PATH || t == HL_CONFIG_FILE || t == HL_CONFIG_WORD;
@@ -364,7 +356,7 @@ void hl_config_free(struct hl_config *c)
         free(c->kafka[i].key);
         free(c->kafka[i].value);
     }
-    for (size_t i = 0; i < c->n_inputs; i++) free_input(&c->inputs[i]);
+    for (size_t i = 0; i < c->n_inputs; i++) hl_input_fini(&c->inputs[i]);
     free(c->kafka);
     free(c->inputs);
     free(c->path);

@@ -35,10 +35,23 @@ static void read_format(struct hl_config_reader *r, const struct hl_yaml_node *n
                      hl_nearest_hint(&nearest));
 }
 
+static bool is_path(struct hl_slice s)
+{
+    if (s.len == 0 || s.data[0] == '.' || s.data[s.len - 1] == '.') return false;
+    for (size_t i = 0; i < s.len; i++) {
+        bool empty = s.data[i] == '.' && s.data[i + 1] == '.'; /* the last byte is no dot */
+        if (empty || s.data[i] == '|' || s.data[i] == '+') return false;
+    }
+    return true;
+}
+
 static bool is_field_path(struct hl_slice s)
 {
-    if (s.len == 0 || s.len > 500 || s.data[0] == '.' || s.data[s.len - 1] == '.') return false;
-    return !strstr(s.data, "..");
+    struct hl_slice rest = s, path;
+    char op;
+    bool ok = s.len <= 500;
+    for (bool first = true; ok && hl_field_path_next(&rest, &path, &op); first = false) ok = is_path(path) && first == (op == 0);
+    return ok;
 }
 
 static int field_find(struct hl_config_reader *r, const struct hl_yaml_node *key)
@@ -61,10 +74,11 @@ static void read_fields(struct hl_config_reader *r, const struct hl_yaml_node *m
         const struct hl_yaml_node *path = map->values[i];
         int f = field_find(r, map->keys[i]);
         if (f < 0 || !hl_node_is(&r->p, path, HL_YAML_SCALAR, "a field's path")) continue;
-        if (is_field_path(path->text))
-            in->fields.path[f] = hl_node_copy(&r->p, path->text);
-        else
-            hl_problem_error(&r->p, path, "'%.*s' is no path of a field: names with dots between", HL_SLICE_ARG(path->text));
+        free(in->fields.path[f]); /* a mapping's */
+        in->fields.path[f] = hl_node_copy(&r->p, path->text);
+        if (!is_field_path(path->text))
+            hl_problem_error(&r->p, path, "'%.*s' is no path of a field: names with dots between; 'a | b' and 'a + b' combine paths",
+                             HL_SLICE_ARG(path->text));
     }
 }
 
@@ -83,8 +97,12 @@ static bool type_find(struct hl_config_reader *r, const struct hl_yaml_node *n, 
 static void read_alias_map(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_input *in)
 {
     if (!hl_node_is(&r->p, map, HL_YAML_MAP, "aliases")) return;
-    in->aliases = hl_node_alloc(&r->p, map->n, sizeof(*in->aliases));
-    for (size_t i = 0; in->aliases && i < map->n; i++) {
+    struct hl_type_alias *all = hl_node_alloc(&r->p, in->n_aliases + map->n, sizeof(*all));
+    if (!all) return;
+    if (in->n_aliases) memcpy(all, in->aliases, in->n_aliases * sizeof(*all));
+    free(in->aliases); /* the texts have moved */
+    in->aliases = all;
+    for (size_t i = 0; i < map->n; i++) {
         enum hl_event_type type;
         if (!type_find(r, map->values[i], &type)) continue;
         char *spelling = hl_node_copy(&r->p, map->keys[i]->text);
@@ -92,10 +110,13 @@ static void read_alias_map(struct hl_config_reader *r, const struct hl_yaml_node
     }
 }
 
-static void read_alias_file(struct hl_config_reader *r, const struct hl_yaml_node *n, struct hl_input *in)
+typedef void read_fn(struct hl_config_reader *r, const struct hl_yaml_node *root, struct hl_input *in);
+
+/* Another file, whose paths start at its own folder. */
+static void read_other_file(struct hl_config_reader *r, const char *key, const struct hl_yaml_node *n, read_fn *read, struct hl_input *in)
 {
     if (!r->files) {
-        hl_problem_error(&r->p, n, "aliases: no other file is read here");
+        hl_problem_error(&r->p, n, "%s: no other file is read here", key);
         return;
     }
     char *path = hl_config_path(r, n->text);
@@ -103,21 +124,54 @@ static void read_alias_file(struct hl_config_reader *r, const struct hl_yaml_nod
     struct hl_yaml *y = NULL;
     struct hl_error err;
     enum hl_status st = hl_yaml_load_file(path, &y, &err);
-    if (st == HL_E_IO) hl_problem_error(&r->p, n, "aliases: %s", err.message); /* the place that names the file helps more */
-    const char *outer = r->p.file;
-    r->p.file = path;
+    if (st == HL_E_IO) hl_problem_error(&r->p, n, "%s: %s", key, err.message); /* the place that names the file helps more */
+    const char *file = r->p.file, *folder_of = r->folder_of;
+    r->p.file = r->folder_of = path;
     if (st == HL_OK)
-        read_alias_map(r, hl_yaml_root(y), in);
+        read(r, hl_yaml_root(y), in);
     else if (st != HL_E_IO)
         hl_problem_yaml(&r->p, &err);
-    r->p.file = outer;
+    r->p.file = file;
+    r->folder_of = folder_of;
     hl_yaml_free(y);
     free(path);
 }
 
+static void read_time_unit(struct hl_config_reader *r, const struct hl_yaml_node *n, struct hl_input *in)
+{
+    if (!hl_node_is(&r->p, n, HL_YAML_SCALAR, "time_unit")) return;
+    in->fields.seconds = hl_slice_eq_cstr(n->text, "s");
+    if (!in->fields.seconds && !hl_slice_eq_cstr(n->text, "ms"))
+        hl_problem_error(&r->p, n, "time_unit must be ms or s, not '%.*s'", HL_SLICE_ARG(n->text));
+}
+
+/* What an input says of its records. */
+static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_input *in)
+{
+    const struct hl_yaml_node *aliases = hl_node_find(map, "aliases"), *fields = hl_node_find(map, "fields"),
+                              *time_unit = hl_node_find(map, "time_unit"), *format = hl_node_find(map, "format");
+    read_format(r, format, in);
+    read_time_unit(r, time_unit, in);
+    read_fields(r, fields, in);
+    if (aliases && aliases->kind == HL_YAML_SCALAR)
+        read_other_file(r, "aliases", aliases, read_alias_map, in);
+    else if (aliases)
+        read_alias_map(r, aliases, in);
+    bool avro = in->format == HL_FORMAT_AVRO || in->format == HL_FORMAT_AVRO_SINGLE_OBJECT;
+    if (avro && !hl_field_map_is_plain(&in->fields))
+        hl_problem_error(&r->p, time_unit ? time_unit : fields ? fields : map,
+                         "paths combined by | or +, and time_unit s, are for the formats json and segment");
+}
+
+static void read_mapping(struct hl_config_reader *r, const struct hl_yaml_node *root, struct hl_input *in)
+{
+    static const char *const known[] = {"format", "time_unit", "fields", "aliases", NULL};
+    if (hl_node_check_map(&r->p, root, "a mapping", known)) read_shape(r, root, in);
+}
+
 static void read_input(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_input *in)
 {
-    const struct hl_yaml_node *topic = hl_node_find(map, "topic"), *aliases = hl_node_find(map, "aliases");
+    const struct hl_yaml_node *topic = hl_node_find(map, "topic"), *mapping = hl_node_find(map, "mapping");
     if (!topic) hl_problem_error(&r->p, map, "an input without a topic");
     if (hl_node_is(&r->p, topic, HL_YAML_SCALAR, "topic") && hl_config_check_topic(r, topic))
         in->topic = hl_node_copy(&r->p, topic->text);
@@ -125,21 +179,43 @@ static void read_input(struct hl_config_reader *r, const struct hl_yaml_node *ma
         if (other->topic && strcmp(other->topic, in->topic) == 0)
             hl_problem_error(&r->p, topic, "the input '%s' is listed twice", in->topic);
     }
-    read_format(r, hl_node_find(map, "format"), in);
-    read_fields(r, hl_node_find(map, "fields"), in);
-    if (aliases && aliases->kind == HL_YAML_SCALAR)
-        read_alias_file(r, aliases, in);
-    else if (aliases)
-        read_alias_map(r, aliases, in);
+    if (hl_node_is(&r->p, mapping, HL_YAML_SCALAR, "mapping")) read_other_file(r, "mapping", mapping, read_mapping, in);
+    read_shape(r, map, in); /* over what the mapping says */
 }
 
 void hl_config_read_inputs(struct hl_config_reader *r, const struct hl_yaml_node *inputs)
 {
-    static const char *const known[] = {"topic", "format", "fields", "aliases", NULL};
+    static const char *const known[] = {"topic", "mapping", "format", "time_unit", "fields", "aliases", NULL};
     if (!hl_node_is(&r->p, inputs, HL_YAML_LIST, "inputs")) return;
     r->c->inputs = hl_node_alloc(&r->p, inputs->n, sizeof(*r->c->inputs));
     for (size_t i = 0; r->c->inputs && i < inputs->n; i++) {
         if (!hl_node_check_map(&r->p, inputs->values[i], "an input", known)) continue;
         read_input(r, inputs->values[i], &r->c->inputs[r->c->n_inputs++]);
     }
+}
+
+enum hl_status hl_mapping_load(const char *path, struct hl_input *out, struct hl_buf *problems, struct hl_error *err)
+{
+    struct hl_config_reader r = {.p = {.file = path, .lines = problems, .err = err}, .folder_of = path, .files = true};
+    struct hl_yaml *y = NULL;
+    struct hl_error yaml_err;
+    *out = (struct hl_input){.format = HL_FORMAT_AVRO};
+    enum hl_status st = hl_yaml_load_file(path, &y, &yaml_err);
+    if (st != HL_OK) {
+        hl_problem_yaml(&r.p, &yaml_err);
+        if (err) err->code = st;
+        return st;
+    }
+    read_mapping(&r, hl_yaml_root(y), out);
+    hl_yaml_free(y);
+    return hl_problems_status(&r.p);
+}
+
+void hl_input_fini(struct hl_input *in)
+{
+    free(in->topic);
+    hl_field_map_fini(&in->fields);
+    for (size_t i = 0; i < in->n_aliases; i++) free(in->aliases[i].spelling);
+    free(in->aliases);
+    *in = (struct hl_input){.topic = NULL};
 }

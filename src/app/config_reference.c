@@ -57,8 +57,17 @@ static void print_inputs(struct hl_buf *out)
         "Dots lead into\n  nested records. Fields:",
         hl_config_formats[0]);
     for (int f = 0; f < HL_FIELD_COUNT; f++) hl_buf_printf(out, "%s `%s`", f ? "," : "", hl_field_name((enum hl_field)f));
-    hl_buf_printf(out, ".\n- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML "
-                       "file with such a map.\n");
+    hl_buf_printf(
+        out,
+        ".\n  In JSON, paths can be combined: `user.id | anonymous_id` is the first that the record has, and that is not null or empty;\n"
+        "  `event + severity` is both, joined by a colon (`failed:permanent`), or the one that is there. `+` binds closer. What `fields`\n"
+        "  names may be a number where a text is wanted; and as `machine` any text that is not empty, `0`, `false` or `no`.\n"
+        "- `time_unit`: of numbers in `occurred_at`: `ms`, or `s`, with or without a fraction; default `ms`. Text in RFC 3339 with an "
+        "offset\n  works with both. JSON only.\n"
+        "- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML file with such a map.\n"
+        "  A type that is neither a name of hotlead's nor an alias is counted and ignored.\n"
+        "- `mapping`: a YAML file with `format`, `time_unit`, `fields` and `aliases`, for instance one of config/examples/inputs. What "
+        "stands\n  here, too, comes on top. `hotlead simulate --mapping` reads the same file.\n");
 }
 
 void hl_config_print_reference(struct hl_buf *out)

@@ -108,7 +108,7 @@ static void put_fields(struct hl_buf *out)
     hl_buf_printf(
         out,
         "\"fields\": {\"type\": \"object\", \"additionalProperties\": false, \"description\": \"Where a record keeps a field "
-        "of the event; dots lead into nested records.\", \"properties\": {");
+        "of the event; dots lead into nested records. JSON: a | b is the first that is there, a + b both, joined by a colon.\", \"properties\": {");
     for (int f = 0; f < HL_FIELD_COUNT; f++)
         hl_buf_printf(out, "%s\"%s\": {\"type\": \"string\"}", f ? ", " : "", hl_field_name((enum hl_field)f));
     hl_buf_printf(out, "}}");
@@ -137,6 +137,10 @@ static void put_inputs(struct hl_buf *out)
         "\"^[a-zA-Z0-9._-]{1,249}$\"},\n                    \"format\": {");
     put_choices(out, hl_config_formats);
     hl_buf_printf(out, ", \"default\": \"%s\"},\n                    ", hl_config_formats[0]);
+    hl_buf_printf(out, "\"mapping\": {\"type\": \"string\", \"description\": \"A YAML file with format, time_unit, fields and aliases; what "
+                       "stands here, too, comes on top.\"},\n                    ");
+    hl_buf_printf(out, "\"time_unit\": {\"enum\": [\"ms\", \"s\"], \"default\": \"ms\", \"description\": \"Of numbers in "
+                       "occurred_at; JSON only.\"},\n                    ");
     put_fields(out);
     hl_buf_printf(out, ",\n                    ");
     put_aliases(out);

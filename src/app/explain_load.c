@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "hotlead/adapter/avro.h"
-#include "hotlead/adapter/json.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/core/due.h"
 #include "hotlead/core/state.h"
@@ -76,14 +75,14 @@ static void tell_problems(struct hl_subject *s, const struct hl_sim_batch *b)
 }
 
 static enum hl_status take_units(struct hl_subject *s, const struct hl_model *m, struct hl_sim_input *in, struct hl_sim_batch *b,
-                                 struct hl_decoder *json, struct hl_error *err)
+                                 struct hl_error *err)
 {
     for (;;) {
         const struct hl_sim_file *bad;
         enum hl_status status = hl_sim_input_next(in, &b->unit, &bad, err);
         if (status == HL_E_END) return HL_OK;
         if (status != HL_OK) return status;
-        hl_sim_batch_decode(b, json);
+        hl_sim_batch_decode(b, in);
         tell_problems(s, b);
         status = b->status;
         for (size_t i = 0; status == HL_OK && i < b->n; i++) status = take_event(s, m, &b->events[i]);
@@ -91,19 +90,16 @@ static enum hl_status take_units(struct hl_subject *s, const struct hl_model *m,
     }
 }
 
-enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, char *const *paths, size_t n, int64_t until,
-                                      struct hl_error *err)
+enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, char *const *paths, size_t n,
+                                      const struct hl_input *mapping, int64_t until, struct hl_error *err)
 {
     struct hl_sim_input in;
     struct hl_sim_batch b;
-    struct hl_decoder *json = NULL;
     hl_sim_batch_init(&b);
-    enum hl_status status = hl_sim_input_open(&in, paths, n, err);
-    if (status == HL_OK) status = hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &json, err);
-    if (status == HL_OK) status = take_units(s, m, &in, &b, json, err);
+    enum hl_status status = hl_sim_input_open(&in, paths, n, mapping, err);
+    if (status == HL_OK) status = take_units(s, m, &in, &b, err);
     if (status == HL_OK && until > s->stream) s->stream = until;
     if (status == HL_OK) status = let_time_act(s, m, s->stream);
-    if (json) json->free(json);
     hl_sim_batch_fini(&b);
     hl_sim_input_close(&in);
     return status;

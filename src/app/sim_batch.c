@@ -79,7 +79,7 @@ static void refuse(struct hl_sim_batch *b, const struct hl_error *why, uint64_t 
     b->n_bad += how_many;
 }
 
-static void decode_lines(struct hl_sim_batch *b, struct hl_decoder *json)
+static void decode_lines(struct hl_sim_batch *b, const struct hl_sim_input *in)
 {
     struct hl_event scratch;
     const char *p = b->unit.text.data, *end = p + b->unit.text.len;
@@ -92,15 +92,24 @@ static void decode_lines(struct hl_sim_batch *b, struct hl_decoder *json)
         struct hl_event *ev = place(b, &scratch);
         if (!ev) return;
         struct hl_error why = {.code = HL_OK};
-        if (json->decode(json, line, &b->arena, ev, &why) == HL_OK)
+        if (in->json->decode(in->json, line, &b->arena, ev, &why) == HL_OK)
             keep(b, ev, line);
         else
             refuse(b, &why, 1);
     }
 }
 
+/* The next record of a container, its type by the mapping's names, too. */
+static enum hl_status next_record(struct hl_sim_batch *b, const struct hl_sim_input *in, const struct hl_sim_file *f, struct hl_slice *rest,
+                                  struct hl_event *ev, bool *framed, struct hl_error *why)
+{
+    enum hl_status st = hl_avro_plan_next(f->plan, rest, &b->arena, ev, framed, why);
+    if (st == HL_OK && in->types) ev->type = hl_type_table_find(in->types, ev->type_name);
+    return st;
+}
+
 /* The records of a container's block. Where the end of a record is not found, the rest of the block is lost. */
-static void decode_block(struct hl_sim_batch *b)
+static void decode_block(struct hl_sim_batch *b, const struct hl_sim_input *in)
 {
     struct hl_event scratch;
     struct hl_slice rest;
@@ -118,7 +127,7 @@ static void decode_block(struct hl_sim_batch *b)
         bool framed = false;
         if (!ev) return;
         b->records = i + 1;
-        enum hl_status st = hl_avro_plan_next(b->unit.file->plan, &rest, &b->arena, ev, &framed, &why);
+        enum hl_status st = next_record(b, in, b->unit.file, &rest, ev, &framed, &why);
         bool lost = !framed || rest.len == before.len; /* records of no bytes: any number of them may be claimed */
         if (st == HL_OK)
             keep(b, ev, (struct hl_slice){before.data, before.len - rest.len});
@@ -129,29 +138,29 @@ static void decode_block(struct hl_sim_batch *b)
     b->records = count;
 }
 
-static enum hl_status decode_ref(struct hl_sim_batch *b, const struct hl_sim_ref *r, struct hl_decoder *json, struct hl_event *ev)
+static enum hl_status decode_ref(struct hl_sim_batch *b, const struct hl_sim_ref *r, const struct hl_sim_input *in, struct hl_event *ev)
 {
     struct hl_error why;
     struct hl_slice rest = r->bytes;
     bool framed;
-    if (!r->file->plan) return json->decode(json, r->bytes, &b->arena, ev, &why);
-    return hl_avro_plan_next(r->file->plan, &rest, &b->arena, ev, &framed, &why);
+    if (!r->file->plan) return in->json->decode(in->json, r->bytes, &b->arena, ev, &why);
+    return next_record(b, in, r->file, &rest, ev, &framed, &why);
 }
 
 /* They have been decoded before: only memory can be short. */
-static void decode_refs(struct hl_sim_batch *b, struct hl_decoder *json)
+static void decode_refs(struct hl_sim_batch *b, const struct hl_sim_input *in)
 {
     for (size_t i = 0; i < b->unit.n_refs && b->status == HL_OK; i++) {
         struct hl_event *ev = place(b, NULL);
         if (!ev) return;
-        if (decode_ref(b, &b->unit.refs[i], json, ev) == HL_OK)
+        if (decode_ref(b, &b->unit.refs[i], in, ev) == HL_OK)
             keep(b, ev, b->unit.refs[i].bytes);
         else
             b->status = HL_E_NOMEM;
     }
 }
 
-void hl_sim_batch_decode(struct hl_sim_batch *b, struct hl_decoder *json)
+void hl_sim_batch_decode(struct hl_sim_batch *b, const struct hl_sim_input *in)
 {
     b->n = 0;
     b->records = 0;
@@ -161,10 +170,10 @@ void hl_sim_batch_decode(struct hl_sim_batch *b, struct hl_decoder *json)
     hl_buf_clear(&b->unpacked);
     hl_arena_reset(&b->arena);
     if (b->unit.refs)
-        decode_refs(b, json);
+        decode_refs(b, in);
     else if (b->unit.file->plan)
-        decode_block(b);
+        decode_block(b, in);
     else
-        decode_lines(b, json);
+        decode_lines(b, in);
     if (b->problems.failed) b->status = HL_E_NOMEM;
 }

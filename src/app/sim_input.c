@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hotlead/adapter/json.h"
+
 #define UNIT_BYTES ((size_t)1 << 20)
 #define UNIT_REFS 4096
 
@@ -57,20 +59,22 @@ static enum hl_status map_or_read(struct hl_sim_file *f, int fd, struct hl_error
     return HL_OK;
 }
 
-static enum hl_status open_container(struct hl_sim_file *f, struct hl_error *err)
+static enum hl_status open_container(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
 {
+    if (mapping && !hl_field_map_is_plain(&mapping->fields))
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s: the mapping combines paths or has time_unit s, which is for JSON only", f->path);
     struct hl_error why = {0};
     enum hl_status st = hl_avro_file_open(&f->container, f->bytes, &why);
     if (st == HL_OK) {
         char *schema = strndup(f->container.schema.data, f->container.schema.len);
-        st = schema ? hl_avro_plan_compile(schema, NULL, &f->plan, &why)
+        st = schema ? hl_avro_plan_compile(schema, mapping ? &mapping->fields : NULL, &f->plan, &why)
                     : hl_error_set(&why, HL_E_NOMEM, HL_STOP, "out of memory");
         free(schema);
     }
     return st == HL_OK ? st : hl_error_set(err, st, HL_STOP, "%s: %.400s", f->path, why.message);
 }
 
-static enum hl_status open_file(struct hl_sim_file *f, struct hl_error *err)
+static enum hl_status open_file(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
 {
     bool standard = strcmp(f->path, "-") == 0;
     int fd = standard ? STDIN_FILENO : open(f->path, O_RDONLY | O_CLOEXEC);
@@ -80,17 +84,30 @@ static enum hl_status open_file(struct hl_sim_file *f, struct hl_error *err)
     if (st != HL_OK) return st;
     struct hl_slice name = hl_slice_of(f->path);
     bool named = name.len > 5 && memcmp(name.data + name.len - 5, ".avro", 5) == 0;
-    return named || hl_avro_file_is(f->bytes) ? open_container(f, err) : HL_OK;
+    return named || hl_avro_file_is(f->bytes) ? open_container(f, mapping, err) : HL_OK;
 }
 
-enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, struct hl_error *err)
+static enum hl_status open_decoders(struct hl_sim_input *in, const struct hl_input *mapping, struct hl_error *err)
+{
+    static const struct hl_input canonical = {.format = HL_FORMAT_JSON};
+    const struct hl_input *m = mapping ? mapping : &canonical;
+    enum hl_json_shape shape = m->format == HL_FORMAT_JSON_SEGMENT ? HL_JSON_SEGMENT : HL_JSON_CANONICAL;
+    if (mapping && hl_type_table_new(m->aliases, m->n_aliases, &in->types) != HL_OK)
+        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    return hl_json_decoder_new(shape, &m->fields, m->aliases, m->n_aliases, &in->json, err);
+}
+
+enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, const struct hl_input *mapping,
+                                 struct hl_error *err)
 {
     *in = (struct hl_sim_input){.files = calloc(n + 1, sizeof(*in->files))};
     if (!in->files) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status decoders = open_decoders(in, mapping, err);
+    if (decoders != HL_OK) return decoders;
     for (; in->n_files < n; in->n_files++) {
         struct hl_sim_file *f = &in->files[in->n_files];
         f->path = paths[in->n_files];
-        enum hl_status st = open_file(f, err);
+        enum hl_status st = open_file(f, mapping, err);
         if (st != HL_OK) {
             in->n_files++; /* it may hold bytes */
             return st;
@@ -112,6 +129,8 @@ void hl_sim_input_close(struct hl_sim_input *in)
             free(bytes);
     }
     free(in->files);
+    hl_type_table_free(in->types);
+    if (in->json) in->json->free(in->json);
 }
 
 /* About UNIT_BYTES of lines, the last one whole. */

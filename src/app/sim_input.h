@@ -4,6 +4,7 @@
 
 #include "hotlead/adapter/avro.h"
 #include "hotlead/adapter/avro_file.h"
+#include "hotlead/app/config.h"
 #include "hotlead/base/arena.h"
 
 struct hl_sim_file {
@@ -38,10 +39,13 @@ struct hl_sim_input {
     const struct hl_sim_ref *refs; /* borrowed; set: the units are made of these, and of the files no more */
     size_t n_refs;
     uint64_t bytes, bytes_done;    /* of the files; of the units handed out */
+    struct hl_decoder *json;       /* of the lines */
+    struct hl_type_table *types;   /* of the records of container files; NULL: no mapping */
 };
 
-/* "-" is the standard input. HL_E_IO, HL_E_DECODE, HL_E_SCHEMA, HL_E_NOMEM. On failure, hl_sim_input_close is due, too. */
-enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, struct hl_error *err) HL_WARN_UNUSED;
+/* "-" is the standard input. mapping: the shape of the records; NULL: the canonical one. HL_E_IO, HL_E_CONFIG, HL_E_DECODE, HL_E_SCHEMA, HL_E_NOMEM. On failure, hl_sim_input_close is due, too. */
+enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, const struct hl_input *mapping,
+                                 struct hl_error *err) HL_WARN_UNUSED;
 void hl_sim_input_close(struct hl_sim_input *in);
 /* HL_E_END behind the last unit. HL_E_DECODE: the rest of a container file is lost; *bad is the file; ask again for the next
  * one. */

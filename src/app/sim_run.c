@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "hotlead/adapter/json.h"
 #include "hotlead/base/clock.h"
 
 #define BATCHES_PER_THREAD 4
@@ -25,7 +24,6 @@ struct run {
     const struct hl_sim_options *o;
     struct hl_sim *sim;
     struct hl_sim_input input;
-    struct hl_decoder *json;
     struct hl_sim_batch *batches;
     size_t n_batches, used; /* there are; in this round */
     size_t _Atomic claimed;
@@ -52,7 +50,7 @@ struct seat {
 static void decode_step(struct run *r, unsigned thread)
 {
     (void)thread;
-    for (size_t i; (i = r->claimed++) < r->used;) hl_sim_batch_decode(&r->batches[i], r->json);
+    for (size_t i; (i = r->claimed++) < r->used;) hl_sim_batch_decode(&r->batches[i], &r->input);
 }
 
 static void apply_step(struct run *r, unsigned thread)
@@ -330,8 +328,7 @@ static enum hl_status prepare(struct run *r, struct hl_error *err)
 {
     const struct hl_sim_options *o = r->o;
     struct hl_sim *sim = r->sim;
-    enum hl_status st = hl_sim_input_open(&r->input, o->paths, o->n_paths, err);
-    if (st == HL_OK) st = hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &r->json, err);
+    enum hl_status st = hl_sim_input_open(&r->input, o->paths, o->n_paths, o->mapping, err);
     if (st != HL_OK) return st;
     r->batches = calloc((size_t)o->threads * BATCHES_PER_THREAD, sizeof(*r->batches));
     sim->shards = calloc(o->threads, sizeof(*sim->shards));
@@ -353,7 +350,6 @@ static void clean_up(struct run *r)
     free(r->batches);
     free(r->kept);
     free(r->refs);
-    if (r->json) r->json->free(r->json);
     hl_sim_input_close(&r->input);
 }
 

@@ -12,6 +12,7 @@ struct hl_sim_options {
     const struct hl_model *model, *against; /* against: NULL or the other one */
     char *const *paths;
     size_t n_paths;
+    const struct hl_input *mapping; /* the shape of the records; NULL: the canonical one */
     unsigned threads;     /* 1 .. HL_SIM_MAX_THREADS */
     bool by_time;         /* arrival in the order of occurred_at */
     bool print;           /* transitions to stdout, as JSON */

@@ -103,6 +103,16 @@ bool hl_time_parse(struct hl_slice s, int64_t *ms)
     return hl_slice_parse_i64(s, ms) || hl_iso8601_parse(s, ms);
 }
 
+bool hl_seconds_parse(struct hl_slice s, int64_t *out)
+{
+    int64_t seconds = 0;
+    int digit, n = 0, ms = 0;
+    for (; n < 12 && take_digits(&s, 1, &digit); n++) seconds = seconds * 10 + digit;
+    if (n == 0 || (take_char(&s, '.', '.') && !take_fraction(&s, &ms)) || s.len != 0) return false;
+    *out = seconds * 1000 + ms;
+    return true;
+}
+
 const char *hl_iso8601_format(int64_t ms, char buf[HL_ISO8601_SIZE])
 {
     if (ms < MIN_MS) ms = MIN_MS;

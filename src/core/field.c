@@ -13,15 +13,46 @@ const char *hl_field_name(enum hl_field f)
     return (unsigned)f < HL_FIELD_COUNT ? names[f] : "?";
 }
 
+/* Where " | " or " + " begins; the length of s without. */
+static size_t operator_at(struct hl_slice s)
+{
+    for (size_t i = 0; i + 2 < s.len; i++)
+        if (s.data[i] == ' ' && (s.data[i + 1] == '|' || s.data[i + 1] == '+') && s.data[i + 2] == ' ') return i;
+    return s.len;
+}
+
+bool hl_field_path_next(struct hl_slice *rest, struct hl_slice *path, char *op)
+{
+    if (hl_slice_is_null(*rest)) return false;
+    *op = 0;
+    if (rest->len >= 3 && operator_at(*rest) == 0) {
+        *op = rest->data[1];
+        *rest = (struct hl_slice){rest->data + 3, rest->len - 3};
+    }
+    path->data = rest->data;
+    path->len = operator_at(*rest);
+    *rest = path->len < rest->len ? (struct hl_slice){rest->data + path->len, rest->len - path->len} : HL_SLICE_NULL;
+    return true;
+}
+
+bool hl_field_map_is_plain(const struct hl_field_map *m)
+{
+    for (size_t i = 0; i < HL_FIELD_COUNT; i++) {
+        struct hl_slice path = hl_slice_of(m->path[i] ? m->path[i] : "");
+        if (operator_at(path) < path.len) return false;
+    }
+    return !m->seconds;
+}
+
 void hl_field_map_fini(struct hl_field_map *m)
 {
     for (size_t i = 0; i < HL_FIELD_COUNT; i++) free(m->path[i]);
-    *m = (struct hl_field_map){{NULL}};
+    *m = (struct hl_field_map){.path = {NULL}};
 }
 
 enum hl_status hl_field_map_copy(struct hl_field_map *to, const struct hl_field_map *from)
 {
-    *to = (struct hl_field_map){{NULL}};
+    *to = (struct hl_field_map){.seconds = from && from->seconds};
     for (size_t i = 0; from && i < HL_FIELD_COUNT; i++) {
         if (!from->path[i]) continue;
         to->path[i] = strdup(from->path[i]);

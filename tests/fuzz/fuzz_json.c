@@ -30,14 +30,16 @@ static void try(struct hl_decoder *d, struct hl_slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct hl_decoder *decoders[3];
-    char id[] = "user.id", user[] = "user";
-    struct hl_field_map map = {{[HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user}};
+    static struct hl_decoder *decoders[4];
+    char id[] = "user.id", user[] = "user", ids[] = "user.id | userId", types[] = "event + type", all[] = "event_id + messageId + url | x";
+    struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user}};
     if (!decoders[0]) {
         decoders[0] = make(HL_JSON_CANONICAL, NULL);
         decoders[1] = make(HL_JSON_SEGMENT, NULL);
         decoders[2] = make(HL_JSON_CANONICAL, &map);
+        struct hl_field_map combined = {.path = {[HL_FIELD_CONTACT_ID] = ids, [HL_FIELD_TYPE] = types, [HL_FIELD_EVENT_ID] = all}, .seconds = true};
+        decoders[3] = make(HL_JSON_CANONICAL, &combined);
     }
-    for (size_t i = 0; i < 3; i++) try(decoders[i], (struct hl_slice){(const char *)data, size});
+    for (size_t i = 0; i < 4; i++) try(decoders[i], (struct hl_slice){(const char *)data, size});
     return 0;
 }

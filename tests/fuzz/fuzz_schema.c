@@ -21,7 +21,7 @@ static void try(const char *schema, const struct hl_field_map *map, struct hl_sl
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char id[] = "user.id", user[] = "user", at[] = "a.b.c";
-    struct hl_field_map map = {{[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user, [HL_FIELD_OCCURRED_AT] = at}};
+    struct hl_field_map map = {.path = {[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user, [HL_FIELD_OCCURRED_AT] = at}};
     char *schema = malloc(size + 1);
     struct hl_error err;
     uint64_t fingerprint;

@@ -51,8 +51,9 @@ def datum(ev):
     return out + bytes([bool(ev.get("machine"))]) + (number(len(own)) + entries if own else b"") + number(0)
 
 
-def container(events, codec, sync=bytes(range(16)), per_block=1000):
-    header = {"avro.schema": (SOURCE / "schemas" / "event.avsc").read_bytes(), "avro.codec": codec.encode()}
+def container(events, codec, sync=bytes(range(16)), per_block=1000, schema=None):
+    schema = schema or (SOURCE / "schemas" / "event.avsc").read_bytes()
+    header = {"avro.schema": schema, "avro.codec": codec.encode()}
     out = b"Obj\1" + number(len(header)) + b"".join(text(k) + text(v) for k, v in header.items()) + number(0) + sync
     for i in range(0, len(events), per_block):
         block = events[i:i + per_block]
@@ -116,6 +117,46 @@ class Simulate(unittest.TestCase):
             for threads in (1, 3):
                 got = simulate("-m", MODEL, "-o", "json", "-t", threads, "--until", UNTIL, file)
                 self.assertEqual(got.stdout, self.expected, codec)
+
+    def test_a_mapping_reads_records_of_another_shape(self):
+        def nested(ev):
+            rest = {key: v for key, v in ev.items() if key not in ("event_id", "contact_id", "occurred_at", "type")}
+            what = {"page_viewed": {"kind": "seen", "what": "page"}}.get(ev["type"], {"kind": ev["type"]})
+            return {"user": {"key": ev["contact_id"]}, "n": ev["event_id"], "ts": ev["occurred_at"] / 1000} | what | rest
+
+        flow = "{contact_id: user.id | user.key, event_id: n, occurred_at: ts, type: kind + what}"
+        mapping = self.file("nested.yaml", f"format: json\ntime_unit: s\nfields: {flow}\naliases: {{seen:page: page_viewed}}\n")
+        file = self.file("nested.jsonl", "".join(json.dumps(nested(ev)) + "\n" for ev in self.list))
+        for order, threads in (("file", 1), ("file", 3), ("time", 2)):
+            args = ("-m", MODEL, "-o", "json", "--until", UNTIL, "--arrival", order, "-t", threads)
+            self.assertEqual(simulate(*args, "--mapping", mapping, file).stdout, simulate(*args, self.events).stdout)
+
+        contact = self.list[0]["contact_id"]
+        explain = [HOTLEAD, "explain", contact, "--model", MODEL, "-o", "json"]
+        plain = subprocess.run([*explain, "--events", self.events], capture_output=True, timeout=60, check=True).stdout
+        mapped = subprocess.run([*explain, "--events", file, "--mapping", mapping], capture_output=True, timeout=60, check=True).stdout
+        self.assertEqual(mapped, plain)
+
+    def test_a_mapping_reads_container_files_of_another_schema(self):
+        schema = (SOURCE / "schemas" / "event.avsc").read_text().replace('"contact_id"', '"who"').replace('"event_id"', '"n"')
+        events = [ev | {"type": ev["type"].replace("page_viewed", "Seen")} for ev in self.list]
+        file = self.file("renamed.avro", container(events, "deflate", schema=schema.encode()))
+        mapping = self.file("renamed.yaml", "fields: {contact_id: who, event_id: n}\naliases: {Seen: page_viewed}\n")
+        for order in ("file", "time"):
+            args = ("-m", MODEL, "-o", "json", "--until", UNTIL, "--arrival", order)
+            self.assertEqual(simulate(*args, "--mapping", mapping, file).stdout, simulate(*args, self.events).stdout)
+        combined = self.file("combined.yaml", "format: json\nfields: {contact_id: who | n}\n")
+        got = simulate("-m", MODEL, "--mapping", combined, file, ok=(78,))
+        self.assertIn(b"renamed.avro: the mapping combines paths or has time_unit s, which is for JSON only", got.stderr)
+
+    def test_a_wrong_mapping_is_told(self):
+        wrong = self.file("wrong-mapping.yaml", "format: json\nfields: {contact: who}\n")
+        got = simulate("-m", MODEL, "--mapping", wrong, self.events, ok=(78,))
+        self.assertIn(f"{wrong}:2:10: error: no field 'contact' in an event".encode(), got.stderr)
+        got = simulate("-m", MODEL, "--mapping", self.dir / "none.yaml", self.events, ok=(78,))
+        self.assertIn(b"none.yaml: error: No such file or directory", got.stderr)
+        got = subprocess.run([HOTLEAD, "explain", "x", "--mapping", wrong], capture_output=True, timeout=60)
+        self.assertEqual((got.returncode, b"--mapping is for --events" in got.stderr), (64, True))
 
     def test_arrival_by_time_is_a_stable_sort(self):
         sorted_events = sorted(self.list, key=lambda ev: ev["occurred_at"])

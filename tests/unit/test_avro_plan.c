@@ -87,7 +87,7 @@ static void one_field_may_serve_two_and_paths_lead_into_records(void **state)
         "{\"type\":\"record\",\"name\":\"W\",\"fields\":[{\"name\":\"user\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"U\",\"fields\":["
         "{\"name\":\"age\",\"type\":\"int\"},{\"name\":\"id\",\"type\":\"string\"}]}]},{\"name\":\"ts\",\"type\":\"long\"},{\"name\":\"type\",\"type\":\"string\"}]}";
     char id[] = "user.id", user[] = "user", ts[] = "ts";
-    struct hl_field_map map = {{[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_OCCURRED_AT] = ts, [HL_FIELD_ATTRIBUTES] = user}};
+    struct hl_field_map map = {.path = {[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_OCCURRED_AT] = ts, [HL_FIELD_ATTRIBUTES] = user}};
     struct df d;
     (void)state;
     df_init(&d);

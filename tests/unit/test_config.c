@@ -292,7 +292,22 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: avrp}]\n",
             "c.yaml:2:31: error: format must be avro, avro-single-object, json or segment, not 'avrp', did you mean 'avro'?\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a..b}}]\n",
-            "c.yaml:2:38: error: 'a..b' is no path of a field: names with dots between\n");
+            "c.yaml:2:38: error: 'a..b' is no path of a field: names with dots between; 'a | b' and 'a + b' combine paths\n");
+    static const char *const bad[] = {"a|b", "a+b", "a | b.", "a | | b", "a + b +"};
+    for (size_t i = 0; i < HL_ARRAY_LEN(bad); i++) {
+        char text[200], lines[300];
+        snprintf(text, sizeof(text), "kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, fields: {type: %s}}]\n", bad[i]);
+        snprintf(lines, sizeof(lines), "c.yaml:2:52: error: '%s' is no path of a field: names with dots between; 'a | b' and 'a + b' combine "
+                 "paths\n", bad[i]);
+        refuses(text, lines);
+    }
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a | b}}]\n",
+            "c.yaml:2:31: error: paths combined by | or +, and time_unit s, are for the formats json and segment\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, time_unit: s}]\n",
+            "c.yaml:2:34: error: paths combined by | or +, and time_unit s, are for the formats json and segment\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, time_unit: us}]\n",
+            "c.yaml:2:48: error: time_unit must be ms or s, not 'us'\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, mapping: m.yaml}]\n", "c.yaml:2:32: error: mapping: no other file is read here\n");
     refuses(SMALL "outputs: {alerts: web}\n", "c.yaml:3:10: error: the output topic 'web' is an input, too\n");
     refuses(SMALL "outputs: {alerts: lead.state}\n",
             "c.yaml:3:10: error: the output topic 'lead.state' is used for two things\n");
@@ -460,7 +475,7 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"hotlead.yaml", "secret", "empty", "aliases.yaml"};
+    static const char *const names[] = {"hotlead.yaml", "secret", "empty", "aliases.yaml", "mapping.yaml"};
     for (size_t i = 0; i < HL_ARRAY_LEN(names); i++) {
         char path[100];
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
@@ -487,6 +502,56 @@ static void files_named_in_the_file_are_read_from_its_folder(void **state)
     snprintf(path, sizeof(path), "%s/secret", folder);
     assert_string_equal(c->redis_password_file, path);
     hl_config_free(c);
+}
+
+static void a_mapping_is_read_and_what_stands_beside_it_comes_on_top(void **state)
+{
+    (void)state;
+    write_file("aliases.yaml", "Page Viewed: page_viewed\nQuote: form_submitted\n");
+    write_file("mapping.yaml", "format: json\ntime_unit: s\nfields: {contact_id: user.id | anon, type: kind + why}\naliases: aliases.yaml\n");
+    write_file("hotlead.yaml", "kafka: {bootstrap.servers: b:1}\ninputs:\n  - {topic: a, mapping: mapping.yaml}\n"
+                               "  - {topic: b, mapping: mapping.yaml, time_unit: ms, fields: {type: event}, aliases: {Quote: quote_requested}}\n");
+    struct hl_config *c = NULL;
+    char lines[1000];
+    assert_int_equal(load_file(&c, lines, sizeof(lines)), HL_OK);
+    assert_string_equal(lines, "");
+    const struct hl_input *a = &c->inputs[0], *b = &c->inputs[1];
+    assert_int_equal(a->format, HL_FORMAT_JSON);
+    assert_int_equal(b->format, HL_FORMAT_JSON);
+    assert_true(a->fields.seconds);
+    assert_false(b->fields.seconds);
+    assert_string_equal(a->fields.path[HL_FIELD_TYPE], "kind + why");
+    assert_string_equal(b->fields.path[HL_FIELD_TYPE], "event");
+    assert_string_equal(b->fields.path[HL_FIELD_CONTACT_ID], "user.id | anon");
+    assert_int_equal(a->n_aliases, 2);
+    assert_int_equal(b->n_aliases, 3);
+    struct hl_type_table *t;
+    assert_int_equal(hl_type_table_new(b->aliases, b->n_aliases, &t), HL_OK);
+    assert_int_equal(hl_type_table_find(t, HL_SLICE_LIT("Quote")), HL_EVENT_QUOTE_REQUESTED);
+    assert_int_equal(hl_type_table_find(t, HL_SLICE_LIT("Page Viewed")), HL_EVENT_PAGE_VIEWED);
+    hl_type_table_free(t);
+    hl_config_free(c);
+}
+
+static void mappings_that_are_missing_or_wrong_are_told(void **state)
+{
+    (void)state;
+    struct hl_config *c = NULL;
+    char lines[2000], expected[2000];
+    write_file("mapping.yaml", "format: json\ntopic: x\nfields: {contactid: a}\n");
+    write_file("hotlead.yaml", "kafka: {bootstrap.servers: b:1}\ninputs:\n  - {topic: a, mapping: none.yaml}\n  - {topic: b, mapping: mapping.yaml}\n");
+    assert_int_equal(load_file(&c, lines, sizeof(lines)), HL_E_CONFIG);
+    snprintf(expected, sizeof(expected),
+             "%1$s/hotlead.yaml:3:25: error: mapping: %1$s/none.yaml: No such file or directory\n"
+             "%1$s/mapping.yaml:2:1: error: unknown key 'topic' in a mapping\n"
+             "%1$s/mapping.yaml:3:10: error: no field 'contactid' in an event, did you mean 'contact_id'?\n",
+             folder);
+    assert_string_equal(lines, expected);
+    struct hl_input in;
+    struct hl_error err = {0};
+    assert_int_equal(hl_mapping_load("/nonexistent/m.yaml", &in, NULL, &err), HL_E_IO);
+    assert_string_equal(err.message, "/nonexistent/m.yaml: No such file or directory");
+    hl_input_fini(&in);
 }
 
 static void files_that_are_missing_or_wrong_are_told(void **state)
@@ -597,6 +662,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(inputs_and_outputs_must_make_sense_together),
         cmocka_unit_test(all_problems_are_told_and_the_first_is_the_error),
         cmocka_unit_test(a_wall_of_problems_is_cut),
+        cmocka_unit_test(a_mapping_is_read_and_what_stands_beside_it_comes_on_top),
+        cmocka_unit_test(mappings_that_are_missing_or_wrong_are_told),
         cmocka_unit_test(broken_yaml_is_told_with_its_place),
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(wrong_variables_are_told_by_name),

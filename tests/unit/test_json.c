@@ -84,7 +84,7 @@ static void escapes_become_utf8(void **state)
 static void the_last_of_two_members_counts(void **state)
 {
     char id[] = "user.id";
-    struct hl_field_map map = {{[HL_FIELD_CONTACT_ID] = id}};
+    struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = id}};
     struct df d;
     (void)state;
     df_init(&d);
@@ -101,7 +101,7 @@ static void the_last_of_two_members_counts(void **state)
 static void a_map_leads_through_objects_and_may_share_a_path(void **state)
 {
     char id[] = "user.id", user[] = "user", ts[] = "meta.at.ms";
-    struct hl_field_map map = {{[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user, [HL_FIELD_OCCURRED_AT] = ts}};
+    struct hl_field_map map = {.path = {[HL_FIELD_EVENT_ID] = id, [HL_FIELD_CONTACT_ID] = id, [HL_FIELD_ATTRIBUTES] = user, [HL_FIELD_OCCURRED_AT] = ts}};
     struct df d;
     (void)state;
     df_init(&d);
@@ -116,15 +116,140 @@ static void a_map_leads_through_objects_and_may_share_a_path(void **state)
     df_fini(&d);
 }
 
-static void a_path_with_an_empty_part_is_refused(void **state)
+/* contact_id, type, event_id and attributes are combinations. */
+static enum hl_status read_combined(struct df *d, const char *text)
 {
-    char bad[] = "user..id";
-    struct hl_field_map map = {{[HL_FIELD_CONTACT_ID] = bad}};
+    char id[] = "user.id | user.mail | anon", type[] = "kind + why.code", event[] = "a + b | c + d + e | f", own[] = "traits | props";
+    struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = id, [HL_FIELD_TYPE] = type, [HL_FIELD_EVENT_ID] = event,
+                                        [HL_FIELD_ATTRIBUTES] = own}};
+    return read_json(d, HL_JSON_CANONICAL, &map, hl_slice_of(text));
+}
+
+static void the_first_alternative_that_has_something_counts(void **state)
+{
+    struct df d;
+    (void)state;
+    df_init(&d);
+#define REST ",\"kind\":\"k\",\"f\":\"e\",\"occurred_at\":1}"
+    assert_int_equal(read_combined(&d, "{\"anon\":\"x\",\"user\":{\"mail\":\"m\",\"id\":\"i\"},\"props\":{\"p\":1},\"traits\":{\"t\":2}" REST), HL_OK);
+    df_assert_text(d.ev.contact_id, "i");
+    df_assert_text(attribute(&d, "t"), "2");
+    assert_true(hl_slice_is_null(attribute(&d, "p")));
+    assert_int_equal(read_combined(&d, "{\"anon\":\"x\",\"user\":{\"mail\":\"m\",\"id\":null},\"props\":{\"p\":1}" REST), HL_OK);
+    df_assert_text(d.ev.contact_id, "m");
+    df_assert_text(attribute(&d, "p"), "1");
+    assert_int_equal(read_combined(&d, "{\"anon\":\"x\",\"user\":{\"mail\":\"\"}" REST), HL_OK);
+    df_assert_text(d.ev.contact_id, "x");
+    df_assert_error(&d, read_combined(&d, "{\"user\":7" REST), HL_E_MISSING, "field 'contact_id' is missing or null");
+    df_fini(&d);
+}
+
+static void parts_that_are_there_are_joined_by_a_colon(void **state)
+{
+    static const struct {
+        const char *text, *event_id;
+    } cases[] = {
+        {"\"a\":\"1\"", "1"}, {"\"b\":\"2\"", "2"}, {"\"b\":\"2\",\"a\":\"1\"", "1:2"}, {"\"a\":\"1\",\"b\":\"\"", "1"},
+        {"\"a\":\"1\",\"c\":\"3\",\"f\":\"6\"", "1"}, {"\"e\":\"5\",\"c\":\"3\"", "3:5"}, {"\"c\":\"3\",\"d\":\"4\",\"e\":\"5\"", "3:4:5"},
+        {"\"f\":\"6\"", "6"}, {"\"a\":7,\"b\":true", "7:true"}, {"\"f\":-1.5", "-1.5"},
+    };
+    struct df d;
+    char text[200];
+    (void)state;
+    df_init(&d);
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        snprintf(text, sizeof text, "{\"anon\":\"x\",\"occurred_at\":1,\"kind\":\"form\",\"why\":{\"code\":5},%s}", cases[i].text);
+        assert_int_equal(read_combined(&d, text), HL_OK);
+        df_assert_text(d.ev.event_id, cases[i].event_id);
+        df_assert_text(d.ev.type_name, "form:5");
+    }
+    df_assert_error(&d, read_combined(&d, "{\"anon\":\"x\",\"occurred_at\":1,\"kind\":\"form\",\"a\":\"1\",\"b\":[2]}"), HL_E_DECODE,
+                    "field 'event_id': a string is wanted, not an array");
+    df_assert_error(&d, read_combined(&d, "{\"anon\":\"x\",\"occurred_at\":1,\"kind\":\"form\",\"a\":{},\"b\":\"2\"}"), HL_E_DECODE,
+                    "field 'event_id': a string is wanted, not an object");
+    df_fini(&d);
+}
+
+static void a_mapped_field_may_be_any_scalar(void **state)
+{
+    static const struct {
+        const char *value;
+        bool machine;
+    } cases[] = {{"true", true}, {"false", false}, {"null", false}, {"\"\"", false}, {"\"no\"", false}, {"\"false\"", false}, {"0", false},
+                 {"\"apple\"", true}, {"1", true}};
+    char id[] = "uid", bot[] = "bot";
+    struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = id, [HL_FIELD_MACHINE] = bot}};
+    struct df d;
+    char text[200];
+    (void)state;
+    df_init(&d);
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        snprintf(text, sizeof text, "{\"event_id\":\"e\",\"uid\":12,\"occurred_at\":1,\"type\":\"t\",\"bot\":%s}", cases[i].value);
+        assert_int_equal(read_json(&d, HL_JSON_CANONICAL, &map, hl_slice_of(text)), HL_OK);
+        df_assert_text(d.ev.contact_id, "12");
+        if (d.ev.machine != cases[i].machine) fail_msg("machine: %s", cases[i].value);
+    }
+    df_assert_error(&d, read_json(&d, HL_JSON_CANONICAL, &map, HL_SLICE_LIT("{" FOUR ",\"uid\":[1]}")), HL_E_DECODE,
+                    "field 'contact_id': a string is wanted, not an array");
+    df_assert_error(&d, read_json(&d, HL_JSON_CANONICAL, &map, HL_SLICE_LIT("{" FOUR ",\"uid\":1,\"bot\":{}}")), HL_E_DECODE,
+                    "field 'machine': true or false is wanted, not an object");
+    df_fini(&d);
+}
+
+static void times_in_seconds_may_have_a_fraction(void **state)
+{
+    struct hl_field_map map = {.seconds = true};
+    struct df d;
+    (void)state;
+    df_init(&d);
+#define IN_SECONDS(v) read_json(&d, HL_JSON_CANONICAL, &map, HL_SLICE_LIT(TIME(v)))
+    assert_int_equal(IN_SECONDS("1795341600.123987"), HL_OK);
+    assert_int_equal(d.ev.occurred_at, 1795341600123);
+    assert_int_equal(IN_SECONDS("1795341600"), HL_OK);
+    assert_int_equal(d.ev.occurred_at, 1795341600000);
+    assert_int_equal(IN_SECONDS("\"1795341600.5\""), HL_OK);
+    assert_int_equal(d.ev.occurred_at, 1795341600500);
+    assert_int_equal(IN_SECONDS("\"2026-11-22T11:00:00+01:00\""), HL_OK);
+    assert_int_equal(d.ev.occurred_at, 1795341600000);
+    df_assert_error(&d, IN_SECONDS("1e9"), HL_E_DECODE, "field 'occurred_at': the number is neither seconds nor RFC 3339 with an offset");
+    df_assert_error(&d, IN_SECONDS("-1"), HL_E_DECODE, "the number is neither seconds");
+    df_assert_error(&d, IN_SECONDS("\"1795341600.\""), HL_E_DECODE, "the text is neither seconds");
+    df_assert_error(&d, IN_SECONDS("1795341600123"), HL_E_DECODE, "neither seconds");
+    df_fini(&d);
+}
+
+static void a_path_that_is_none_is_refused(void **state)
+{
+    static const char *const bad[] = {"user..id", "a | ", " | a", " + a", "a + b. | c", "a |  | b"};
     struct hl_decoder *decoder;
     struct df d;
     (void)state;
     df_init(&d);
-    df_assert_error(&d, hl_json_decoder_new(HL_JSON_CANONICAL, &map, NULL, 0, &decoder, &d.err), HL_E_CONFIG, "'user..id' is no path for 'contact_id'");
+    for (size_t i = 0; i < HL_ARRAY_LEN(bad); i++) {
+        char path[20], message[80];
+        snprintf(path, sizeof path, "%s", bad[i]);
+        snprintf(message, sizeof message, "fields: '%s' is no path for 'contact_id'", bad[i]);
+        struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = path}};
+        df_assert_error(&d, hl_json_decoder_new(HL_JSON_CANONICAL, &map, NULL, 0, &decoder, &d.err), HL_E_CONFIG, message);
+    }
+    df_fini(&d);
+}
+
+static void only_so_many_paths_can_be_combined(void **state)
+{
+    struct hl_decoder *decoder;
+    struct df d;
+    (void)state;
+    df_init(&d);
+    for (int n = 20; n <= 40; n += 20) {
+        char path[400] = "p";
+        for (int i = 1; i < n; i++) strcat(path, " | p");
+        struct hl_field_map map = {.path = {[HL_FIELD_CONTACT_ID] = path}};
+        enum hl_status st = hl_json_decoder_new(HL_JSON_CANONICAL, &map, NULL, 0, &decoder, &d.err);
+        if (n == 40) df_assert_error(&d, st, HL_E_CONFIG, "too many paths are combined");
+        else assert_int_equal(st, HL_OK);
+        if (st == HL_OK) decoder->free(decoder);
+    }
     df_fini(&d);
 }
 
@@ -268,7 +393,12 @@ int main(void)
         cmocka_unit_test(escapes_become_utf8),
         cmocka_unit_test(the_last_of_two_members_counts),
         cmocka_unit_test(a_map_leads_through_objects_and_may_share_a_path),
-        cmocka_unit_test(a_path_with_an_empty_part_is_refused),
+        cmocka_unit_test(the_first_alternative_that_has_something_counts),
+        cmocka_unit_test(parts_that_are_there_are_joined_by_a_colon),
+        cmocka_unit_test(a_mapped_field_may_be_any_scalar),
+        cmocka_unit_test(times_in_seconds_may_have_a_fraction),
+        cmocka_unit_test(a_path_that_is_none_is_refused),
+        cmocka_unit_test(only_so_many_paths_can_be_combined),
         cmocka_unit_test(segment_track_calls_are_read),
         cmocka_unit_test(the_kind_of_a_segment_call_gives_the_type),
         cmocka_unit_test(text_that_is_not_json_is_refused_with_its_place),

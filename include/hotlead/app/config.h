@@ -18,6 +18,12 @@ struct hl_input {
     size_t n_aliases;
 };
 
+/* A mapping file: the shape of a record, to be named by inputs (`mapping`) and by simulate. It has the keys of an input but topic and
+ * mapping; *out has no topic. Problems as below. hl_input_fini in any case. */
+struct hl_buf;
+enum hl_status hl_mapping_load(const char *path, struct hl_input *out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
+void hl_input_fini(struct hl_input *in);
+
 struct hl_property {
     char *key, *value;
 };
@@ -55,7 +61,6 @@ struct hl_config {
 /* Load and check; environment overrides (HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=...) are applied after the file. All problems are printed
  * into `problems` (may be NULL), one a line: "FILE:LINE:COLUMN: error|warning: message", or "VARIABLE: ..."; the first error into err.
  * Warnings do not fail. HL_E_CONFIG, or HL_E_IO when the file cannot be read. */
-struct hl_buf;
 enum hl_status hl_config_load(const char *path, struct hl_config **out, struct hl_buf *problems, struct hl_error *err) HL_WARN_UNUSED;
 /* The same from memory, and no file is opened, whatever the text says. `name` stands for the path; `env` holds "NAME=value" strings and
  * ends with NULL, or is NULL. */

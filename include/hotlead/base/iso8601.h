@@ -11,6 +11,8 @@ bool hl_iso8601_parse(struct hl_slice s, int64_t *ms);
 
 /* Either the above, or a plain decimal integer of milliseconds. */
 bool hl_time_parse(struct hl_slice s, int64_t *ms);
+/* Plain decimal seconds since 1970, "1521243339.873676", to ms; digits beyond the third are cut off. At most 12 digits before the point. */
+bool hl_seconds_parse(struct hl_slice s, int64_t *ms);
 
 #define HL_ISO8601_SIZE 32
 /* "2026-11-22T10:00:00.123Z" into buf; moments outside the years 0000 to 9999 are held to the nearest end. Returns buf. */

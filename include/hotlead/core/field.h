@@ -29,10 +29,17 @@ enum hl_field {
 };
 const char *hl_field_name(enum hl_field f);
 
-/* A topic's own names: for each canonical field the path in the record, nested names with dots; NULL: the canonical name. */
+/* A topic's own names: for each canonical field where it is in the record; NULL: under the canonical name. A path is names with dots
+ * between; JSON knows combinations, too: "a | b" is the first that has something, "a + b" all that have something, joined by ':'; + binds
+ * closer. */
 struct hl_field_map {
     char *path[HL_FIELD_COUNT];
+    bool seconds; /* a number in occurred_at counts seconds, with or without a fraction, and not milliseconds; JSON only */
 };
+/* The next path of a combination, which *rest is moved behind; *op is what stands before it: 0 for the first, '|' or '+'. False behind the
+ * last. */
+bool hl_field_path_next(struct hl_slice *rest, struct hl_slice *path, char *op);
+bool hl_field_map_is_plain(const struct hl_field_map *m); /* no combination, no seconds */
 
 /* Other spellings of event types, for instance "Page Viewed" -> page_viewed. Looked up by the exact text before the canonical names. */
 struct hl_type_alias {

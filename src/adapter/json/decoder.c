@@ -8,6 +8,9 @@
  * A member that comes twice: the last one counts, so what the first one captured, below it too, is dropped when the second begins.
  * Attributes are read from the captured text of their object in a second, short walk.
  *
+ * A field that the map puts together from several paths ("a + b | c") has a slot for each of them, behind the others; when the walk is over
+ * they are combined into the field's own slot, so that what follows sees no difference.
+ *
  * THREADS  The tree is immutable after hl_json_decoder_new; a walk keeps its state on the stack. */
 #include <stdlib.h>
 
@@ -19,6 +22,7 @@
 #define MAX_NODES 512
 #define MAX_PATH_DEPTH 32
 #define BUCKETS 256
+#define MAX_PARTS (64 - SLOT_COUNT)
 
 /* Slots of the Segment shape, behind those of the canonical fields. */
 #define SEGMENT_SLOTS(X)                                                                                             \
@@ -36,7 +40,7 @@ enum slot {
 #undef X
     SLOT_COUNT,
 };
-_Static_assert(SLOT_COUNT <= 64, "slots are bits of a word");
+_Static_assert(SLOT_COUNT < 64, "slots are bits of a word");
 
 struct node {
     char *key;
@@ -46,11 +50,20 @@ struct node {
     uint64_t slots;       /* bits: one path may serve several fields, and both shapes */
 };
 
+/* One path of a combination; its slot is SLOT_COUNT + its index. */
+struct part {
+    enum hl_field field;
+    char op; /* '+': joined with the one before; else the first of an alternative */
+};
+
 struct json_decoder {
     struct hl_decoder base;
     enum hl_json_shape shape;
     struct hl_type_table *types;
     bool mapped[HL_FIELD_COUNT]; /* the topic's map names this field */
+    bool seconds;                /* numbers in occurred_at */
+    struct part parts[MAX_PARTS]; /* those of a field lie together */
+    size_t n_parts;
     size_t n_nodes;
     uint16_t buckets[BUCKETS]; /* nodes by parent and key */
     struct node nodes[MAX_NODES]; /* 0: the root */
@@ -60,7 +73,7 @@ struct walk {
     const struct json_decoder *d;
     struct hl_json_scan scan;
     struct hl_arena *arena;
-    struct hl_json_value at[SLOT_COUNT];
+    struct hl_json_value at[SLOT_COUNT + MAX_PARTS];
 };
 
 /* --- the tree --- */
@@ -100,18 +113,33 @@ static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_sli
     return (uint16_t)d->n_nodes++;
 }
 
-static bool add_path(struct json_decoder *d, const char *path, unsigned slot)
+static bool add_path(struct json_decoder *d, struct hl_slice path, size_t slot)
 {
     uint16_t at = 0;
     for (int depth = 0;; depth++) {
-        size_t len = strcspn(path, ".");
+        const char *dot = path.len ? memchr(path.data, '.', path.len) : NULL;
+        size_t len = dot ? (size_t)(dot - path.data) : path.len;
         if (len == 0 || depth == MAX_PATH_DEPTH) return false;
-        at = add_child(d, at, (struct hl_slice){path, len});
+        at = add_child(d, at, (struct hl_slice){path.data, len});
         if (!at) return false;
-        if (!path[len]) break;
-        path += len + 1;
+        if (!dot) break;
+        path = (struct hl_slice){dot + 1, path.len - len - 1};
     }
     d->nodes[at].slots |= (uint64_t)1 << slot;
+    return true;
+}
+
+/* What the map says of a field: a path, which fills the field's own slot, or a combination. */
+static bool add_mapped(struct json_decoder *d, enum hl_field f, struct hl_slice text)
+{
+    struct hl_slice rest = text, path;
+    char op;
+    for (bool first = true; hl_field_path_next(&rest, &path, &op); first = false) {
+        if (first != (op == 0)) return false;
+        if (first && path.len == text.len) return add_path(d, path, f);
+        if (d->n_parts == MAX_PARTS || !add_path(d, path, SLOT_COUNT + d->n_parts)) return false;
+        d->parts[d->n_parts++] = (struct part){f, op};
+    }
     return true;
 }
 
@@ -161,6 +189,51 @@ static bool walk_object(struct walk *w, uint16_t node)
 
 /* --- from slots to an event --- */
 
+static bool is_scalar(enum hl_json_kind kind)
+{
+    return kind >= HL_JSON_TRUE && kind <= HL_JSON_STRING;
+}
+
+static bool has_something(const struct hl_json_value *v)
+{
+    return v->kind > HL_JSON_NULL && !(v->kind == HL_JSON_STRING && v->text.len == 0);
+}
+
+/* a + b, where both have something. What has parts of its own cannot be joined, and stays, to be told of. */
+static bool join(struct hl_arena *arena, struct hl_json_value *a, const struct hl_json_value *b)
+{
+    if (!is_scalar(a->kind)) return true;
+    if (!is_scalar(b->kind)) {
+        *a = *b;
+        return true;
+    }
+    size_t len = a->text.len + 1 + b->text.len;
+    char *text = hl_arena_alloc(arena, len);
+    if (!text) return false;
+    memcpy(text, a->text.data, a->text.len);
+    text[a->text.len] = ':';
+    memcpy(text + a->text.len + 1, b->text.data, b->text.len);
+    *a = (struct hl_json_value){HL_JSON_STRING, {text, len}};
+    return true;
+}
+
+static enum hl_status combine(struct walk *w, struct hl_error *err)
+{
+    bool settled = false; /* an earlier alternative had something */
+    for (size_t i = 0; i < w->d->n_parts; i++) {
+        const struct part *p = &w->d->parts[i];
+        const struct hl_json_value *v = &w->at[SLOT_COUNT + i];
+        struct hl_json_value *field = &w->at[p->field];
+        if (p->op != '+') settled = field->kind != HL_JSON_ABSENT;
+        if (settled || !has_something(v)) continue;
+        if (field->kind == HL_JSON_ABSENT)
+            *field = *v;
+        else if (!join(w->arena, field, v))
+            return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
+    }
+    return HL_OK;
+}
+
 static enum hl_status wrong(struct hl_error *err, enum hl_field f, const char *wanted, const struct hl_json_value *v)
 {
     return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field '%s': %s is wanted, not %s", hl_field_name(f), wanted, hl_json_kind_name(v->kind));
@@ -171,39 +244,46 @@ static bool present(const struct hl_json_value *v)
     return v->kind != HL_JSON_ABSENT && v->kind != HL_JSON_NULL;
 }
 
-static enum hl_status set_text(struct hl_slice *to, enum hl_field f, const struct hl_json_value *v, struct hl_error *err)
+/* Records of others hold ids as numbers, and more: a field of the map may be any scalar. */
+static enum hl_status set_text(struct hl_slice *to, enum hl_field f, bool mapped, const struct hl_json_value *v, struct hl_error *err)
 {
     if (!present(v)) return HL_OK;
-    if (v->kind != HL_JSON_STRING) return wrong(err, f, "a string", v);
+    if (v->kind != HL_JSON_STRING && !(mapped && is_scalar(v->kind))) return wrong(err, f, "a string", v);
     *to = v->text;
     return HL_OK;
 }
 
-static enum hl_status set_time(struct hl_event *ev, const struct hl_json_value *v, struct hl_error *err)
+static enum hl_status set_time(struct hl_event *ev, bool seconds, const struct hl_json_value *v, struct hl_error *err)
 {
     int64_t ms;
     bool ok;
     if (!present(v)) return HL_OK;
     if (v->kind != HL_JSON_STRING && v->kind != HL_JSON_NUMBER) return wrong(err, HL_FIELD_OCCURRED_AT, "a time", v);
-    ok = v->kind == HL_JSON_NUMBER ? hl_slice_parse_i64(v->text, &ms) : hl_time_parse(v->text, &ms);
+    ok = seconds ? hl_seconds_parse(v->text, &ms) : hl_slice_parse_i64(v->text, &ms);
+    if (!ok && v->kind == HL_JSON_STRING) ok = hl_iso8601_parse(v->text, &ms);
     if (!ok)
-        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field 'occurred_at': the %s is neither whole milliseconds nor RFC 3339 with an offset",
-                            v->kind == HL_JSON_NUMBER ? "number" : "text");
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field 'occurred_at': the %s is neither %s nor RFC 3339 with an offset",
+                            v->kind == HL_JSON_NUMBER ? "number" : "text", seconds ? "seconds" : "whole milliseconds");
     ev->occurred_at = ms == HL_TIME_ABSENT ? ms + 1 : ms;
     return HL_OK;
 }
 
-static enum hl_status set_machine(struct hl_event *ev, const struct hl_json_value *v, struct hl_error *err)
+/* A field of the map may name the machine: anything but these words of denial does. */
+static bool denies(struct hl_slice text)
 {
-    if (!present(v)) return HL_OK;
-    if (v->kind != HL_JSON_TRUE && v->kind != HL_JSON_FALSE) return wrong(err, HL_FIELD_MACHINE, "true or false", v);
-    ev->machine = v->kind == HL_JSON_TRUE;
-    return HL_OK;
+    static const char *const words[] = {"", "0", "false", "no"};
+    for (size_t i = 0; i < HL_ARRAY_LEN(words); i++)
+        if (hl_slice_eq_cstr(text, words[i])) return true;
+    return false;
 }
 
-static bool is_scalar(enum hl_json_kind kind)
+static enum hl_status set_machine(struct hl_event *ev, bool mapped, const struct hl_json_value *v, struct hl_error *err)
 {
-    return kind >= HL_JSON_TRUE && kind <= HL_JSON_STRING;
+    bool plain = v->kind == HL_JSON_TRUE || v->kind == HL_JSON_FALSE;
+    if (!present(v)) return HL_OK;
+    if (!plain && !(mapped && is_scalar(v->kind))) return wrong(err, HL_FIELD_MACHINE, "true or false", v);
+    ev->machine = plain ? v->kind == HL_JSON_TRUE : !denies(v->text);
+    return HL_OK;
 }
 
 /* The scalar members of an object, which has been walked once and so is known to be well formed. null and what has parts is passed over. */
@@ -265,9 +345,9 @@ static enum hl_status set_field(struct walk *w, struct hl_event *ev, enum hl_fie
     struct hl_slice *text = text_slot(ev, f);
     enum slot slot = (enum slot)f;
     const struct hl_json_value *v = &w->at[f];
-    if (text) return set_text(text, f, v, err);
-    if (f == HL_FIELD_OCCURRED_AT) return set_time(ev, v, err);
-    if (f == HL_FIELD_MACHINE) return set_machine(ev, v, err);
+    if (text) return set_text(text, f, w->d->mapped[f], v, err);
+    if (f == HL_FIELD_OCCURRED_AT) return set_time(ev, w->d->seconds, v, err);
+    if (f == HL_FIELD_MACHINE) return set_machine(ev, w->d->mapped[f], v, err);
     if (present(v) && v->kind != HL_JSON_OBJECT) return wrong(err, f, "an object", v);
     return set_attributes(w, ev, &slot, 1, err);
 }
@@ -317,14 +397,14 @@ static enum hl_status set_segment_time(struct walk *w, struct hl_event *ev, stru
 {
     static const enum slot order[] = {SLOT_TIMESTAMP, SLOT_ORIGINAL_TIMESTAMP, SLOT_SENT_AT};
     for (size_t i = 0; i < HL_ARRAY_LEN(order); i++)
-        if (present(&w->at[order[i]])) return set_time(ev, &w->at[order[i]], err);
+        if (present(&w->at[order[i]])) return set_time(ev, false, &w->at[order[i]], err);
     return HL_OK;
 }
 
 static enum hl_status assemble_segment(struct walk *w, struct hl_event *ev, struct hl_error *err)
 {
     static const enum slot attributes[] = {SLOT_CONTEXT_TRAITS, SLOT_TRAITS, SLOT_PROPERTIES};
-    enum hl_status st = set_text(&ev->event_id, HL_FIELD_EVENT_ID, &w->at[SLOT_MESSAGE_ID], err);
+    enum hl_status st = set_text(&ev->event_id, HL_FIELD_EVENT_ID, false, &w->at[SLOT_MESSAGE_ID], err);
     ev->contact_id = first_text(w, SLOT_USER_ID, SLOT_ANONYMOUS_ID);
     set_segment_type(w, ev);
     ev->url = first_text(w, SLOT_PAGE_URL, SLOT_P_URL);
@@ -365,11 +445,16 @@ static enum hl_status walk_record(struct walk *w, struct hl_slice value, struct 
 
 static enum hl_status decode(struct hl_decoder *base, struct hl_slice value, struct hl_arena *arena, struct hl_event *ev, struct hl_error *err)
 {
-    struct walk w = {.d = (const struct json_decoder *)base, .arena = arena};
+    const struct json_decoder *d = (const struct json_decoder *)base;
+    struct walk w;
+    w.d = d;
+    w.arena = arena;
+    memset(w.at, 0, (SLOT_COUNT + d->n_parts) * sizeof(w.at[0])); /* absent; what nobody asks for costs nothing */
     if (hl_slice_is_null(value)) return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value");
     if (value.len > MAX_RECORD)
         return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "record of %zu bytes, at most %zu are read", value.len, MAX_RECORD);
     enum hl_status st = walk_record(&w, value, err);
+    if (st == HL_OK) st = combine(&w, err);
     if (st != HL_OK) return st;
     hl_event_reset(ev);
     st = is_segment(&w) ? assemble_segment(&w, ev, err) : assemble_canonical(&w, ev, err);
@@ -396,11 +481,13 @@ static enum hl_status add_paths(struct json_decoder *d, const struct hl_field_ma
     for (size_t f = 0; f < HL_FIELD_COUNT; f++) {
         d->mapped[f] = map && map->path[f];
         const char *path = d->mapped[f] ? map->path[f] : hl_field_name((enum hl_field)f);
-        if (!add_path(d, path, (unsigned)f))
-            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: '%.100s' is no path for '%s'", path, hl_field_name((enum hl_field)f));
+        if (add_mapped(d, (enum hl_field)f, hl_slice_of(path))) continue;
+        if (d->n_parts == MAX_PARTS)
+            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: too many paths are combined, at most %d", MAX_PARTS);
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: '%.100s' is no path for '%s'", path, hl_field_name((enum hl_field)f));
     }
     for (size_t i = 0; i < HL_ARRAY_LEN(segment); i++)
-        if (!add_path(d, segment[i], SLOT_FIRST_SEGMENT + 1 + (unsigned)i)) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
+        if (!add_path(d, hl_slice_of(segment[i]), SLOT_FIRST_SEGMENT + 1 + i)) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
     return HL_OK;
 }
 
@@ -411,6 +498,7 @@ enum hl_status hl_json_decoder_new(enum hl_json_shape shape, const struct hl_fie
     if (!d) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory for a decoder");
     d->base = (struct hl_decoder){decode, json_decoder_free};
     d->shape = shape;
+    d->seconds = map && map->seconds;
     d->n_nodes = 1;
     enum hl_status st = hl_type_table_new(aliases, n_aliases, &d->types);
     if (st != HL_OK) hl_error_set(err, st, HL_STOP, "no memory for a decoder");
