@@ -1,0 +1,261 @@
+"""One test for each requirement, named after it, through the program alone: what it shows is what a user sees.
+The models are those of config/, so that what is shown holds for what is shipped. Usage: test_requirements.py HOTLEAD SOURCE_DIR."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HOTLEAD, SOURCE = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+MODEL = (SOURCE / "config" / "model.yaml").read_text()
+SCORE_DRIVEN = (SOURCE / "config" / "model-score-driven.yaml").read_text()
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+T0 = 1_780_272_000_000   # 2026-06-01T00:00:00Z
+
+FITS = {"email": "ann@acme.example", "country": "US"}
+LEAD = ("form_submitted", {"form": "newsletter", "attributes": FITS})
+DEMO, ACCEPTED, CALLED = ("demo_requested", {}), ("lead_accepted", {}), ("sales_contact_made", {})
+REJECTED = ("lead_rejected", {"reason": "no budget this year", "actor": "rep-7"})
+
+
+def points(n):
+    return "score_adjusted", {"attributes": {"points": str(n)}, "actor": "ops", "reason": "test"}
+
+
+def after(ms, event):
+    return event[0], {**event[1], "after": ms}
+
+
+def page(path):
+    return "page_viewed", {"url": "https://www.example.com" + path}
+
+
+GUIDE = after(0, ("file_downloaded", {"asset": "guide/buyers.pdf"}))   # 20 points; at once, so that sums are round
+
+
+class Story:
+    """What becomes of events: of one contact, a minute apart unless told."""
+
+    def __init__(self, folder, model, *events, contact="ann"):
+        self.folder, self.now, self.lines, self.contact = pathlib.Path(folder), T0, [], contact
+        self.put("model.yaml", model)
+        self.then(*events)
+
+    def put(self, name, text):
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def then(self, *events):
+        for kind, fields in events:
+            fields = dict(fields)
+            self.now += fields.pop("after", MINUTE)
+            self.lines.append({"event_id": f"e{len(self.lines) + 1}", "contact_id": self.contact, "occurred_at": self.now, "type": kind, **fields})
+        return self
+
+    def run(self, *args, ok=0):
+        self.put("events.jsonl", "".join(json.dumps(ev) + "\n" for ev in self.lines))
+        got = subprocess.run([HOTLEAD, *args], cwd=self.folder, capture_output=True, text=True, encoding="utf-8", timeout=60)
+        assert got.returncode == ok, f"exit {got.returncode}: {got.stderr}"
+        return got.stdout
+
+    def transitions(self, *args):
+        return [json.loads(line) for line in self.run("simulate", "-m", "model.yaml", "-o", "json", *args, "events.jsonl").splitlines()]
+
+    def way(self, *args):
+        """The stages that it came into."""
+        return [t["to"] for t in self.transitions(*args)]
+
+    def last(self):
+        return self.transitions()[-1]
+
+    def explained(self, *args):
+        return json.loads(self.run("explain", self.contact, "-m", "model.yaml", "-e", "events.jsonl", "-o", "json", *args))
+
+    def described(self, *args):
+        return self.run("describe", "-m", "model.yaml", *args)
+
+
+class Requirements(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def story(self, *events, model=MODEL, **more):
+        return Story(self.folder, model, *events, **more)
+
+    def changed(self, old, new, model=MODEL):
+        self.assertIn(old, model)
+        return model.replace(old, new)
+
+    def R1_stages_are_entered_in_order_by_strict_gated_and_documented_criteria(self):
+        whole = self.story(("form_submitted", {"form": "newsletter"}), ("contact_identified", {"attributes": FITS}), DEMO, CALLED,
+                           ("quote_requested", {}), ("opportunity_won", {}))
+        self.assertEqual(whole.way(), ["subscriber", "lead", "mql", "sql", "opportunity", "customer"])
+        eager = self.story(("form_submitted", {"form": "newsletter"}), points(500), CALLED, ("opportunity_won", {}))
+        self.assertEqual(eager.way(), ["subscriber"], "no points and no call make up for fit that is not known")
+        eager.then(("contact_identified", {"attributes": {**FITS, "country": "ZZ"}}))
+        self.assertEqual(eager.way(), ["subscriber"], "one must-have is not enough")
+        eager.then(("contact_identified", {"attributes": FITS}))
+        self.assertEqual(eager.way(), ["subscriber", "lead", "mql", "sql", "opportunity", "customer"], "what came early waited at its gate")
+        text = eager.described()
+        for criterion in ("| Anonymous | Subscriber | It opts in", "| Subscriber | Lead | Every must-have holds", "| Lead | MQL, passive | A score of 60",
+                          "| MQL, SAL | SQL | Sales has talked", "| SQL | Opportunity | A quote", "| Opportunity | Customer | The deal is won"):
+            self.assertIn(criterion, text)
+
+    def R2_sal_is_optional_and_evangelists_come_after_customers(self):
+        events = [LEAD, DEMO, ACCEPTED, CALLED, ("opportunity_opened", {}), ("advocacy_given", {})]
+        without = self.changed("sal: true", "sal: false")
+        self.assertEqual(self.story(*events).way(), ["subscriber", "lead", "mql", "sal", "sql", "opportunity"])
+        story = self.story(*events, model=without)
+        self.assertEqual(story.way(), ["subscriber", "lead", "mql", "sql", "opportunity"])
+        self.assertNotIn("| MQL | SAL |", story.described())
+        story.then(("opportunity_won", {}))
+        self.assertEqual(story.way()[-2:], ["customer", "evangelist"], "praise before the sale counts after it")
+
+    def R3_mqls_are_made_by_a_qualifying_action_or_by_score_and_the_kind_says_which(self):
+        for event in (DEMO, ("form_submitted", {"form": "consultation"}), ("meeting_booked", {})):
+            t = self.story(LEAD, event).last()
+            self.assertEqual((t["to"], t["kind"], t["cause"]), ("mql", "active", "hand_raise"))
+        story = self.story(LEAD, GUIDE, GUIDE)
+        self.assertEqual(story.way(), ["subscriber", "lead"], "40 points are not 60")
+        t = story.then(GUIDE).last()
+        self.assertEqual((t["to"], t["kind"], t["cause"]), ("mql", "passive", "score"))
+        t = story.then(DEMO).last()
+        self.assertEqual((t["from"], t["to"], t["kind"], t["visit"]), ("mql", "mql", "active", 1), "a passive one that raises its hand")
+        early = self.story(DEMO, after(29 * DAY, ("contact_identified", {"attributes": FITS})))
+        self.assertEqual(early.way(), ["subscriber", "lead", "mql"], "the hand was up when fit became known")
+        early = self.story(DEMO, after(31 * DAY, ("contact_identified", {"attributes": FITS})))
+        self.assertEqual(early.way(), ["subscriber", "lead"], "and not for ever")
+
+    def R4_sales_makes_an_sql_or_under_the_other_preset_score_and_activity_do(self):
+        mql = [LEAD, DEMO, points(1000), ("meeting_booked", {})]
+        self.assertEqual(self.story(*mql).way()[-1], "mql", "sales-touch: no score makes an SQL")
+        t = self.story(*mql, CALLED).last()
+        self.assertEqual((t["to"], t["cause"], t["trigger_event_id"]), ("sql", "sales", "e5"))
+        contact = ("form_submitted", {"form": "contact-sales", "attributes": FITS})
+        for activity, rule in ((("meeting_booked", {}), "meeting"), (("file_downloaded", {"asset": "guide/buyers.pdf"}), "buyers-guide")):
+            t = self.story(contact, activity, model=SCORE_DRIVEN).last()
+            self.assertEqual((t["from"], t["to"], t["cause"], t["rule"]), ("mql", "sql", "score", rule))
+        t = self.story(contact, ("trial_started", {}), page("/pricing"), page("/pricing"), page("/pricing"), points(16),
+                       model=SCORE_DRIVEN).last()
+        self.assertEqual((t["to"], t["cause"], t["rule"]), ("sql", "score", None))
+        self.assertGreaterEqual(t["score"], 100)
+
+    def R5_the_unqualified_may_return_and_the_disqualified_never(self):
+        back = [after(40 * DAY, DEMO), points(500)]
+        story = self.story(LEAD, DEMO, REJECTED, *back)
+        self.assertEqual(story.way()[2:], ["mql", "unqualified", "mql"])
+        out = ("lead_disqualified", {"reason": "competitor in disguise"})
+        story = self.story(LEAD, DEMO, out, *back, ACCEPTED, CALLED, ("opportunity_won", {}), LEAD)
+        self.assertEqual(story.way()[2:], ["mql", "disqualified"])
+        self.assertEqual(story.transitions()[-1]["direction"], "exit")
+        self.assertEqual(story.explained()["next"], [], "nothing leads on")
+        story.then(("stage_set", {"attributes": {"stage": "lead"}, "actor": "ops", "reason": "a mistake"}))
+        self.assertEqual(story.way()[3:], ["disqualified", "lead"], "but for a person who says so")
+
+    def R6_must_have_criteria_disqualifying_traits_and_suspects(self):
+        form = lambda **more: ("form_submitted", {"form": "demo", "attributes": {**FITS, **more}})
+        self.assertEqual(self.story(form(email="ann@gmail.com")).way(), ["subscriber"])
+        self.assertEqual(self.story(form()).way(), ["subscriber", "lead", "mql"])
+        t = self.story(form(job_title="Marketing Intern")).last()
+        self.assertEqual((t["to"], t["direction"], t["cause"], t["rule"]), ("disqualified", "exit", "fit", "student"))
+        rival = self.story(form(email="spy@rival.example"), points(500))
+        self.assertEqual(rival.way(), ["subscriber", "lead"])
+        self.assertTrue(rival.explained()["suspect"])
+        self.assertEqual(rival.explained()["score"], 500, "scored all the same")
+        mql = self.story(form(), ("contact_identified", {"attributes": {"email": "ann@rival.example"}}))
+        self.assertEqual(mql.way()[2:], ["mql", "lead"], "who turns out to be one goes back")
+
+    def R7_points_for_fit_and_for_each_activity(self):
+        fit = {**FITS, "seniority": "vp", "company_size": "200", "industry": "software", "job_title": "VP Marketing"}
+        story = self.story(("contact_identified", {"attributes": fit}), page("/pricing"), ("file_downloaded", {"asset": "ebook/a.pdf"}),
+                           ("email_clicked", {}), ("email_replied", {}), ("webinar_attended", {}), ("video_watched", {}),
+                           ("email_unsubscribed", {}), ("email_opened", {"machine": True}), ("email_clicked", {"machine": True}))
+        told = story.explained("--at", str(story.now))
+        self.assertEqual({r["rule"]: r["now"] for r in told["fit_rules"]},
+                         {"decision-maker": 20, "ideal-size": 15, "target-industry": 10, "marketing-role": 5})
+        self.assertEqual({r["rule"]: r["raw"] for r in told["rows"]},
+                         {"pricing": 10, "any-page": 1, "ebook": 10, "mail-click": 3, "mail-reply": 15, "webinar-attended": 20, "video": 5,
+                          "unsubscribe": -20})
+        self.assertEqual(told["grade"], "A")
+        self.assertEqual(told["sum_units"], told["score_units"])
+        self.assertEqual(told["fit"], 50)
+        self.assertEqual(self.story(("email_unsubscribed", {})).explained()["score"], 0, "never below 0")
+        pages = self.story(*[page("/pricing") for _ in range(5)])
+        self.assertEqual({r["rule"]: r["times"] for r in pages.explained()["rows"]}, {"pricing": 3, "any-page": 5}, "3 per day")
+        web = self.story(GUIDE, GUIDE, GUIDE, GUIDE, GUIDE, GUIDE).explained()
+        self.assertEqual(web["score"], 80, "a group has its limit")
+        self.assertEqual({g["group"]: g["cap"] for g in web["groups"]}, {"web": 40, "email": 0})
+
+    def R8_scores_fade_and_rules_are_about_categories(self):
+        story = self.story(LEAD, ("file_downloaded", {"asset": "ebook/published-today.pdf"}), page("/pricing/plan-of-tomorrow?x=1#top"))
+        self.assertEqual({r["rule"] for r in story.explained()["rows"]}, {"ebook", "pricing", "any-page"})
+        later = story.explained("--at", str(story.now + 30 * DAY))
+        self.assertAlmostEqual(later["score"], 10.5, delta=0.001)
+        self.assertEqual(later["sum_units"], later["score_units"])
+        self.assertAlmostEqual(sum(r["decay"] for r in later["rows"]), 10.5, delta=0.001)
+        mql = self.story(LEAD, GUIDE, GUIDE, GUIDE)
+        at = mql.explained()["decay"]["at"]
+        self.assertAlmostEqual((at - mql.now) / DAY, 30, delta=0.01, msg="60 points are 30 after a half-life")
+        moves = mql.transitions("--until", str(mql.now + 60 * DAY))
+        self.assertEqual((moves[-1]["to"], moves[-1]["cause"], moves[-1]["trigger_event_id"]), ("lead", "decay", None))
+        self.assertEqual(moves[-1]["occurred_at"], at, "at the very moment that was told before")
+        self.assertEqual(mql.transitions("--until", str(at - 1))[-1]["to"], "mql")
+
+    def R9_leads_from_offline_go_through_the_same_gates(self):
+        for kind in ("event_attended", "list_imported"):
+            self.assertEqual(self.story((kind, {"source": "trade show"})).way(), ["subscriber"], "a badge is not fit")
+            self.assertEqual(self.story((kind, {"attributes": FITS})).way(), ["subscriber", "lead"])
+            self.assertEqual(self.story((kind, {"attributes": {**FITS, "job_title": "student"}})).way(), ["disqualified"])
+        show = self.story(("event_attended", {"attributes": FITS, "source": "trade show"}))
+        self.assertEqual([(r["rule"], r["raw"]) for r in show.explained()["rows"]], [("trade-show", 25)])
+        show.then(points(30))
+        self.assertEqual(show.way()[-1], "lead", "55 points")
+        show.then(points(5.5))
+        self.assertEqual(show.way()[-1], "mql")
+
+    def R12_sales_answers_and_who_was_rejected_comes_back_only_by_the_rules(self):
+        story = self.story(LEAD, DEMO, ACCEPTED)
+        self.assertEqual(story.way()[2:], ["mql", "sal"])
+        story.then(points(80), REJECTED)
+        t = story.last()
+        self.assertEqual((t["from"], t["to"], t["direction"], t["cause"]), ("sal", "unqualified", "recycle", "sales"))
+        self.assertEqual(t["score"], 80, "as it was")
+        self.assertEqual(story.explained()["score"], 0, "the points start anew")
+        story.then(after(-HOUR, DEMO))
+        self.assertEqual(story.way()[-1], "unqualified", "a hand that was raised before the rejection, and arrives late, opens nothing")
+        story.now += HOUR
+        rejected_at = t["occurred_at"]
+        story.then(points(70))
+        self.assertEqual(story.way()[-1], "unqualified", "the score has to wait for 30 days")
+        story.then(after(29 * DAY, page("/")))
+        self.assertEqual(story.way()[-1], "unqualified")
+        t = story.then(after(DAY, page("/"))).last()
+        self.assertEqual((t["to"], t["kind"], t["visit"]), ("mql", "passive", 2))
+        self.assertGreaterEqual(t["occurred_at"], rejected_at + 30 * DAY)
+        t = self.story(LEAD, DEMO, REJECTED, DEMO).last()
+        self.assertEqual((t["to"], t["kind"], t["visit"]), ("mql", "active", 2), "a raised hand does not wait")
+
+    def R14_the_model_documents_itself(self):
+        story = self.story()
+        text = story.described()
+        for heading in ("## Stages", "## Moves", "## Thresholds", "## Raised hands", "### Must have", "### Disqualified", "### Suspect", "### Points"):
+            self.assertIn(heading, text)
+        for name in re.findall(r"name: ([\w-]+)", "\n".join(line.split("#")[0] for line in MODEL.splitlines())):
+            self.assertIn(f"`{name}`", text, "every rule has its line")
+        self.assertIn("```mermaid", text)
+        edge = r'lead -->\|"raises a hand: active<br/>or score of (\d+) or more: passive"\| mql'
+        self.assertEqual(re.search(edge, text)[1], "60")
+        self.assertIn("digraph", story.described("-o", "dot"))
+        story = self.story(model=self.changed("mql: {enter: 60, exit: 30}", "mql: {enter: 75, exit: 35}"))
+        self.assertEqual(re.search(edge, story.described())[1], "75", "written from the model, so always current")
+        self.assertEqual((SOURCE / "config" / "MODEL.md").read_text(), text)
+
+
+if __name__ == "__main__":
+    loader = unittest.TestLoader()
+    loader.testMethodPrefix = "R"
+    unittest.main(argv=sys.argv[:1], testLoader=loader, verbosity=2)
