@@ -1,4 +1,5 @@
 /* `hotlead simulate`: what a model would have made of events that lie in files. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ static const char USAGE[] =
     "      --until TIME      let time run on to this moment; RFC 3339 with an offset, or milliseconds since 1970\n"
     "      --state FILE      write each contact at the end, a line of JSON each, scores as of the end of the stream's time:\n"
     "                        the largest occurred_at, or --until when that is later\n"
+    "      --alerts FILE     write the alerts of deadlines (sla), a line of JSON each, in the order they happened\n"
     "  -o, --output FORM     table (default): a summary; json: every transition, a line each, in the order they happened,\n"
     "                        or, with --against, the comparison as one object\n"
     "  -t, --threads N       from 1 to 64 (default: one a processor); the output is the same for any number\n"
@@ -31,7 +33,7 @@ static const char USAGE[] =
     "Exit codes: 0, 65 when some events could not be read (they are told, and the others are scored), 78 a wrong model or mapping.\n";
 
 struct simulate {
-    const char *model_path, *against_path, *state_path, *mapping_path;
+    const char *model_path, *against_path, *state_path, *alerts_path, *mapping_path;
     struct hl_model *model, *against;
     struct hl_input mapping;
     bool json;
@@ -44,7 +46,7 @@ static int wrong_use(const char *what, const char *value)
     return hl_status_exit_code(HL_E_USAGE);
 }
 
-enum { OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_MAPPING };
+enum { OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_ALERTS, OPT_MAPPING };
 
 static int read_choice(struct simulate *s, int option, const char *value)
 {
@@ -76,6 +78,7 @@ static int read_option(struct simulate *s, int option)
     case 'a': s->against_path = optarg; return 0;
     case OPT_STATE: s->state_path = optarg; return 0;
     case OPT_MAPPING: s->mapping_path = optarg; return 0;
+    case OPT_ALERTS: s->alerts_path = optarg; return 0;
     case 'o':
     case OPT_ARRIVAL: return read_choice(s, option, optarg);
     case 't':
@@ -91,8 +94,9 @@ static int read_options(struct simulate *s, int argc, char **argv)
         {"model", required_argument, NULL, 'm'},           {"against", required_argument, NULL, 'a'},
         {"output", required_argument, NULL, 'o'},          {"threads", required_argument, NULL, 't'},
         {"arrival", required_argument, NULL, OPT_ARRIVAL}, {"until", required_argument, NULL, OPT_UNTIL},
-        {"state", required_argument, NULL, OPT_STATE},     {"mapping", required_argument, NULL, OPT_MAPPING},
-        {"help", no_argument, NULL, 'h'},                  {NULL, 0, NULL, 0},
+        {"state", required_argument, NULL, OPT_STATE},     {"alerts", required_argument, NULL, OPT_ALERTS},
+        {"mapping", required_argument, NULL, OPT_MAPPING}, {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     for (int option; (option = getopt_long(argc, argv, "m:a:o:t:h", OPTIONS, NULL)) != -1;) {
         if (option == 'h') {
@@ -152,15 +156,25 @@ static enum hl_status report(const struct simulate *s, const struct hl_sim *sim,
     return st;
 }
 
+static int open_alerts(struct simulate *s)
+{
+    s->o.alerts = fopen(s->alerts_path, "w");
+    if (s->o.alerts) return 0;
+    fprintf(stderr, "hotlead simulate: %s cannot be written: %s\n", s->alerts_path, strerror(errno));
+    return hl_status_exit_code(HL_E_IO);
+}
+
 static int simulate(struct simulate *s)
 {
     struct hl_sim sim;
     struct hl_error err = {.code = HL_OK};
     s->o.model = s->model;
     s->o.against = s->against;
-    s->o.print = s->json && !s->against;
+    s->o.transitions = s->json && !s->against ? stdout : NULL;
     s->o.progress = isatty(STDERR_FILENO);
     enum hl_status st = hl_sim_run(&sim, &s->o, &err);
+    if (s->o.alerts && fclose(s->o.alerts) != 0 && st == HL_OK)
+        st = hl_error_set(&err, HL_E_IO, HL_STOP, "%s cannot be written: %s", s->alerts_path, strerror(errno));
     if (st == HL_OK) st = report(s, &sim, &err);
     if (st == HL_OK && fflush(stdout) != 0) st = hl_error_set(&err, HL_E_IO, HL_STOP, "standard output cannot be written");
     if (st != HL_OK) fprintf(stderr, "hotlead simulate: %s\n", err.message);
@@ -182,6 +196,7 @@ int hl_cmd_simulate(int argc, char **argv)
     code = load_model(s.model_path, &s.model);
     if (code == 0 && s.against_path) code = load_model(s.against_path, &s.against);
     if (code == 0 && s.mapping_path) code = load_mapping(&s);
+    if (code == 0 && s.alerts_path) code = open_alerts(&s);
     if (code == 0) code = simulate(&s);
     hl_input_fini(&s.mapping);
     hl_model_free(s.model);

@@ -1,9 +1,9 @@
 /* The page that `hotlead describe` prints: from the general to the particular, each table made from the model alone. */
 #include "hotlead/app/describe.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
+#include "describe_handoff.h"
 #include "words.h"
 
 static void put(struct hl_words *w, const char *text)
@@ -35,21 +35,13 @@ static void put_name_cell(struct hl_words *w, const char *name)
     put(w, " | ");
 }
 
-static void put_stage(struct hl_words *w, enum hl_stage stage)
-{
-    const char *name = hl_stage_name(stage);
-    bool short_name = strlen(name) == 3; /* mql, sal, sql */
-    for (size_t i = 0; name[i]; i++)
-        hl_buf_put_u8(w->b, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
-}
-
 static void put_stages(struct hl_words *w, uint32_t stages)
 {
     bool first = true;
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (!(stages >> s & 1)) continue;
         if (!first) put(w, ", ");
-        put_stage(w, (enum hl_stage)s);
+        hl_words_stage_name(w, (enum hl_stage)s);
         first = false;
     }
 }
@@ -86,7 +78,7 @@ static void put_stage_table(struct hl_words *w, const struct hl_model *m)
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (s == HL_STAGE_SAL && !m->sal) continue;
         put(w, "| **");
-        put_stage(w, (enum hl_stage)s);
+        hl_words_stage_name(w, (enum hl_stage)s);
         hl_buf_printf(w->b, "** | %s |\n", hl_words_stage(m, (enum hl_stage)s));
     }
     put(w, "\n");
@@ -97,7 +89,7 @@ static void put_move(struct hl_words *w, const struct hl_model *m, const struct 
     put(w, "| ");
     put_stages(w, e->from);
     put(w, " | ");
-    put_stage(w, e->to);
+    hl_words_stage_name(w, e->to);
     put(w, e->kind == HL_KIND_NONE ? " | " : e->kind == HL_KIND_ACTIVE ? ", active | " : ", passive | ");
     size_t start = w->b->len;
     hl_words_edge(w, m, e, false);
@@ -305,20 +297,6 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
            "- An event that comes late counts at the time at which it happened. The same event twice counts once.\n\n");
 }
 
-static void put_not_yet(struct hl_words *w, const struct hl_model *m)
-{
-    if (m->n_sla + m->n_routing == 0) return;
-    put(w, "## In the model, not acted on yet\n\n");
-    if (m->n_sla)
-        hl_buf_printf(w->b, "- `sla`: %zu deadline%s for sales. This version reads and checks them, and sends no alerts.\n",
-                      m->n_sla, m->n_sla == 1 ? "" : "s");
-    if (m->n_routing)
-        hl_buf_printf(w->b,
-                      "- `routing`: %zu rule%s for who gets a contact. This version reads and checks them, and assigns nobody.\n",
-                      m->n_routing, m->n_routing == 1 ? "" : "s");
-    put(w, "\n");
-}
-
 void hl_describe_markdown(const struct hl_model *m, struct hl_buf *out)
 {
     struct hl_words w = {out, true};
@@ -334,9 +312,9 @@ void hl_describe_markdown(const struct hl_model *m, struct hl_buf *out)
     if (m->score_driven)
         put_latches(&w, m, "Qualified by what it does",
                     "Each of these makes an MQL an SQL at once, whatever its score:", m->qualify, m->n_qualify);
+    hl_describe_handoff(&w, m);
     put_fit(&w, m);
     put_behavior(&w, m);
     put_times(&w, m);
-    put_not_yet(&w, m);
     while (out->len > 1 && out->data[out->len - 1] == '\n' && out->data[out->len - 2] == '\n') out->len--;
 }

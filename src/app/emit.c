@@ -45,6 +45,22 @@ static void source_headers(const struct hl_worker *w, const struct hl_record *r,
     if (!hl_slice_is_null(trace)) add(h, "traceparent", trace);
 }
 
+static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, const struct headers *h,
+                                  const struct hl_outcome *o, struct hl_error *err)
+{
+    for (unsigned i = 0; i < o->n_alerts; i++) {
+        hl_buf_clear(&w->record_buf);
+        hl_avro_put_alert(&w->record_buf, w->e->alert_schema, contact_id, &o->alerts[i]);
+        if (w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+        enum hl_status status =
+            w->stream->produce(w->stream, HL_OUT_ALERTS, partition, contact_id, hl_buf_slice(&w->record_buf), h->items, h->n, err);
+        if (status) return status;
+        hl_metrics_count_alert(w->metrics, o->alerts[i].event);
+    }
+    w->outputs_since += o->n_alerts;
+    return HL_OK;
+}
+
 static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,
                                    const struct headers *h, const struct hl_outcome *o, struct hl_error *err)
 {
@@ -52,7 +68,6 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         .contact_id = contact_id,
         .trigger_event_id = event_id,
         .emitted_at = hl_clock_wall_ms(),
-        .sla_due = HL_NO_TIME,
         .model = w->e->model->name,
         .model_version = w->e->model->version,
     };
@@ -68,19 +83,19 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }
     w->outputs_since += o->n_transitions;
-    return HL_OK;
+    return emit_alerts(w, partition, contact_id, h, o, err);
 }
 
-enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
-                                   struct hl_error *err)
+enum hl_status hl_emit_outcome(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
+                               struct hl_error *err)
 {
     struct headers h;
     source_headers(w, r, &h);
     return emit_outcome(w, r->partition, ev->contact_id, ev->event_id, &h, o, err);
 }
 
-enum hl_status hl_emit_moves_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
-                                     const struct hl_outcome *o, struct hl_error *err)
+enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
+                               const struct hl_outcome *o, struct hl_error *err)
 {
     struct headers h = {.n = 0};
     if (r) source_headers(w, r, &h);

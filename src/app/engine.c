@@ -58,6 +58,7 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
     enum hl_status status = hl_schemas_open(&r, &e->schemas, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->transitions, "stage_transition.avsc", &e->transition_schema, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->state, "contact_state.avsc", &e->state_schema, err);
+    if (!status) status = e->schemas->id_of(e->schemas, c->alerts, "alert.avsc", &e->alert_schema, err);
     if (status) return status;
     e->decoders = calloc(c->n_inputs, sizeof(*e->decoders));
     if (!e->decoders) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");

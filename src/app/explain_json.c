@@ -54,6 +54,14 @@ static void put_contact(const struct hl_explanation *e, struct hl_buf *b)
     put_int(b, "seq", c->seq);
     put_bool(b, "suspect", c->flags & HL_C_SUSPECT);
     put_text(b, "grade", (char[]){(char)c->grade, '\0'});
+    put_key(b, "owner");
+    hl_json_put_text(b, hl_contact_owner(c));
+    put_key(b, "sla_due");
+    int64_t due = hl_contact_sla_due(c);
+    if (due == HL_NO_TIME)
+        hl_json_put_raw(b, "null");
+    else
+        hl_json_put_int(b, due);
 }
 
 static void put_why(const struct hl_explanation *e, const struct hl_explained_move *last, struct hl_buf *b)

@@ -31,6 +31,7 @@ static enum hl_status note_move(struct hl_subject *s, const struct hl_outcome *o
 {
     if (out->n_transitions == 0) return HL_OK;
     s->last = out->transitions[out->n_transitions - 1];
+    s->last.owner = HL_SLICE_NULL; /* it was borrowed */
     s->has_last = true;
     free(s->event_id);
     s->event_id = ev ? strndup(ev->event_id.data, ev->event_id.len) : NULL;

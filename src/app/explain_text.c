@@ -15,6 +15,18 @@ static void put_time(struct hl_buf *out, int64_t ms)
     hl_buf_printf(out, "%s", hl_iso8601_format(ms, text));
 }
 
+static void put_handoff(const struct hl_contact *c, struct hl_buf *out)
+{
+    struct hl_slice owner = hl_contact_owner(c);
+    int64_t due = hl_contact_sla_due(c);
+    if (!hl_slice_is_null(owner)) hl_buf_printf(out, "owner   %.*s\n", HL_SLICE_ARG(owner));
+    if (due != HL_NO_TIME) {
+        hl_buf_printf(out, "answer  due by ");
+        put_time(out, due);
+        hl_buf_printf(out, "\n");
+    }
+}
+
 static void put_head(const struct hl_explanation *e, const struct hl_explained_move *last, struct hl_buf *out)
 {
     const struct hl_contact *c = e->c;
@@ -28,7 +40,9 @@ static void put_head(const struct hl_explanation *e, const struct hl_explained_m
     put_time(out, c->stage_since);
     hl_buf_printf(out, " (move %u, visit %u)\nwhy     ", c->seq, c->visit);
     hl_explain_put_why(e, last, out);
-    hl_buf_printf(out, "\nscore  ");
+    hl_buf_printf(out, "\n");
+    put_handoff(c, out);
+    hl_buf_printf(out, "score  ");
     struct hl_words w = {out, false};
     hl_buf_printf(out, " ");
     hl_words_points(&w, e->score.total, DECIMALS);

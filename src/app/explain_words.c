@@ -224,7 +224,7 @@ bool hl_explain_next_missing(const struct hl_explanation *e, size_t *i, struct h
 
 int64_t hl_explain_due(const struct hl_explanation *e, enum hl_stage *to)
 {
-    int64_t moment = hl_due_next(e->c, e->m);
+    int64_t moment = hl_due_decay(e->c, e->m);
     if (moment == HL_NO_TIME) return moment;
     *to = HL_STAGE_LEAD;
     if (e->c->stage != HL_STAGE_SQL) return moment;

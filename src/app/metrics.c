@@ -295,6 +295,16 @@ static void print_transitions(struct page *p)
     }
 }
 
+static void print_alerts(struct page *p)
+{
+    for (unsigned e = 0; e < HL_ALERT_COUNT; e++) sample_labelled(p, "event", hl_alert_name((enum hl_alert_event)e), SUM(p->m, alerts[e]));
+}
+
+static void print_sla_breaches(struct page *p)
+{
+    sample(p, SUM(p->m, alerts[HL_ALERT_BREACHED]));
+}
+
 /* The classes of the contract always, others if they happened. */
 static void print_dead_letters(struct page *p)
 {
@@ -428,11 +438,6 @@ static void print_rebalances(struct page *p)
     sample(p, SUM(p->m, rebalances));
 }
 
-static void print_sla_breaches(struct page *p)
-{
-    sample(p, SUM(p->m, sla_breaches));
-}
-
 static void print_model(struct page *p)
 {
     pthread_mutex_lock(&p->m->model_lock);
@@ -488,6 +493,8 @@ static const struct metric metrics[] = {
     {"hotlead_events", COUNTER, "", print_events, "Input records by what became of them."},
     {"hotlead_unknown_types", COUNTER, "", print_unknown_types, "Ignored records whose event type is not known."},
     {"hotlead_transitions", COUNTER, "", print_transitions, "Stage transitions of contacts."},
+    {"hotlead_alerts", COUNTER, "", print_alerts, "Deadlines for sales that started (due), passed (breached) or were met."},
+    {"hotlead_sla_breaches", COUNTER, "", print_sla_breaches, "Deadlines for sales that passed."},
     {"hotlead_dead_letters", COUNTER, "", print_dead_letters, "Records that could not be used, by class of error."},
     {"hotlead_event_latency_seconds", HISTOGRAM, "seconds", print_latency,
      "From when an event occurred or was produced to its commit."},
@@ -505,7 +512,6 @@ static const struct metric metrics[] = {
     {"hotlead_redis_flush_duration_seconds", HISTOGRAM, "seconds", print_redis_flush, "Time to write one batch to Redis."},
     {"hotlead_restore_seconds", SUMMARY, "seconds", print_restore, "Time to restore a partition, by where it was read from."},
     {"hotlead_rebalances", COUNTER, "", print_rebalances, "Assignments of partitions taken or given up."},
-    {"hotlead_sla_breaches", COUNTER, "", print_sla_breaches, "Deadlines of hand-offs that passed unmet."},
     {"hotlead_model", INFO, "", print_model, "The scoring model in use."},
     {"hotlead_build", INFO, "", print_build, "Versions of the program and its libraries."},
     {"process_cpu_seconds", COUNTER, "seconds", print_cpu, "User and system CPU time."},

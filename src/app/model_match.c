@@ -215,22 +215,6 @@ void hl_model_read_condition(struct hl_model_reader *r, const struct hl_yaml_nod
     hl_problem_error(&r->p, map, "a condition needs one of in, not_in, equals, exists, between, at_least, at_most, matches");
 }
 
-static void free_texts(char **texts, size_t n)
-{
-    for (size_t i = 0; i < n; i++) free(texts[i]);
-    free(texts);
-}
-
-void hl_model_drop_condition(struct hl_condition *c)
-{
-    free(c->attribute);
-    free_texts(c->in, c->n_in);
-    free_texts(c->not_in, c->n_not_in);
-    free(c->equals);
-    free(c->pattern);
-    if (c->matches.free) c->matches.free(c->matches.state);
-}
-
 /* --- events --- */
 
 static void add_type(struct hl_model_reader *r, const struct hl_yaml_node *n, uint64_t *types)
@@ -269,16 +253,17 @@ static uint64_t types_of_people(void)
     return types;
 }
 
-static void read_where(struct hl_model_reader *r, const struct hl_yaml_node *n, struct hl_event_match *match)
+void hl_model_read_conditions(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *what, struct hl_condition **out,
+                              size_t *count)
 {
     static const char *const known[] = {HL_CONDITION_KEYS, NULL};
     if (!n) return;
-    size_t count = n->kind == HL_YAML_LIST ? n->n : 1;
-    match->where = hl_node_alloc(&r->p, count, sizeof(*match->where));
-    for (size_t i = 0; match->where && i < count; i++) {
+    size_t items = n->kind == HL_YAML_LIST ? n->n : 1;
+    *out = hl_node_alloc(&r->p, items, sizeof(**out));
+    for (size_t i = 0; *out && i < items; i++) {
         const struct hl_yaml_node *one = n->kind == HL_YAML_LIST ? n->values[i] : n;
-        if (!hl_node_check_map(&r->p, one, "where", known)) continue;
-        hl_model_read_condition(r, one, &match->where[match->n_where++]);
+        if (!hl_node_check_map(&r->p, one, what, known)) continue;
+        hl_model_read_condition(r, one, &(*out)[(*count)++]);
     }
 }
 
@@ -293,5 +278,5 @@ void hl_model_read_match(struct hl_model_reader *r, const struct hl_yaml_node *m
     hl_node_text(&r->p, hl_node_find(map, "campaign"), "campaign", &match->campaign);
     hl_node_text(&r->p, hl_node_find(map, "source"), "source", &match->source);
     hl_model_read_texts(r, map, "form", &match->forms, &match->n_forms);
-    read_where(r, hl_node_find(map, "where"), match);
+    hl_model_read_conditions(r, hl_node_find(map, "where"), "where", &match->where, &match->n_where);
 }

@@ -19,7 +19,9 @@ struct hl_model_reader {
 /* model_match.c: what rules are made of. The key is looked up in `map`; nothing happens where it is absent. */
 void hl_model_read_texts(struct hl_model_reader *r, const struct hl_yaml_node *map, const char *key, char ***out, size_t *n);
 void hl_model_read_condition(struct hl_model_reader *r, const struct hl_yaml_node *map, struct hl_condition *c);
-void hl_model_drop_condition(struct hl_condition *c);
+/* One, or a list. n may be NULL. */
+void hl_model_read_conditions(struct hl_model_reader *r, const struct hl_yaml_node *n, const char *what, struct hl_condition **out,
+                              size_t *count);
 void hl_model_read_match(struct hl_model_reader *r, const struct hl_yaml_node *map, struct hl_event_match *match);
 void hl_model_read_types(struct hl_model_reader *r, const struct hl_yaml_node *n, uint64_t *types);
 bool hl_model_read_stage(struct hl_model_reader *r, const struct hl_yaml_node *n, enum hl_stage *out);

@@ -1,6 +1,8 @@
 /* The fields in the order of schemas/stage_transition.avsc and schemas/contact_state.avsc. */
 #include "sim_json.h"
 
+#include <stdio.h>
+
 #include "json_text.h"
 
 static void put_key(struct hl_buf *b, const char *key)
@@ -54,18 +56,41 @@ static void put_model(struct hl_buf *b, const struct hl_model *m)
 {
     put_text(b, "model", m->name);
     put_text(b, "model_version", m->version);
-    hl_json_put_raw(b, "}\n");
 }
 
-/* The contact's id, a colon and seq, within one pair of quotes. */
-static void put_transition_id(struct hl_buf *b, const struct hl_sim_transition *r)
+/* A text that goes on behind what b ends with, a text too. */
+static void put_more(struct hl_buf *b, struct hl_slice text)
 {
-    hl_json_put_raw(b, "{\"transition_id\":");
-    hl_json_put_text(b, r->contact_id);
-    if (b->len) b->len--;
-    hl_buf_put_u8(b, ':');
-    hl_json_put_int(b, r->t->seq);
-    hl_buf_put_u8(b, '"');
+    size_t at = b->len - 1; /* of the quote that ended it */
+    hl_json_put_text(b, text);
+    if (b->failed) return;
+    memmove(b->data + at, b->data + at + 2, b->len - at - 2);
+    b->len -= 2;
+}
+
+/* {"KEY":"contact:seq" */
+static void put_id(struct hl_buf *b, const char *key, struct hl_slice contact_id, uint32_t seq)
+{
+    char text[16];
+    snprintf(text, sizeof(text), ":%u", (unsigned)seq);
+    hl_buf_printf(b, "{\"%s\":", key);
+    hl_json_put_text(b, contact_id);
+    put_more(b, hl_slice_of(text));
+}
+
+static void put_slice(struct hl_buf *b, const char *key, struct hl_slice text)
+{
+    put_key(b, key);
+    hl_json_put_text(b, text);
+}
+
+static void put_time(struct hl_buf *b, const char *key, int64_t t)
+{
+    put_key(b, key);
+    if (t == HL_NO_TIME)
+        hl_json_put_raw(b, "null");
+    else
+        hl_json_put_int(b, t);
 }
 
 static void put_what(struct hl_buf *b, const struct hl_transition *t)
@@ -83,25 +108,39 @@ static void put_what(struct hl_buf *b, const struct hl_transition *t)
 void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r)
 {
     const struct hl_transition *t = r->t;
-    put_transition_id(b, r);
-    put_key(b, "contact_id");
-    hl_json_put_text(b, r->contact_id);
+    put_id(b, "transition_id", r->contact_id, t->seq);
+    put_slice(b, "contact_id", r->contact_id);
     put_what(b, t);
-    put_key(b, "trigger_event_id");
-    hl_json_put_text(b, r->trigger_event_id);
+    put_slice(b, "trigger_event_id", r->trigger_event_id);
     put_int(b, "occurred_at", t->occurred_at);
     put_int(b, "emitted_at", r->emitted_at);
     put_score(b, t->score, t->grade);
     put_reasons(b, t);
-    put_key(b, "time_in_from_ms");
-    if (t->time_in_from_ms >= 0)
-        hl_json_put_int(b, t->time_in_from_ms);
-    else
-        hl_json_put_raw(b, "null");
-    hl_json_put_raw(b, ",\"owner\":null,\"sla_due\":null");
+    put_time(b, "time_in_from_ms", t->time_in_from_ms >= 0 ? t->time_in_from_ms : HL_NO_TIME);
+    put_slice(b, "owner", t->owner);
+    put_time(b, "sla_due", t->sla_due);
     put_key(b, "suspect");
     hl_json_put_raw(b, t->suspect ? "true" : "false");
     put_model(b, r->m);
+    hl_json_put_raw(b, "}\n");
+}
+
+void hl_sim_put_alert(struct hl_buf *b, struct hl_slice contact_id, const struct hl_alert *a)
+{
+    put_id(b, "alert_id", contact_id, a->seq);
+    put_more(b, HL_SLICE_LIT(":"));
+    put_more(b, hl_slice_of(a->sla->name));
+    put_more(b, HL_SLICE_LIT(":"));
+    put_more(b, hl_slice_of(hl_alert_name(a->event)));
+    put_slice(b, "contact_id", contact_id);
+    put_text(b, "sla", a->sla->name);
+    put_text(b, "event", hl_alert_name(a->event));
+    put_text(b, "stage", hl_stage_name(a->sla->stage));
+    put_int(b, "due_at", a->due_at);
+    put_int(b, "at", a->at);
+    put_slice(b, "owner", a->owner);
+    put_points(b, "score", a->score);
+    hl_json_put_raw(b, "}\n");
 }
 
 static void put_rows(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at)
@@ -133,6 +172,8 @@ void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct
     put_key(b, "suspect");
     hl_json_put_raw(b, c->flags & HL_C_SUSPECT ? "true" : "false");
     put_rows(b, c, m, at);
-    hl_json_put_raw(b, ",\"owner\":null");
+    put_slice(b, "owner", hl_contact_owner(c));
     put_model(b, m);
+    put_time(b, "sla_due", hl_contact_sla_due(c));
+    hl_json_put_raw(b, "}\n");
 }

@@ -13,6 +13,8 @@ struct hl_sim_transition {
 };
 
 void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r);
+/* The record Alert of schemas/. */
+void hl_sim_put_alert(struct hl_buf *b, struct hl_slice contact_id, const struct hl_alert *a);
 /* Scores as of `at`. */
 void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at);
 

@@ -19,6 +19,8 @@ static struct hl_sim_counts sum_counts(const struct hl_sim *sim)
         const struct hl_sim_counts *c = &sim->shards[i].sides[0].counts;
         sum.unknown += c->unknown;
         for (unsigned r = 0; r < HL_RESULT_COUNT; r++) sum.results[r] += c->results[r];
+        for (unsigned k = 0; k < HL_MAX_SLA * HL_ALERT_COUNT; k++)
+            sum.alerts[k / HL_ALERT_COUNT][k % HL_ALERT_COUNT] += c->alerts[k / HL_ALERT_COUNT][k % HL_ALERT_COUNT];
         for (unsigned k = 0; k < HL_STAGE_COUNT * HL_STAGE_COUNT; k++)
             sum.moves[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT] += c->moves[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT];
     }
@@ -74,6 +76,17 @@ static void print_moves(FILE *to, const struct hl_sim_counts *c)
     fputc('\n', to);
 }
 
+static void print_deadlines(FILE *to, const struct hl_model *m, const struct hl_sim_counts *c)
+{
+    if (m->n_sla) fprintf(to, "\n%-14s %12s %12s %12s %12s\n", "deadline", "started", "met", "breached", "met share");
+    for (size_t i = 0; i < m->n_sla; i++) {
+        const uint64_t *n = c->alerts[i];
+        uint64_t ended = n[HL_ALERT_MET] + n[HL_ALERT_BREACHED];
+        fprintf(to, "%-14s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %11.1f%%\n", m->sla[i].name, n[HL_ALERT_DUE], n[HL_ALERT_MET],
+                n[HL_ALERT_BREACHED], ended ? 100.0 * (double)n[HL_ALERT_MET] / (double)ended : 0.0);
+    }
+}
+
 void hl_sim_report_summary(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
 {
     struct hl_sim_counts counts = sum_counts(sim);
@@ -82,6 +95,7 @@ void hl_sim_report_summary(FILE *to, const struct hl_sim *sim, const struct hl_s
     print_head(to, sim, &counts, n);
     print_stages(to, stages, n);
     print_moves(to, &counts);
+    print_deadlines(to, model_of(sim, 0), &counts);
 }
 
 /* ---- two models ---- */

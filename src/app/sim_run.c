@@ -189,25 +189,37 @@ static bool precedes(const struct hl_sim_line *a, const struct hl_sim_line *b)
     return order ? order < 0 : a->id.len < b->id.len;
 }
 
-static enum hl_status print_lines(struct hl_sim *sim, struct hl_error *err)
+static struct hl_sim_lines *lines_of(struct hl_sim *sim, unsigned shard, bool alerts)
+{
+    return alerts ? &sim->shards[shard].alerts : &sim->shards[shard].transitions;
+}
+
+/* The shards' lines of one sort, merged. */
+static enum hl_status print_sort(struct hl_sim *sim, bool alerts, FILE *to, struct hl_error *err)
 {
     size_t next[HL_SIM_MAX_THREADS] = {0};
     for (;;) {
         const struct hl_sim_line *first = NULL;
         unsigned from = 0;
         for (unsigned i = 0; i < sim->n_shards; i++) {
-            const struct hl_sim_shard *s = &sim->shards[i];
-            if (next[i] == s->n_lines || (first && !precedes(&s->lines[next[i]], first))) continue;
-            first = &s->lines[next[i]];
+            const struct hl_sim_lines *l = lines_of(sim, i, alerts);
+            if (next[i] == l->n || (first && !precedes(&l->items[next[i]], first))) continue;
+            first = &l->items[next[i]];
             from = i;
         }
         if (!first) break;
         next[from]++;
-        if (fwrite(sim->shards[from].text.data + first->text, 1, first->len, stdout) != first->len)
-            return hl_error_set(err, HL_E_IO, HL_STOP, "standard output cannot be written");
+        if (fwrite(lines_of(sim, from, alerts)->text.data + first->text, 1, first->len, to) != first->len)
+            return hl_error_set(err, HL_E_IO, HL_STOP, "%s cannot be written", alerts ? "the file of alerts" : "standard output");
     }
-    for (unsigned i = 0; i < sim->n_shards; i++) hl_sim_shard_clear(&sim->shards[i]);
+    for (unsigned i = 0; i < sim->n_shards; i++) hl_sim_lines_clear(lines_of(sim, i, alerts));
     return HL_OK;
+}
+
+static enum hl_status print_lines(const struct run *r, struct hl_error *err)
+{
+    enum hl_status st = print_sort(r->sim, false, r->o->transitions, err);
+    return st == HL_OK ? print_sort(r->sim, true, r->o->alerts, err) : st;
 }
 
 static enum hl_status check_memory(const struct run *r, struct hl_error *err)
@@ -306,7 +318,7 @@ static enum hl_status run_round(struct run *r, struct hl_error *err)
     if (st != HL_OK) return st;
     all(r, apply_step);
     st = check_memory(r, err);
-    if (st == HL_OK) st = print_lines(r->sim, err);
+    if (st == HL_OK) st = print_lines(r, err);
     show_progress(r, false);
     return st;
 }
@@ -321,7 +333,7 @@ static enum hl_status run_all(struct run *r, struct hl_error *err)
     all(r, finish_step);
     if (r->sim->stream != HL_NO_TIME) r->sim->stream = r->o->until;
     st = check_memory(r, err);
-    return st == HL_OK ? print_lines(r->sim, err) : st;
+    return st == HL_OK ? print_lines(r, err) : st;
 }
 
 static enum hl_status prepare(struct run *r, struct hl_error *err)
@@ -336,7 +348,7 @@ static enum hl_status prepare(struct run *r, struct hl_error *err)
     for (; r->n_batches < (size_t)o->threads * BATCHES_PER_THREAD; r->n_batches++) hl_sim_batch_init(&r->batches[r->n_batches]);
     while (sim->n_shards < o->threads) {
         unsigned i = sim->n_shards++;
-        if (hl_sim_shard_init(&sim->shards[i], i, o->threads, o->model, o->against, o->print) != HL_OK)
+        if (hl_sim_shard_init(&sim->shards[i], i, o->threads, o->model, o->against, o->transitions, o->alerts) != HL_OK)
             return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     }
     return start_threads(r, err);

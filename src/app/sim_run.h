@@ -15,7 +15,7 @@ struct hl_sim_options {
     const struct hl_input *mapping; /* the shape of the records; NULL: the canonical one */
     unsigned threads;     /* 1 .. HL_SIM_MAX_THREADS */
     bool by_time;         /* arrival in the order of occurred_at */
-    bool print;           /* transitions to stdout, as JSON */
+    FILE *transitions, *alerts; /* where they go, as JSON; NULL: nowhere */
     bool progress;        /* a bar on stderr, once it takes longer than a second */
     int64_t until;        /* HL_NO_TIME: no further than the stream */
 };

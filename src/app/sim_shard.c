@@ -24,10 +24,13 @@
 #define LOOK_AHEAD_CONTACT 6
 
 enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
-                                 const struct hl_model *against, bool print)
+                                 const struct hl_model *against, bool transitions, bool alerts)
 {
-    *s = (struct hl_sim_shard){.index = index, .n_shards = n_shards, .n_sides = against ? 2 : 1, .print = print};
-    hl_buf_init(&s->text);
+    *s = (struct hl_sim_shard){.index = index, .n_shards = n_shards, .n_sides = against ? 2 : 1};
+    s->transitions.wanted = transitions;
+    s->alerts.wanted = alerts;
+    hl_buf_init(&s->transitions.text);
+    hl_buf_init(&s->alerts.text);
     for (unsigned i = 0; i < s->n_sides; i++) {
         s->sides[i] = (struct hl_sim_side){.m = i ? against : m, .t = hl_table_new(1), .n_memos = 1};
         s->sides[i].matches = hl_match_cache_new(s->sides[i].m, HL_MATCH_CACHE_BYTES);
@@ -44,15 +47,17 @@ void hl_sim_shard_fini(struct hl_sim_shard *s)
         free(s->sides[i].memos);
         free(s->sides[i].moments);
     }
-    free(s->lines);
+    free(s->transitions.items);
+    free(s->alerts.items);
     free(s->own);
-    hl_buf_fini(&s->text);
+    hl_buf_fini(&s->transitions.text);
+    hl_buf_fini(&s->alerts.text);
 }
 
-void hl_sim_shard_clear(struct hl_sim_shard *s)
+void hl_sim_lines_clear(struct hl_sim_lines *l)
 {
-    s->n_lines = 0;
-    hl_buf_clear(&s->text);
+    l->n = 0;
+    hl_buf_clear(&l->text);
 }
 
 /* ---- the heap of moments ---- */
@@ -126,20 +131,19 @@ static bool set_moment(struct hl_sim_side *s, struct hl_contact *c)
     return (before != HL_NO_TIME && before <= memo->due) || push(s, (struct hl_sim_moment){memo->due, c});
 }
 
-static bool add_line(struct hl_sim_shard *s, struct hl_sim_line line, const struct hl_sim_transition *t)
+/* The text of the line is what was put behind line.text. */
+static bool add_line(struct hl_sim_lines *l, struct hl_sim_line line)
 {
-    if (s->n_lines == s->cap_lines) {
-        size_t cap = s->cap_lines ? s->cap_lines * 2 : 1024;
-        struct hl_sim_line *grown = realloc(s->lines, cap * sizeof(*grown));
+    if (l->n == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 1024;
+        struct hl_sim_line *grown = realloc(l->items, cap * sizeof(*grown));
         if (!grown) return false;
-        s->lines = grown;
-        s->cap_lines = cap;
+        l->items = grown;
+        l->cap = cap;
     }
-    line.text = s->text.len;
-    hl_sim_put_transition(&s->text, t);
-    line.len = s->text.len - line.text;
-    s->lines[s->n_lines++] = line;
-    return !s->text.failed;
+    line.len = l->text.len - line.text;
+    l->items[l->n++] = line;
+    return !l->text.failed;
 }
 
 /* Where in the stream the shard is, and what brought it there. */
@@ -147,20 +151,38 @@ struct place {
     uint64_t event;
     int64_t stream;
     struct hl_slice trigger; /* null: time alone */
+    int64_t moment;          /* where time alone */
 };
+
+static bool note_alerts(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_contact *c, const struct hl_outcome *out,
+                        const struct place *at, bool by_event)
+{
+    bool ok = true;
+    for (unsigned i = 0; ok && i < out->n_alerts; i++) {
+        const struct hl_alert *a = &out->alerts[i];
+        side->counts.alerts[a->sla - side->m->sla][a->event]++;
+        if (!s->alerts.wanted || side != s->sides) continue;
+        struct hl_sim_line line = {at->event, by_event, at->moment, hl_contact_id(c), s->alerts.text.len, 0};
+        hl_sim_put_alert(&s->alerts.text, hl_contact_id(c), a);
+        ok = add_line(&s->alerts, line);
+    }
+    return ok;
+}
 
 static bool note(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_contact *c, const struct hl_outcome *out,
                  const struct place *at, bool by_event)
 {
-    bool ok = true;
+    bool ok = note_alerts(s, side, c, out, at, by_event);
     for (unsigned i = 0; ok && i < out->n_transitions; i++) {
         const struct hl_transition *t = &out->transitions[i];
         struct hl_sim_memo *memo = &side->memos[c->applied];
         side->counts.moves[t->from][t->to]++;
         if (t->to == HL_STAGE_MQL && memo->first_mql_at == HL_NO_TIME) memo->first_mql_at = t->occurred_at;
-        if (!s->print || side != s->sides) continue;
+        if (!s->transitions.wanted || side != s->sides) continue;
         struct hl_sim_transition record = {hl_contact_id(c), at->trigger, t, at->stream, side->m};
-        ok = add_line(s, (struct hl_sim_line){at->event, by_event, t->occurred_at, hl_contact_id(c), 0, 0}, &record);
+        struct hl_sim_line line = {at->event, by_event, at->moment, hl_contact_id(c), s->transitions.text.len, 0};
+        hl_sim_put_transition(&s->transitions.text, &record);
+        ok = add_line(&s->transitions, line);
     }
     return ok;
 }
@@ -170,13 +192,13 @@ static bool act(struct hl_sim_shard *s, struct hl_sim_side *side, struct hl_cont
     struct hl_outcome out;
     int64_t moment = side->memos[c->applied].due;
     side->memos[c->applied].due = HL_NO_TIME;
-    struct place place = {at->event, at->stream, HL_SLICE_NULL};
+    struct place place = {at->event, at->stream, HL_SLICE_NULL, moment};
     struct hl_slab *slab = hl_table_acquire(side->t, c->hash);
     bool ok = hl_due_act(c, slab, side->m, moment, &out) == HL_OK;
     hl_table_release(side->t, c->hash);
     ok = ok && note(s, side, c, &out, &place, by_event) && set_moment(side, c);
     int64_t next = side->memos[c->applied].due;
-    HL_BUG_ON(next != HL_NO_TIME && next <= moment); /* time would stand still */
+    HL_BUG_ON(next != HL_NO_TIME && next <= moment && !hl_outcome_is_final(&out)); /* time would stand still */
     return ok;
 }
 
@@ -206,7 +228,7 @@ static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const
         if (due > m.at) ok = push(side, (struct hl_sim_moment){due, m.c}); /* it has moved on */
         if (due != m.at) continue;
         size_t i = b ? brought_by(b, m.at) : 0;
-        struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL};
+        struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL, m.at};
         ok = act(s, side, m.c, &place, false);
     }
     return ok;
@@ -219,7 +241,7 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     const struct hl_event *ev = &b->events[i];
     uint64_t hash = b->hashes[i];
     struct hl_outcome out;
-    struct place place = {b->first + i, b->stream[i], ev->event_id};
+    struct place place = {b->first + i, b->stream[i], ev->event_id, HL_NO_TIME};
     struct hl_slab *slab = hl_table_acquire(side->t, hash);
     struct hl_contact *c = contact(side, hash, ev->contact_id);
     bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;

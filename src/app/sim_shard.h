@@ -21,6 +21,7 @@ struct hl_sim_counts {
     uint64_t results[HL_RESULT_COUNT];
     uint64_t unknown;
     uint64_t moves[HL_STAGE_COUNT][HL_STAGE_COUNT];
+    uint64_t alerts[HL_MAX_SLA][HL_ALERT_COUNT];
 };
 
 /* Contacts under one model. With --against there are two sides for each shard. */
@@ -35,23 +36,27 @@ struct hl_sim_side {
     struct hl_sim_counts counts;
 };
 
-/* A transition of the batch at hand as a line of JSON, and its place among those of the other shards. */
+/* A transition or an alert of the batch at hand as a line of JSON, and its place among those of the other shards. */
 struct hl_sim_line {
     uint64_t event;     /* number of the event that brought it */
     bool by_event;      /* else by time: those come first, in the order of the two below */
     int64_t at;
     struct hl_slice id; /* of the contact; stays */
-    size_t text, len;   /* in the shard's text */
+    size_t text, len;   /* in the lines' text */
+};
+
+struct hl_sim_lines {
+    bool wanted; /* of the first side only */
+    struct hl_sim_line *items;
+    size_t n, cap;
+    struct hl_buf text;
 };
 
 struct hl_sim_shard {
     unsigned index, n_shards;
     unsigned n_sides;
-    bool print;        /* make lines; of the first side only */
     struct hl_sim_side sides[2];
-    struct hl_sim_line *lines;
-    size_t n_lines, cap_lines;
-    struct hl_buf text;
+    struct hl_sim_lines transitions, alerts;
     uint32_t *own;     /* indexes of this shard's events in a batch */
     size_t cap_own;
     enum hl_status status;
@@ -59,13 +64,13 @@ struct hl_sim_shard {
 
 /* HL_E_NOMEM. against may be NULL. */
 enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
-                                 const struct hl_model *against, bool print) HL_WARN_UNUSED;
+                                 const struct hl_model *against, bool transitions, bool alerts) HL_WARN_UNUSED;
 void hl_sim_shard_fini(struct hl_sim_shard *s);
 /* The shard's events of a batch, and the moments that come due in it, in order. Batches come in the order of the stream. */
 void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b);
 /* Behind the last event: time goes on to `until`. */
 void hl_sim_shard_finish(struct hl_sim_shard *s, int64_t until);
 /* Before the next round: the lines have been printed. */
-void hl_sim_shard_clear(struct hl_sim_shard *s);
+void hl_sim_lines_clear(struct hl_sim_lines *l);
 
 #endif

@@ -1,4 +1,4 @@
-/* Moves by time alone, driven by the stream time of each partition.
+/* What time alone does (moves by decay, deadlines that pass), driven by the stream time of each partition.
  *
  * DESIGN  Stream time of a partition is the smallest, over its inputs, of the largest occurred_at read from that input; an input that was read to its
  * end counts as now. So a partition that catches up on a day of backlog lives through that day, and one that has caught up follows the wall clock.
@@ -10,7 +10,8 @@
  *
  * Deadlines follow from the state, so nothing of this is stored: after a recovery the table is asked once.
  *
- * WHY NOT a hierarchical wheel: only contacts that decay can move are here (passive MQLs, SQLs by score), and half-lives are days: the heap is small. */
+ * WHY NOT a hierarchical wheel: only contacts that decay can move (passive MQLs, SQLs by score), or that sales have to answer, are here: the heap is
+ * small. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@
 
 bool hl_timers_needed(const struct hl_model *m)
 {
-    return m->mql.has_exit || (m->score_driven && m->sql.has_exit);
+    return m->mql.has_exit || (m->score_driven && m->sql.has_exit) || m->n_sla;
 }
 
 /* --- the heap: earliest first, equal moments in order of contact id --- */
@@ -94,11 +95,11 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
     struct hl_engine *e = w->e;
     enum hl_status status = HL_OK;
     struct hl_slab *slab = hl_table_acquire(e->table, t.c->hash);
-    w->outcome->n_transitions = 0;
+    hl_outcome_clear(w->outcome);
     if (t.c->timer == t.moment) {
         t.c->timer = HL_NO_TIME;
         if (hl_due_next(t.c, e->model) == t.moment) status = hl_due_act(t.c, slab, e->model, t.moment, w->outcome);
-        if (!status && w->outcome->n_transitions && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
+        if (!status && hl_outcome_is_final(w->outcome) && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
         if (!status && !hl_timers_note(p, e->model, t.c)) status = HL_E_NOMEM;
     }
     hl_table_release(e->table, t.c->hash);
@@ -111,7 +112,7 @@ enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const
         struct hl_timer t = pop(&p->timers);
         enum hl_status status = act(w, p, t);
         if (status) return hl_error_set(err, status, HL_STOP, "a move by time: %s", hl_status_name(status));
-        status = w->outcome->n_transitions ? hl_emit_moves_by_time(w, p, r, hl_contact_id(t.c), w->outcome, err) : HL_OK;
+        status = hl_outcome_is_final(w->outcome) ? hl_emit_by_time(w, p, r, hl_contact_id(t.c), w->outcome, err) : HL_OK;
         if (status) return status;
     }
     return HL_OK;

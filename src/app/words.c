@@ -1,5 +1,7 @@
 #include "words.h"
 
+#include <ctype.h>
+
 #include <stdio.h>
 
 enum { MAX_LISTED = 24 };
@@ -149,4 +151,12 @@ void hl_words_match(struct hl_words *w, const struct hl_model *m, const struct h
         hl_buf_printf(w->b, i ? " and " : ", where ");
         hl_words_condition(w, &match->where[i]);
     }
+}
+
+void hl_words_stage_name(struct hl_words *w, enum hl_stage stage)
+{
+    const char *name = hl_stage_name(stage);
+    bool short_name = strlen(name) == 3; /* mql, sal, sql */
+    for (size_t i = 0; name[i]; i++)
+        hl_buf_put_u8(w->b, (uint8_t)(short_name || i == 0 ? toupper((unsigned char)name[i]) : name[i]));
 }

@@ -22,6 +22,9 @@ void hl_words_types(struct hl_words *w, const struct hl_model *m, uint64_t types
 void hl_words_condition(struct hl_words *w, const struct hl_condition *c);
 void hl_words_match(struct hl_words *w, const struct hl_model *m, const struct hl_event_match *match);
 
+/* "Lead", "MQL" */
+void hl_words_stage_name(struct hl_words *w, enum hl_stage stage);
+
 /* words_edges.c: when an edge is taken, in a few words for the chart, and in full. */
 void hl_words_edge(struct hl_words *w, const struct hl_model *m, const struct hl_edge *e, bool brief);
 /* True when there are words for the row. */

@@ -84,7 +84,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
 {
     struct hl_engine *e = w->e;
     struct hl_outcome *o = w->outcome;
-    o->n_transitions = 0;
+    hl_outcome_clear(o);
     o->result = HL_RESULT_DUPLICATE;
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
     struct hl_contact *c = hl_table_put(e->table, hash, ev->contact_id, (uint16_t)p->id, NULL);
@@ -92,14 +92,14 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
         status = hl_apply(c, slab, e->model, w->matches, ev, HL_APPLY_LIVE, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
-        if (!status && o->n_transitions && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
+        if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         if (!status && w->time_acts && o->changed && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
     }
     hl_table_release(e->table, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
-    if (o->n_transitions) {
+    if (hl_outcome_is_final(o)) {
         sample_latency(w, r->timestamp_ms, 1);
-        status = hl_emit_transitions(w, r, ev, o, err);
+        status = hl_emit_outcome(w, r, ev, o, err);
         if (status) return status; /* it comes again, and is counted then */
     }
     hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);

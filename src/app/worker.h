@@ -126,7 +126,7 @@ struct hl_engine {
     struct hl_kafka *kafka;
     struct hl_schemas *schemas;
     struct hl_decoder **decoders; /* per input */
-    uint32_t transition_schema, state_schema;
+    uint32_t transition_schema, state_schema, alert_schema;
     int32_t n_partitions;
     struct hl_worker *workers;
     size_t n_workers;
@@ -176,12 +176,13 @@ static inline int64_t hl_partition_applied_below(const struct hl_partition *p, c
 }
 
 /* emit.c */
-enum hl_status hl_emit_transitions(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
-                                   struct hl_error *err);
+/* Transitions and alerts of an event. */
+enum hl_status hl_emit_outcome(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
+                               struct hl_error *err);
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err);
-/* Transitions without an event; r: the record that brought the time, NULL: the clock did. */
-enum hl_status hl_emit_moves_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
-                                     const struct hl_outcome *o, struct hl_error *err);
+/* Those of time alone; r: the record that brought the time, NULL: the clock did. */
+enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
+                               const struct hl_outcome *o, struct hl_error *err);
 /* The contact's ContactState, as of hl_partition_applied_below. Takes and releases the stripe. */
 enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err);
 

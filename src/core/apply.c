@@ -7,6 +7,7 @@
 #include "hotlead/core/apply.h"
 
 #include "contact_private.h"
+#include "handoff.h"
 #include "hotlead/base/hash.h"
 #include "lifecycle.h"
 #include "match_cache_private.h"
@@ -174,6 +175,7 @@ static enum hl_status apply_all(struct hl_step *s)
     if (status == HL_OK) status = adjust_score(s);
     if (status == HL_OK) status = apply_latches(s);
     if (status == HL_OK) status = apply_facts(s);
+    if (status == HL_OK) status = hl_handoff_assign(s);
     return status;
 }
 
@@ -213,9 +215,7 @@ static enum hl_status take(struct hl_step *s, enum way way, enum hl_stage to, en
 enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_match_cache *cache,
                         const struct hl_event *ev, enum hl_apply_mode mode, struct hl_outcome *out)
 {
-    out->result = HL_RESULT_IGNORED;
-    out->changed = false;
-    out->n_transitions = 0;
+    hl_outcome_clear(out);
     if ((unsigned)ev->type >= HL_EVENT_TYPE_COUNT) return HL_OK;
     if (ev->occurred_at < 0) return HL_E_CLOCK;
     if (c->grade == 0) hl_contact_refit(c, m); /* never seen a model: an empty must_have holds */

@@ -50,13 +50,21 @@ static size_t ext_bytes(const struct hl_contact_ext *ext)
     return sizeof *ext + ((size_t)ext->n_hand_raise + ext->n_qualify) * sizeof ext->latches[0];
 }
 
+static void free_ext(struct hl_contact_ext *ext, struct hl_slab *slab)
+{
+    if (!ext) return;
+    hl_slab_free(slab, ext->owner, ext->owner_len);
+    hl_slab_free(slab, ext->clocks, ext->cap_clocks * sizeof *ext->clocks);
+    hl_slab_free(slab, ext, ext_bytes(ext));
+}
+
 void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab)
 {
     hl_slab_free(slab, c->id, c->id_len + (c->id_len == 0));
     hl_slab_free(slab, c->rows, c->cap_rows * sizeof *c->rows);
     hl_slab_free(slab, c->windows, c->cap_windows * sizeof *c->windows);
     hl_slab_free(slab, c->attributes, c->attributes_cap);
-    if (c->ext) hl_slab_free(slab, c->ext, ext_bytes(c->ext));
+    free_ext(c->ext, slab);
     memset(c, 0, sizeof *c);
 }
 
@@ -65,15 +73,21 @@ static size_t block_bytes(const void *block, size_t bytes)
     return block ? hl_slab_usable(bytes) : 0;
 }
 
+static size_t all_of_ext(const struct hl_contact_ext *ext)
+{
+    if (!ext) return 0;
+    return hl_slab_usable(ext_bytes(ext)) + block_bytes(ext->owner, ext->owner_len) +
+           block_bytes(ext->clocks, ext->cap_clocks * sizeof *ext->clocks);
+}
+
 size_t hl_contact_bytes(const struct hl_contact *c)
 {
     return sizeof *c + block_bytes(c->id, c->id_len + (c->id_len == 0)) + block_bytes(c->rows, c->cap_rows * sizeof *c->rows) +
            block_bytes(c->windows, c->cap_windows * sizeof *c->windows) + block_bytes(c->attributes, c->attributes_cap) +
-           (c->ext ? hl_slab_usable(ext_bytes(c->ext)) : 0);
+           all_of_ext(c->ext);
 }
 
-/* The longest start of `s` of at most `max` bytes that ends between two characters of UTF-8. */
-static struct hl_slice cut(struct hl_slice s, size_t max)
+struct hl_slice hl_contact_cut(struct hl_slice s, size_t max)
 {
     if (s.len <= max) return s;
     size_t n = max;
@@ -138,8 +152,8 @@ static void entry_append(struct hl_contact *c, struct hl_slice key, struct hl_sl
 enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value,
                                         int64_t time)
 {
-    key = cut(key, MAX_KEY_BYTES);
-    value = cut(value, MAX_VALUE_BYTES);
+    key = hl_contact_cut(key, MAX_KEY_BYTES);
+    value = hl_contact_cut(value, MAX_VALUE_BYTES);
     struct entry e;
     unsigned n;
     bool found = entry_find(c, key, &e, &n);
@@ -194,7 +208,7 @@ struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice
     return derived;
 }
 
-static bool holds(const struct hl_contact *c, const struct hl_condition *when)
+bool hl_contact_holds(const struct hl_contact *c, const struct hl_condition *when)
 {
     char scratch[DOMAIN_BYTES];
     return hl_condition_holds(when, hl_contact_attribute(c, hl_slice_of(when->attribute), scratch));
@@ -204,7 +218,7 @@ const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, cons
                                                 bool wanted)
 {
     for (size_t i = 0; i < n; i++)
-        if (holds(c, &rules[i].when) == wanted) return &rules[i];
+        if (hl_contact_holds(c, &rules[i].when) == wanted) return &rules[i];
     return NULL;
 }
 
@@ -223,7 +237,7 @@ void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
     if (hl_contact_first_rule(c, m->suspect, m->n_suspect, true)) c->flags |= HL_C_SUSPECT;
     c->fit = 0;
     for (size_t i = 0; i < m->n_fit; i++)
-        if (holds(c, &m->fit[i].when)) c->fit = hl_fixed_add(c->fit, m->fit[i].points);
+        if (hl_contact_holds(c, &m->fit[i].when)) c->fit = hl_fixed_add(c->fit, m->fit[i].points);
     c->grade = grade_of(m, c->fit);
 }
 
@@ -233,7 +247,7 @@ struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab
         HL_BUG_ON(c->ext->n_hand_raise != m->n_hand_raise || c->ext->n_qualify != m->n_qualify);
         return c->ext;
     }
-    struct hl_contact_ext head = {.rejected_at = HL_NO_TIME, .n_hand_raise = (uint16_t)m->n_hand_raise,
+    struct hl_contact_ext head = {.rejected_at = HL_NO_TIME, .owner_at = HL_NO_TIME, .n_hand_raise = (uint16_t)m->n_hand_raise,
                                   .n_qualify = (uint16_t)m->n_qualify};
     for (unsigned i = 0; i < HL_FACT_COUNT; i++) head.facts[i] = HL_NO_TIME;
     struct hl_contact_ext *ext = hl_slab_alloc(slab, ext_bytes(&head));

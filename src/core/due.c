@@ -25,7 +25,7 @@
  * THREADS: pure; the contact is guarded by its stripe. */
 #include "hotlead/core/due.h"
 
-#include "lifecycle.h"
+#include "handoff.h"
 
 #define MERGED_ROWS 64
 #define FINE_LOOKS 1024
@@ -201,7 +201,7 @@ static bool exit_of(const struct hl_contact *c, const struct hl_model *m, hl_fix
     return t->has_exit && t->exit > 0 && !(c->flags & HL_C_HELD); /* no score is below 0 */
 }
 
-int64_t hl_due_next(const struct hl_contact *c, const struct hl_model *m)
+int64_t hl_due_decay(const struct hl_contact *c, const struct hl_model *m)
 {
     struct fall f = {.c = c, .m = m};
     if (!exit_of(c, m, &f.exit)) return HL_NO_TIME;
@@ -216,19 +216,41 @@ int64_t hl_due_next(const struct hl_contact *c, const struct hl_model *m)
     return hl_lifecycle_time_moves(&s) ? moment : HL_NO_TIME;
 }
 
-enum hl_status hl_due_act(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t moment,
-                          struct hl_outcome *out)
+int64_t hl_due_next(const struct hl_contact *c, const struct hl_model *m)
 {
+    int64_t decay = hl_due_decay(c, m), deadline = hl_contact_sla_due(c);
+    if (decay == HL_NO_TIME) return deadline;
+    return deadline != HL_NO_TIME && deadline < decay ? deadline : decay;
+}
+
+/* The score falls at `moment`. */
+static enum hl_status fall_at(struct hl_step *s, int64_t moment)
+{
+    struct hl_contact *c = s->c;
     int64_t before = c->clock;
-    struct hl_step s = {.c = c, .slab = slab, .m = m, .out = out};
     c->clock = moment;
-    out->changed = moment > before && hl_lifecycle_time_moves(&s);
-    out->result = out->changed ? HL_RESULT_SCORED : HL_RESULT_IGNORED;
-    out->n_transitions = 0;
-    if (!out->changed) {
+    if (moment <= before || !hl_lifecycle_time_moves(s)) {
         c->clock = before;
         return HL_OK;
     }
-    hl_lifecycle_look_at_arms(&s);
-    return hl_lifecycle_evaluate(&s);
+    s->out->changed = true;
+    hl_lifecycle_look_at_arms(s);
+    return hl_lifecycle_evaluate(s);
+}
+
+enum hl_status hl_due_act(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t moment,
+                          struct hl_outcome *out)
+{
+    struct hl_step s = {.c = c, .slab = slab, .m = m, .out = out};
+    enum hl_status status = HL_OK;
+    int64_t deadline = hl_contact_sla_due(c);
+    hl_outcome_clear(out);
+    if (deadline != HL_NO_TIME && deadline <= moment) {
+        hl_handoff_breach(&s, moment);
+        out->changed = true;
+    }
+    /* at a deadline, what is below an exit already stays (decision 0002, 32) */
+    if (!out->changed || hl_due_decay(c, m) == moment) status = fall_at(&s, moment);
+    out->result = out->changed ? HL_RESULT_SCORED : HL_RESULT_IGNORED;
+    return status;
 }

@@ -14,6 +14,7 @@
 #include "lifecycle.h"
 
 #include "contact_private.h"
+#include "handoff.h"
 
 static const char *const direction_names[] = {
 #define X(code, name) [HL_DIRECTION_##code] = name,
@@ -54,7 +55,7 @@ static bool fits(const struct hl_step *s)
     return has(s, HL_C_MUST_HAVE);
 }
 
-static hl_fixed score(struct hl_step *s)
+hl_fixed hl_lifecycle_score(struct hl_step *s)
 {
     if (!s->score_known) s->score = hl_score_at(s->c, s->m, s->c->clock);
     s->score_known = true;
@@ -98,12 +99,12 @@ static const struct hl_latch_rule *qualify(const struct hl_step *s)
 
 static bool below_exit(struct hl_step *s, const struct hl_threshold *t)
 {
-    return t->has_exit && !has(s, HL_C_HELD) && score(s) < t->exit;
+    return t->has_exit && !has(s, HL_C_HELD) && hl_lifecycle_score(s) < t->exit;
 }
 
 static bool reaches(struct hl_step *s, const struct hl_threshold *t, uint32_t arm)
 {
-    return t->has_enter && has(s, arm) && score(s) >= t->enter;
+    return t->has_enter && has(s, arm) && hl_lifecycle_score(s) >= t->enter;
 }
 
 /* ---- the conditions, one for each row; they may fill in what the row leaves open ---- */
@@ -434,11 +435,11 @@ static void add_reasons(struct hl_transition *t, const struct hl_contact *c, con
     if (c->ext) add_reason(t, "manual", c->ext->manual);
 }
 
-static void record(struct hl_step *s, enum hl_stage from, const struct move *mv)
+static struct hl_transition *record(struct hl_step *s, enum hl_stage from, const struct move *mv)
 {
     HL_BUG_ON(s->out->n_transitions == HL_MAX_TRANSITIONS);
     struct hl_contact *c = s->c;
-    score(s);
+    hl_lifecycle_score(s);
     struct hl_transition *t = &s->out->transitions[s->out->n_transitions++];
     *t = (struct hl_transition){
         .from = from,
@@ -456,6 +457,7 @@ static void record(struct hl_step *s, enum hl_stage from, const struct move *mv)
         .suspect = c->flags & HL_C_SUSPECT,
     };
     add_reasons(t, c, s->m);
+    return t;
 }
 
 /* The contact goes to mv->to, and what entering that stage does is done. */
@@ -463,13 +465,18 @@ static enum hl_status move(struct hl_step *s, const struct move *mv)
 {
     struct hl_contact *c = s->c;
     enum hl_stage from = (enum hl_stage)c->stage;
+    enum hl_kind from_kind = (enum hl_kind)c->kind;
+    enum hl_status status = HL_OK;
     if (mv->to == HL_STAGE_MQL) enter_mql(c, from, mv->kind);
     if (mv->to == HL_STAGE_SQL) enter_sql(c, mv->by_score);
-    record(s, from, mv);
+    if (mv->to == HL_STAGE_MQL && from != HL_STAGE_MQL) status = hl_handoff_route(s);
+    struct hl_transition *t = record(s, from, mv);
     c->stage = (uint8_t)mv->to;
     c->stage_since = c->clock;
     if (mv->cause != HL_CAUSE_MANUAL) c->flags &= ~(uint32_t)HL_C_HELD;
-    return mv->to == HL_STAGE_UNQUALIFIED ? enter_unqualified(s) : HL_OK;
+    if (status == HL_OK) status = hl_handoff_moved(s, t, from_kind);
+    if (status == HL_OK && mv->to == HL_STAGE_UNQUALIFIED) status = enter_unqualified(s);
+    return status;
 }
 
 static enum hl_status fire(struct hl_step *s, const struct row *row, const struct move *mv)
@@ -506,6 +513,16 @@ bool hl_lifecycle_time_moves(struct hl_step *s)
     return first_row(s, &mv) != NULL;
 }
 
+/* Evaluation is over: sales may have answered without a move. */
+static void look_for_answer(struct hl_step *s)
+{
+    int64_t answered = HL_NO_TIME;
+    if (s->c->stage != HL_STAGE_MQL || !s->c->ext || s->c->ext->n_clocks == 0) return;
+    for (unsigned f = HL_FACT_ACCEPTED; f <= HL_FACT_CONTACTED; f++)
+        if (fact(s, f) && (answered == HL_NO_TIME || s->c->ext->facts[f] < answered)) answered = s->c->ext->facts[f];
+    if (answered != HL_NO_TIME) hl_handoff_answered(s, answered);
+}
+
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s)
 {
     struct move mv;
@@ -514,6 +531,7 @@ enum hl_status hl_lifecycle_evaluate(struct hl_step *s)
         enum hl_status status = fire(s, row, &mv);
         if (status != HL_OK) return status;
     }
+    look_for_answer(s);
     return HL_OK;
 }
 
@@ -532,13 +550,14 @@ enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to)
     clear_facts_above(c->ext, hl_stage_rank(to));
     set_arms(c, false);
     c->flags |= HL_C_HELD | HL_C_HELD_FIT;
+    look_for_answer(s);
     return HL_OK;
 }
 
 static void look_at(struct hl_step *s, const struct hl_threshold *t, uint32_t arm)
 {
     if (has(s, arm) || (!t->has_enter && !t->has_exit)) return;
-    if (score(s) < (t->has_exit ? t->exit : t->enter)) s->c->flags |= arm;
+    if (hl_lifecycle_score(s) < (t->has_exit ? t->exit : t->enter)) s->c->flags |= arm;
 }
 
 void hl_lifecycle_look_at_arms(struct hl_step *s)

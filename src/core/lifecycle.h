@@ -40,6 +40,8 @@ static inline size_t hl_step_next_match(const struct hl_step *s, size_t from, si
     return from;
 }
 
+/* Score of the contact at its clock. */
+hl_fixed hl_lifecycle_score(struct hl_step *s);
 /* Set an arm again if the score is seen below its threshold. */
 void hl_lifecycle_look_at_arms(struct hl_step *s);
 /* True when a row of time holds for the contact at its clock; s->ev is NULL. */

@@ -123,6 +123,21 @@ static void free_rules(struct hl_model *m)
     free(m->groups);
 }
 
+static void free_handoff(struct hl_model *m)
+{
+    for (size_t i = 0; i < m->n_sla; i++) free(m->sla[i].name);
+    for (size_t i = 0; i < m->n_routing; i++) {
+        struct hl_route *r = &m->routing[i];
+        for (size_t k = 0; k < r->n_when; k++) free_condition(&r->when[k]);
+        free(r->when);
+        free_list(r->to, r->n_to);
+        free(r->weights);
+        free(r->name);
+    }
+    free(m->sla);
+    free(m->routing);
+}
+
 void hl_model_free(struct hl_model *m)
 {
     if (!m) return;
@@ -133,6 +148,7 @@ void hl_model_free(struct hl_model *m)
     free_latches(m->hand_raise, m->n_hand_raise);
     free_latches(m->qualify, m->n_qualify);
     free_rules(m);
+    free_handoff(m);
     free(m->grades);
     hl_match_index_free(m->index);
     free(m->rules_by_hash);

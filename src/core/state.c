@@ -14,8 +14,10 @@
  *     varint n, then n attributes:             bytes key, bytes value (empty: removed), time
  *     u8 1 if the rest follows, else 0
  *     long manual
- *     u8 presence: 1 << fact code, 32 rejected_at; then a time for each bit that is set, lowest first
+ *     u8 presence: 1 << fact code, 32 rejected_at, 64 owner, 128 deadlines; then a time for each of the first six, lowest first
  *     varint n, then n latches:                u8 list (0 hand-raise, 1 qualify), name, time
+ *     if there is an owner, or was:            bytes name (empty: it went), time
+ *     if deadlines run: varint n, then n:      name, time since, long due - since, varint seq
  *
  * Rows and windows carry what their numbers mean (half-life, start of the window in ms), so that a model with another half-life
  * or another window takes them over at their value instead of reading them wrongly.
@@ -29,12 +31,16 @@
 #include "hotlead/core/state.h"
 
 #include "contact_private.h"
+#include "handoff.h"
 #include "hotlead/core/score.h"
 
 #define VERSION 1
 #define MAX_KEY_BYTES 255
 #define MAX_VALUE_BYTES 4096
 #define HAS_REJECTED_AT 32
+#define HAS_OWNER 64
+#define HAS_CLOCKS 128
+#define MAX_OWNER_BYTES 255
 #define MAX_HALF_LIFE_MS (INT64_C(1) << 45)
 
 static const uint8_t stage_codes[HL_STAGE_COUNT] = {
@@ -157,7 +163,26 @@ static uint8_t presence_of(const struct hl_contact_ext *ext)
     unsigned bits = ext->rejected_at != HL_NO_TIME ? HAS_REJECTED_AT : 0;
     for (unsigned f = 0; f < HL_FACT_COUNT; f++)
         if (ext->facts[f] != HL_NO_TIME) bits |= 1u << fact_codes[f];
+    if (ext->owner_at != HL_NO_TIME) bits |= HAS_OWNER;
+    if (ext->n_clocks) bits |= HAS_CLOCKS;
     return (uint8_t)bits;
+}
+
+static void put_handoff(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
+{
+    struct hl_slice owner = hl_contact_owner(c);
+    if (c->ext->owner_at != HL_NO_TIME) {
+        hl_buf_put_bytes(out, owner.data ? owner : HL_SLICE_LIT(""));
+        put_time(out, c, c->ext->owner_at);
+    }
+    if (c->ext->n_clocks) hl_buf_put_varint(out, c->ext->n_clocks);
+    for (unsigned i = 0; i < c->ext->n_clocks; i++) {
+        const struct hl_sla_clock *clock = &c->ext->clocks[i];
+        hl_buf_put_u32be(out, m->sla[clock->sla].name_hash);
+        put_time(out, c, clock->since);
+        hl_buf_put_long(out, clock->due - clock->since);
+        hl_buf_put_varint(out, clock->seq);
+    }
 }
 
 static void put_ext(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
@@ -174,6 +199,7 @@ static void put_ext(struct hl_buf *out, const struct hl_contact *c, const struct
     hl_buf_put_varint(out, count_latches(ext));
     put_latches(out, c, m->hand_raise, m->n_hand_raise, 0);
     put_latches(out, c, m->qualify, m->n_qualify, 1);
+    put_handoff(out, c, m);
 }
 
 void hl_state_encode(const struct hl_contact *c, const struct hl_model *m, struct hl_buf *out)
@@ -371,6 +397,44 @@ static void get_latches(struct decoder *d, struct hl_contact_ext *ext)
     }
 }
 
+static enum hl_status get_owner(struct decoder *d)
+{
+    struct hl_slice name = hl_reader_bytes(&d->r);
+    int64_t at = get_time(d);
+    require(d, name.len <= MAX_OWNER_BYTES);
+    return d->r.failed ? HL_OK : hl_handoff_set_owner(d->c, d->slab, d->m, name, at);
+}
+
+/* The deadline of the model with this name, if it applies to the contact; n_sla: none. */
+static size_t find_sla(const struct decoder *d, uint32_t name_hash)
+{
+    size_t i = 0;
+    while (i < d->m->n_sla && d->m->sla[i].name_hash != name_hash) i++;
+    bool applies = i < d->m->n_sla && hl_sla_applies(&d->m->sla[i], (enum hl_stage)d->c->stage, (enum hl_kind)d->c->kind);
+    return applies ? i : d->m->n_sla;
+}
+
+static enum hl_status get_clocks(struct decoder *d)
+{
+    uint64_t n = get_varint(d, HL_MAX_SLA), seen = 0;
+    for (uint64_t i = 0; i < n && !d->r.failed; i++) {
+        size_t sla = find_sla(d, hl_reader_u32be(&d->r));
+        int64_t since = get_time(d), length = hl_reader_long(&d->r);
+        uint32_t seq = (uint32_t)get_varint(d, UINT32_MAX);
+        require(d, length >= 0);
+        if (d->r.failed || sla == d->m->n_sla) continue;
+        require(d, !(seen >> sla & 1)); /* a name that comes twice */
+        if (d->r.failed) break;
+        seen |= UINT64_C(1) << sla;
+        struct hl_sla_clock *clock = hl_handoff_clock(d->c, d->slab, d->m, (uint16_t)sla);
+        if (!clock) return HL_E_NOMEM;
+        clock->since = since;
+        clock->due = hl_time_add(since, length);
+        clock->seq = seq;
+    }
+    return HL_OK;
+}
+
 static enum hl_status get_ext(struct decoder *d)
 {
     uint8_t any = hl_reader_u8(&d->r);
@@ -380,12 +444,12 @@ static enum hl_status get_ext(struct decoder *d)
     if (!ext) return HL_E_NOMEM;
     ext->manual = hl_reader_long(&d->r);
     unsigned presence = hl_reader_u8(&d->r);
-    require(d, presence < HAS_REJECTED_AT * 2);
     for (unsigned f = 0; f < HL_FACT_COUNT; f++)
         if (presence >> fact_codes[f] & 1) ext->facts[f] = get_time(d);
     if (presence & HAS_REJECTED_AT) ext->rejected_at = get_time(d);
     get_latches(d, ext);
-    return HL_OK;
+    enum hl_status status = presence & HAS_OWNER ? get_owner(d) : HL_OK;
+    return status == HL_OK && (presence & HAS_CLOCKS) ? get_clocks(d) : status;
 }
 
 enum hl_status hl_state_decode(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_slice bytes)

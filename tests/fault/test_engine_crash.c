@@ -303,7 +303,7 @@ static void expect_moves(struct world *w, struct person *p, const struct hl_even
                          const char *headers)
 {
     struct hl_transition_record r = {.contact_id = ev->contact_id, .trigger_event_id = ev->event_id, .emitted_at = NOW,
-                                     .sla_due = HL_NO_TIME, .model = w->model->name, .model_version = w->model->version};
+                                     .model = w->model->name, .model_version = w->model->version};
     for (unsigned i = 0; i < out->n_transitions; i++) {
         struct hl_buf b;
         hl_buf_init(&b);
@@ -448,7 +448,7 @@ static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *wo
 {
     struct hl_metrics_config m = {.topics = e->inputs, .n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 1};
     *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA,
-                            .state_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
+                            .state_schema = SCHEMA, .alert_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
                             .stop = stop};
     static const char *const names[FAKE_INPUTS] = {"in0", "in1", "in2"};
     m.topics = names;

@@ -135,10 +135,11 @@ static void on_transition(uint64_t seed)
     double fit = points(&seed), behavior = points(&seed), total = points(&seed);
     t.score = (struct hl_score){FX_POINTS(fit), FX_POINTS(behavior), FX_POINTS(total)};
     for (unsigned i = 0; i < t.n_reasons; i++) t.reasons[i] = (struct hl_reason){"pricing", FX_POINTS(i + 0.5)};
+    t.owner = seed & 32 ? HL_SLICE_LIT("us-1") : HL_SLICE_NULL;
+    t.sla_due = seed & 64 ? (int64_t)(fx_random(&seed) >> 20) : HL_NO_TIME;
     struct hl_transition_record r = {
         .contact_id = HL_SLICE_LIT("c-\xc3\xa9"), .trigger_event_id = seed & 16 ? HL_SLICE_LIT("e-1") : HL_SLICE_NULL, .transition = &t,
-        .emitted_at = (int64_t)(fx_random(&seed) >> 20), .owner = seed & 32 ? HL_SLICE_LIT("us-1") : HL_SLICE_NULL,
-        .sla_due = seed & 64 ? (int64_t)(fx_random(&seed) >> 20) : HL_NO_TIME, .model = "acme", .model_version = "2026.11",
+        .emitted_at = (int64_t)(fx_random(&seed) >> 20), .model = "acme", .model_version = "2026.11",
     };
     hl_buf_init(&b);
     hl_avro_put_transition(&b, 0x01020304, &r);
@@ -152,17 +153,40 @@ static void on_transition(uint64_t seed)
     put_member("cause", hl_slice_of(hl_cause_name(t.cause)));
     put_member("rule", hl_slice_of(t.rule));
     put_member("trigger_event_id", r.trigger_event_id);
-    put_member("owner", r.owner);
+    put_member("owner", t.owner);
     put_member("grade", t.grade ? HL_SLICE_LIT("B") : HL_SLICE_NULL);
     printf("\"visit\":%d,\"occurred_at\":%lld,\"emitted_at\":%lld,\"score\":%.17g,\"fit\":%.17g,\"behavior\":%.17g,", t.visit,
            (long long)t.occurred_at, (long long)r.emitted_at, total, fit, behavior);
     if (t.time_in_from_ms >= 0) printf("\"time_in_from_ms\":%lld,", (long long)t.time_in_from_ms);
     else printf("\"time_in_from_ms\":null,");
-    if (r.sla_due != HL_NO_TIME) printf("\"sla_due\":%lld,", (long long)r.sla_due);
+    if (t.sla_due != HL_NO_TIME) printf("\"sla_due\":%lld,", (long long)t.sla_due);
     else printf("\"sla_due\":null,");
     printf("\"reasons\":[");
     for (unsigned i = 0; i < t.n_reasons; i++) printf("%s{\"rule\":\"pricing\",\"points\":%.17g}", i ? "," : "", i + 0.5);
     printf("],\"suspect\":%s,\"model\":\"acme\",\"model_version\":\"2026.11\"}\n", t.suspect ? "true" : "false");
+}
+
+static void on_alert(uint64_t seed)
+{
+    struct hl_buf b;
+    static char name[] = "first-contact";
+    struct hl_sla sla = {.name = name, .stage = (enum hl_stage)(fx_random(&seed) % HL_STAGE_COUNT)};
+    double score = points(&seed);
+    struct hl_alert a = {
+        .event = (enum hl_alert_event)(fx_random(&seed) % HL_ALERT_COUNT), .sla = &sla, .seq = (uint32_t)(fx_random(&seed) >> 32),
+        .due_at = (int64_t)(fx_random(&seed) >> 20), .at = (int64_t)(fx_random(&seed) >> 20), .score = FX_POINTS(score),
+        .owner = seed & 32 ? HL_SLICE_LIT("us-1") : HL_SLICE_NULL,
+    };
+    hl_buf_init(&b);
+    hl_avro_put_alert(&b, 4, HL_SLICE_LIT("c-\xc3\xa9"), &a);
+    put_hex(&b);
+    hl_buf_fini(&b);
+    const char *event = hl_alert_name(a.event);
+    printf(" {\"alert_id\":\"c-\xc3\xa9:%u:first-contact:%s\",\"contact_id\":\"c-\xc3\xa9\",\"sla\":\"first-contact\",", (unsigned)a.seq, event);
+    put_member("event", hl_slice_of(event));
+    put_member("stage", hl_slice_of(hl_stage_name(sla.stage)));
+    put_member("owner", a.owner);
+    printf("\"due_at\":%lld,\"at\":%lld,\"score\":%.17g}\n", (long long)a.due_at, (long long)a.at, score);
 }
 
 static void on_state(uint64_t seed)
@@ -174,10 +198,16 @@ static void on_state(uint64_t seed)
     f.m->version = strdup("2026.11");
     fx_rule(&f, "pricing", FX_TYPE(PAGE_VIEWED), 10, 0);
     fx_usual(&f);
+    f.m->sla = calloc(1, sizeof(*f.m->sla));
+    f.m->sla[0] = (struct hl_sla){strdup("first-contact"), 1, HL_STAGE_MQL, HL_KIND_NONE, 300000};
+    f.m->n_sla = 1;
     fx_seal(&f);
     unsigned n = (unsigned)(fx_random(&seed) % 8);
     for (unsigned i = 0; i < n; i++) fx_say(&f, PAGE_VIEWED, FX_T0 + i);
     if (seed & 1) fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 100, "seniority", "vp", "rival", "yes");
+    bool owned = seed & 2;
+    if (owned) fx_say(&f, OWNER_ASSIGNED, FX_T0 + 200, "owner", "us-\xc3\xa9");
+    if (seed & 4) fx_say(&f, STAGE_SET, FX_T0 + 300, "stage", "mql");
     struct hl_applied applied[2] = {{"web.engagement", (int64_t)(fx_random(&seed) >> 10)}, {"crm.activity", (int64_t)(seed & 7)}};
     size_t n_applied = fx_random(&seed) % 3;
     hl_buf_init(&b);
@@ -188,10 +218,13 @@ static void on_state(uint64_t seed)
     struct hl_score s = hl_score_at(&f.c, f.m, f.c.clock);
     printf(" {\"contact_id\":\"%s\",\"stage\":\"%s\",\"visit\":%d,\"seq\":%u,\"as_of\":%lld,\"stage_since\":%lld,", FX_CONTACT,
            hl_stage_name((enum hl_stage)f.c.stage), f.c.visit, (unsigned)f.c.seq, (long long)f.c.clock, (long long)f.c.stage_since);
-    printf("\"score\":%.17g,\"fit\":%.17g,\"behavior\":%.17g,\"owner\":null,\"model\":\"acme\",\"model_version\":\"2026.11\",",
+    printf("\"score\":%.17g,\"fit\":%.17g,\"behavior\":%.17g,\"model\":\"acme\",\"model_version\":\"2026.11\",",
            hl_fixed_to_double(s.total), hl_fixed_to_double(s.fit), behavior);
     put_member("kind", hl_slice_of(hl_kind_name((enum hl_kind)f.c.kind)));
     put_member("grade", f.c.grade ? (struct hl_slice){(const char *)&f.c.grade, 1} : HL_SLICE_NULL);
+    put_member("owner", owned ? HL_SLICE_LIT("us-\xc3\xa9") : HL_SLICE_NULL);
+    if (f.c.stage == HL_STAGE_MQL) printf("\"sla_due\":%lld,", (long long)f.c.stage_since + 300000);
+    else printf("\"sla_due\":null,");
     printf("\"suspect\":%s,\"applied\":{", f.c.flags & HL_C_SUSPECT ? "true" : "false");
     for (size_t i = 0; i < n_applied; i++) printf("%s\"%s\":%lld", i ? "," : "", applied[i].topic, (long long)applied[i].offset);
     printf("},\"rows\":[");
@@ -214,6 +247,7 @@ int main(void)
         case 'D': on_datum(arg); break;
         case 'F': on_fingerprint(arg); break;
         case 'T': on_transition(strtoull(arg, NULL, 10) | 1); break;
+        case 'A': on_alert(strtoull(arg, NULL, 10) | 1); break;
         case 'C': on_state(strtoull(arg, NULL, 10) | 1); break;
         default: return 64;
         }

@@ -279,7 +279,8 @@ def millis(value):
 
 
 def records(dump, folder, rng, rounds):
-    for command, file, schema_id in (("T", "stage_transition.avsc", 0x01020304), ("C", "contact_state.avsc", 3)):
+    for command, file, schema_id in (("T", "stage_transition.avsc", 0x01020304), ("C", "contact_state.avsc", 3),
+                                     ("A", "alert.avsc", 4)):
         schema = fastavro.schema.load_schema(os.path.join(folder, file))
         for _ in range(rounds):
             wire, _, expected = dump.ask(f"{command} {rng.randrange(2**62)}").partition(" ")

@@ -216,14 +216,23 @@ class Simulate(unittest.TestCase):
         self.assertIn("MQL under one model only", table)
 
     def test_the_table_counts_what_the_transitions_say(self):
-        table = simulate("-m", MODEL, "--until", UNTIL, self.events).stdout.decode()
+        alerts = self.dir / "alerts.jsonl"
+        table = simulate("-m", MODEL, "--until", UNTIL, "--alerts", alerts, self.events).stdout.decode()
         moved = {}
         for t in map(json.loads, self.expected.splitlines()):
             moved[t["from"], t["to"]] = moved.get((t["from"], t["to"]), 0) + 1
-        matrix = table[table.index("from / to"):].splitlines()
+        moves, deadlines = table[table.index("from / to"):].split("\n\n")
+        matrix = moves.splitlines()
         columns = matrix[0].split()[3:]
         got = {(row.split()[0], to): int(n) for row in matrix[1:] for to, n in zip(columns, row.split()[1:]) if n != "."}
         self.assertEqual(got, moved)
+        counts = {}
+        for a in map(json.loads, alerts.read_text().splitlines()):
+            counts.setdefault(a["sla"], []).append(a["event"])
+        self.assertEqual({row.split()[0]: [int(n) for n in row.split()[1:4]] for row in deadlines.splitlines()[1:]},
+                         {sla: [events.count(e) for e in ("due", "met", "breached")] for sla, events in counts.items()})
+        self.assertTrue(all(e in counts["first-contact"] for e in ("due", "met", "breached")))
+        self.assertIn(b"cannot be written", simulate("-m", MODEL, "--alerts", "/nowhere/a", self.events, ok=(69,)).stderr)
 
     def test_explain_adds_up_for_every_contact_of_a_run(self):
         events = list(Generator(SEED + 1, contacts=120, span_ms=60 * 86_400_000, n=2_500))

@@ -114,14 +114,14 @@ static void problems_of_both_files_are_printed_and_78(void **state)
 {
     (void)state;
     write_file(config_path, CONFIG "threads: no\n");
-    write_file(model_path, MODEL "sla: [{name: a, stage: mql, within: 5}]\n");
+    write_file(model_path, MODEL "sla: [{name: a, stage: mql, within: 5}]\nrouting: [{to: a}, {to: b}]\n");
     /* a configuration that is wrong names no model: both are given */
     assert_int_equal(check(5, "check", "-c", config_path, "--model", model_path), 78);
     char expected[2000];
     snprintf(expected, sizeof(expected),
              "%s:3:10: error: threads must be auto or a whole number from 1 to 256, not 'no'\n"
              "%s:5:37: error: within has no unit: write 5ms, 5s, 5m, 5h, 5d or 5w\n"
-             "%s:5:1: warning: sla: read, not acted on by this version\n",
+             "%s:6:11: warning: a rule without when takes all: the ones below it are never reached\n",
              config_path, model_path, model_path);
     assert_string_equal(errors, expected);
     assert_string_equal(out, "");
@@ -130,9 +130,9 @@ static void problems_of_both_files_are_printed_and_78(void **state)
 static void warnings_alone_are_no_failure(void **state)
 {
     (void)state;
-    write_file(model_path, MODEL "sla: [{name: a, stage: mql, within: 5m}]\n");
+    write_file(model_path, MODEL "routing: [{to: a}, {to: b}]\n");
     assert_int_equal(check(3, "check", "--model", model_path), 0);
-    assert_non_null(strstr(errors, ":5:1: warning: sla: read, not acted on by this version\n"));
+    assert_non_null(strstr(errors, ":5:11: warning: a rule without when takes all: the ones below it are never reached\n"));
     assert_non_null(strstr(out, "model     m, version 1"));
     assert_null(strstr(out, "inputs"));
 }
@@ -163,13 +163,13 @@ static void json_holds_the_same(void **state)
              config_path, model_path);
     assert_string_equal(out, expected);
     assert_string_equal(errors, "");
-    write_file(model_path, MODEL "\"a\\\"b\": 1\nsla: [{name: a, stage: mql, within: 5m}]\n");
+    write_file(model_path, MODEL "\"a\\\"b\": 1\nrouting: [{to: a}, {to: b}]\n");
     assert_int_equal(check(5, "check", "-m", model_path, "-o", "json"), 78);
     snprintf(expected, sizeof(expected),
              "{\"ok\":false,\"problems\":[{\"file\":\"%s\",\"line\":5,\"column\":1,\"level\":\"error\",\"message\":\"unknown key "
              "'a\\\"b' in the model\"},"
-             "{\"file\":\"%s\",\"line\":6,\"column\":1,\"level\":\"warning\",\"message\":\"sla: read, not acted on by this "
-             "version\"}]}\n",
+             "{\"file\":\"%s\",\"line\":6,\"column\":11,\"level\":\"warning\",\"message\":\"a rule without when takes all: "
+             "the ones below it are never reached\"}]}\n",
              model_path, model_path);
     assert_string_equal(out, expected);
     assert_int_equal(check(5, "check", "-m", "/none", "-o", "json"), 78);

@@ -140,13 +140,18 @@ static void user_text_breaks_no_table(void **state)
     hl_model_free(m);
 }
 
-static void what_is_not_acted_on_yet_is_said(void **state)
+static void the_hand_off_is_told(void **state)
 {
     (void)state;
-    struct hl_model *m = load_text(nasty);
+    struct hl_model *m = load_text("model: m\nversion: \"1\"\nhand_raise: [{name: d, on: demo_requested}]\n"
+                                   "sla: [{name: call, stage: mql, kind: active, within: 5m}, {name: talk, stage: sql, within: 2d}]\n"
+                                   "routing:\n  - {name: uk, when: [{attribute: country, in: [GB]}, {attribute: size, at_least: 10}], to: [a, b]}\n"
+                                   "  - {to: [x, y, z], by: weight, weights: [20, 9, 1]}\n");
     char *page = text_of(hl_describe_markdown, m);
-    if (m->n_sla) assert_non_null(strstr(page, "`sla`"));
-    if (m->n_routing) assert_non_null(strstr(page, "`routing`"));
+    assert_non_null(strstr(page, "\n1. `uk`: whose `country` is `GB`, and `size` is at least 10: to `a` and `b`, the same share each\n"
+                                 "2. everyone else: to `x` (67 %), `y` (30 %) and `z` (3.3 %)\n"));
+    assert_non_null(strstr(page, "\n| `call` | MQL, active | 5 minutes | sales accept it, talk to it, or give it back |\n"
+                                 "| `talk` | SQL | 2 days | it moves on, or sales give it back |\n"));
     free(page);
     hl_model_free(m);
 }
@@ -231,7 +236,7 @@ int main(void)
         cmocka_unit_test(every_row_of_the_life_cycle_has_words),
         cmocka_unit_test(every_rule_of_the_samples_is_on_the_page),
         cmocka_unit_test(user_text_breaks_no_table),
-        cmocka_unit_test(what_is_not_acted_on_yet_is_said),
+        cmocka_unit_test(the_hand_off_is_told),
         cmocka_unit_test(thresholds_and_limits_are_told_to_the_digit),
         cmocka_unit_test(a_switched_off_stage_is_not_shown),
         cmocka_unit_test(graphviz_can_draw_what_users_write),

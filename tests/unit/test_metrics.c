@@ -62,7 +62,7 @@ static void every_counter_shows_the_sum_of_the_threads(void **state)
         hl_metrics_count_txn(mt, HL_TXN_COMMITTED, 3000000);
         hl_metrics_count_restore(mt, HL_RESTORE_STATE, 1500000000);
         hl_counter_add(&mt->rebalances, 1);
-        hl_counter_add(&mt->sla_breaches, 2);
+        for (int k = 0; k < 2; k++) hl_metrics_count_alert(mt, HL_ALERT_BREACHED);
     }
     hl_metrics_count_txn(hl_metrics_thread(m, 1), HL_TXN_ABORTED, 1);
     hl_metrics_count_consumed(hl_metrics_thread(m, 1), 1, 7);
@@ -84,6 +84,8 @@ static void every_counter_shows_the_sum_of_the_threads(void **state)
         "hotlead_restore_seconds_count{source=\"state\"} 2",
         "hotlead_rebalances_total 2",
         "hotlead_sla_breaches_total 4",
+        "hotlead_alerts_total{event=\"due\"} 0",
+        "hotlead_alerts_total{event=\"breached\"} 4",
         "hotlead_contacts 11",
         "hotlead_table_bytes 22",
         "hotlead_stripe_contention_total 33",

@@ -256,17 +256,29 @@ static void yaml_pitfalls_do_no_harm(void **state)
     hl_model_free(m);
 }
 
-static void sla_and_routing_are_checked_and_not_acted_on(void **state)
+static void sla_and_routing_are_read_and_checked(void **state)
 {
     (void)state;
     struct hl_model *m =
-        load_warned(HEAD HAND "sla:\n  - {name: first, stage: mql, kind: active, within: 5m}\n"
-                              "routing:\n  - {when: {attribute: country, in: [GB]}, to: [a, b], by: round_robin}\n"
-                              "  - {to: [x, y], by: weight, weights: [2, 1]}\n",
-                    "m.yaml:4:1: warning: sla: read, not acted on by this version\n"
-                    "m.yaml:6:1: warning: routing: read, not acted on by this version\n");
-    assert_int_equal(m->n_sla, 1);
-    assert_int_equal(m->n_routing, 2);
+        load(HEAD HAND "sla:\n  - {name: first, stage: mql, kind: active, within: 5m}\n  - {name: talk, stage: sal, within: 2d}\n"
+                       "routing:\n  - {name: gb, when: {attribute: country, in: [GB]}, to: [a, b], by: round_robin}\n"
+                       "  - {when: [{attribute: a, equals: x}, {attribute: b, exists: true}], to: c}\n"
+                       "  - {to: [x, y], by: weight, weights: [2, 1]}\n");
+    assert_int_equal(m->n_sla, 2);
+    assert_string_equal(m->sla[0].name, "first");
+    assert_int_equal(m->sla[0].stage, HL_STAGE_MQL);
+    assert_int_equal(m->sla[0].kind, HL_KIND_ACTIVE);
+    assert_int_equal(m->sla[0].within_ms, 300000);
+    assert_int_equal(m->sla[1].kind, HL_KIND_NONE);
+    assert_int_equal(m->n_routing, 3);
+    assert_string_equal(m->routing[0].name, "gb");
+    assert_string_equal(m->routing[0].when[0].attribute, "country");
+    assert_string_equal(m->routing[0].to[1], "b");
+    assert_null(m->routing[0].weights);
+    assert_int_equal(m->routing[1].n_when, 2);
+    assert_int_equal(m->routing[1].n_to, 1);
+    assert_int_equal(m->routing[2].n_when, 0);
+    assert_int_equal(m->routing[2].weights[0], 2);
     hl_model_free(m);
     refuses(HEAD HAND "sla: [{name: a, stage: mq, kind: hot, within: 5}, {stage: mql, within: 5m, whithin: 1}, {name: a}]\n",
             "m.yaml:4:24: error: no stage 'mq', did you mean 'mql'?\n"
@@ -275,21 +287,27 @@ static void sla_and_routing_are_checked_and_not_acted_on(void **state)
             "m.yaml:4:76: error: unknown key 'whithin' in a rule of sla, did you mean 'within'?\n"
             "m.yaml:4:51: error: a rule of sla without a name\n"
             "m.yaml:4:89: error: a rule of sla needs stage and within\n"
-            "m.yaml:4:96: error: the name 'a' is used twice in sla, first in line 4\n"
-            "m.yaml:4:1: warning: sla: read, not acted on by this version\n");
+            "m.yaml:4:96: error: the name 'a' is used twice in sla, first in line 4\n");
+    refuses(HEAD HAND "sla: [{name: a, stage: sal, kind: active, within: 5m}, {name: b, stage: disqualified, within: 1d}]\n",
+            "m.yaml:4:35: error: only mql has kinds, not sal\n"
+            "m.yaml:4:73: error: nobody works a contact that is disqualified\n");
+    char text[2000] = HEAD HAND "sla:\n";
+    for (int i = 0; i < 17; i++) snprintf(text + strlen(text), 60, "  - {name: n%d, stage: mql, within: 5m}\n", i);
+    refuses(text, "m.yaml:5:3: error: sla has 17 rules, more than 16\n");
     refuses(HEAD HAND "routing:\n  - {by: dice}\n  - {to: [a], by: weight, weights: [1, 0]}\n  - {to: [a], weights: [1]}\n  - "
                       "{when: {attribute: x}, to: []}\n",
             "m.yaml:5:5: error: a rule of routing needs to: a list of owners\n"
             "m.yaml:5:10: error: by must be round_robin or weight, not 'dice'\n"
             "m.yaml:5:5: warning: a rule without when takes all: the ones below it are never reached\n"
-            "m.yaml:6:36: error: 2 weights for 1 owners\n"
-            "m.yaml:6:40: error: a weight must be a whole number from 1 to 1000000, not '0'\n"
+            "m.yaml:6:36: error: 2 weights for 1 owner\n"
             "m.yaml:6:5: warning: a rule without when takes all: the ones below it are never reached\n"
             "m.yaml:7:5: error: weights and 'by: weight' go together\n"
             "m.yaml:7:5: warning: a rule without when takes all: the ones below it are never reached\n"
             "m.yaml:8:12: error: a condition needs one of in, not_in, equals, exists, between, at_least, at_most, matches\n"
-            "m.yaml:8:32: error: to is an empty list\n"
-            "m.yaml:4:1: warning: routing: read, not acted on by this version\n");
+            "m.yaml:8:32: error: to is an empty list\n");
+    refuses(HEAD HAND "routing: [{to: [a, ''], by: weight, weights: [1, 0]}]\n",
+            "m.yaml:4:16: error: an owner without a name\n"
+            "m.yaml:4:50: error: a weight must be a whole number from 1 to 1000000, not '0'\n");
 }
 
 static void unknown_names_are_refused_with_the_nearest(void **state)
@@ -561,7 +579,7 @@ int main(void)
         cmocka_unit_test(behavior_lands_in_the_model),
         cmocka_unit_test(the_lifecycle_lands_in_the_model),
         cmocka_unit_test(yaml_pitfalls_do_no_harm),
-        cmocka_unit_test(sla_and_routing_are_checked_and_not_acted_on),
+        cmocka_unit_test(sla_and_routing_are_read_and_checked),
         cmocka_unit_test(unknown_names_are_refused_with_the_nearest),
         cmocka_unit_test(names_are_needed_and_used_once),
         cmocka_unit_test(numbers_and_durations_have_their_range),

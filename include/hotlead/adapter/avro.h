@@ -43,11 +43,11 @@ struct hl_transition_record {
     struct hl_slice trigger_event_id; /* null slice: none */
     const struct hl_transition *transition;
     int64_t emitted_at;
-    struct hl_slice owner; /* null slice: none */
-    int64_t sla_due;       /* HL_NO_TIME: none */
     const char *model, *model_version;
 };
 void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct hl_transition_record *r);
+
+void hl_avro_put_alert(struct hl_buf *out, uint32_t schema_id, struct hl_slice contact_id, const struct hl_alert *alert);
 
 /* The next offset to apply, per input topic. */
 struct hl_applied {
@@ -57,7 +57,7 @@ struct hl_applied {
 
 /* ContactState. Its first two fields are `engine` (bytes: hl_state_encode) and `applied` (map of long), and stay so for good: recovery
  * reads these two and nothing else. The others are for readers: contact_id, stage, kind, visit, seq, stage_since, as_of, score, fit,
- * behavior, grade, suspect, rows (array of {rule, points at as_of, count}), owner, model, model_version. as_of is the contact's clock. */
+ * behavior, grade, suspect, rows (array of {rule, points at as_of, count}), owner, model, model_version, sla_due. as_of is the contact's clock. */
 void hl_avro_put_state(struct hl_buf *out, uint32_t schema_id, const struct hl_contact *c, const struct hl_model *m, struct hl_slice engine,
                        const struct hl_applied *applied, size_t n_applied);
 

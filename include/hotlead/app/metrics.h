@@ -11,7 +11,7 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/base/hist.h"
 #include "hotlead/base/status.h"
-#include "hotlead/core/model.h"
+#include "hotlead/core/apply.h"
 #include "hotlead/core/table.h"
 
 /* What became of an input record; the first three are enum hl_result of core/apply.h, number for number. Their sum is what was
@@ -56,7 +56,8 @@ struct hl_metrics_topic {
 struct hl_metrics_thread {
     _Alignas(64) hl_counter transitions[HL_STAGE_COUNT][HL_STAGE_COUNT];
     hl_counter dead_letters[HL_STATUS_COUNT];
-    hl_counter unknown_types, rebalances, sla_breaches;
+    hl_counter alerts[HL_ALERT_COUNT];
+    hl_counter unknown_types, rebalances;
     hl_counter txn[HL_TXN_COUNT];
     hl_counter restores[HL_RESTORE_COUNT], restore_ns[HL_RESTORE_COUNT];
     _Atomic int64_t checkpoint_ns; /* hl_clock_mono_ns() of the last one; 0: none yet */
@@ -119,6 +120,11 @@ static inline void hl_metrics_count_unknown_type(struct hl_metrics_thread *mt, s
 static inline void hl_metrics_count_transition(struct hl_metrics_thread *mt, enum hl_stage from, enum hl_stage to)
 {
     hl_counter_add(&mt->transitions[from][to], 1);
+}
+
+static inline void hl_metrics_count_alert(struct hl_metrics_thread *mt, enum hl_alert_event event)
+{
+    hl_counter_add(&mt->alerts[event], 1);
 }
 
 static inline void hl_metrics_count_txn(struct hl_metrics_thread *mt, enum hl_txn_outcome outcome, uint64_t ns)

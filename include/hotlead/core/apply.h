@@ -26,10 +26,30 @@ const char *hl_kind_name(enum hl_kind k); /* NULL for none */
 
 #define HL_MAX_REASONS 5
 #define HL_MAX_TRANSITIONS 24 /* of one event; HL_BUG_ON beyond */
+#define HL_MAX_ALERTS ((HL_MAX_TRANSITIONS + 1) * HL_MAX_SLA) /* a move starts or ends a clock once; so does the answer at the end */
 
 struct hl_reason {
     const char *rule; /* borrowed from the model; "manual" for manual points */
     hl_fixed points;  /* what it contributes now, before group caps */
+};
+
+/* The names are those of the record Alert. */
+#define HL_ALERTS(X) X(DUE, "due") X(BREACHED, "breached") X(MET, "met")
+enum hl_alert_event {
+#define X(code, name) HL_ALERT_##code,
+    HL_ALERTS(X)
+#undef X
+    HL_ALERT_COUNT,
+};
+const char *hl_alert_name(enum hl_alert_event e);
+
+struct hl_alert {
+    enum hl_alert_event event;
+    const struct hl_sla *sla; /* borrowed from the model */
+    uint32_t seq;             /* of the transition that started the clock */
+    int64_t due_at, at;       /* ms */
+    struct hl_slice owner;    /* borrowed from the contact; null: none */
+    hl_fixed score;
 };
 
 struct hl_transition {
@@ -47,6 +67,8 @@ struct hl_transition {
     bool suspect;
     struct hl_reason reasons[HL_MAX_REASONS]; /* largest first, positive contributions only */
     unsigned n_reasons;
+    struct hl_slice owner; /* borrowed from the contact until its next event; null: none */
+    int64_t sla_due;       /* earliest deadline that runs after the move; HL_NO_TIME: none */
 };
 
 enum hl_result {
@@ -62,7 +84,22 @@ struct hl_outcome {
     bool changed; /* the contact's stored state differs: it is dirty */
     unsigned n_transitions;
     struct hl_transition transitions[HL_MAX_TRANSITIONS];
+    unsigned n_alerts;
+    struct hl_alert alerts[HL_MAX_ALERTS];
 };
+
+/* Nothing happened yet. */
+static inline void hl_outcome_clear(struct hl_outcome *o)
+{
+    o->result = HL_RESULT_IGNORED;
+    o->changed = false;
+    o->n_transitions = o->n_alerts = 0;
+}
+/* It cannot be made again from the event alone: it must be stored together with what it caused. */
+static inline bool hl_outcome_is_final(const struct hl_outcome *o)
+{
+    return o->n_transitions || o->n_alerts;
+}
 
 enum hl_apply_mode {
     HL_APPLY_LIVE,   /* steps 0 to 4 */

@@ -4,7 +4,7 @@
  *                     --rows--> ledger rows, one for each (rule)           [n_rows of cap_rows]
  *                     --windows> counts of capped rules                    [n_windows of cap_windows]
  *                     --attributes> packed entries, see contact.c          [attributes_len of attributes_cap bytes]
- *                     --ext---> latches, facts, manual points; absent for most contacts
+ *                     --ext---> latches, facts, manual points, owner, deadlines; absent for most contacts
  *
  * All blocks come from the stripe's slab. The address of a contact is stable until it is removed. */
 #ifndef HOTLEAD_CORE_CONTACT_H
@@ -55,15 +55,24 @@ enum hl_fact {
 
 #define HL_NO_TIME INT64_MIN
 
+/* A deadline of the model's `sla` that runs (decision 0008). */
+struct hl_sla_clock {
+    int64_t since, due; /* ms */
+    uint32_t seq;       /* of the transition that started it */
+    uint16_t sla;       /* index into the model's */
+};
+
 struct hl_contact_ext {
     int64_t facts[HL_FACT_COUNT]; /* time of the event, HL_NO_TIME: none */
     int64_t rejected_at;          /* HL_NO_TIME: never */
     hl_fixed manual;
+    int64_t owner_at;             /* when the owner came, or went; HL_NO_TIME: never had one */
+    char *owner;                  /* NULL: none */
+    struct hl_sla_clock *clocks;  /* [n_clocks of cap_clocks]; NULL: none yet */
+    uint8_t owner_len, n_clocks, cap_clocks;
     uint16_t n_hand_raise, n_qualify; /* sizes of the model that made it */
     int64_t latches[];                /* hand-raise, then qualify; HL_NO_TIME: off */
 };
-
-enum hl_kind { HL_KIND_NONE, HL_KIND_ACTIVE, HL_KIND_PASSIVE };
 
 /* contact flags */
 enum {
@@ -138,6 +147,11 @@ bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct h
 
 /* Recompute fit, grade, must-have, disqualifying trait and suspect from the attributes. */
 void hl_contact_refit(struct hl_contact *c, const struct hl_model *m);
+
+/* HL_SLICE_NULL: none. Borrowed from the contact. */
+struct hl_slice hl_contact_owner(const struct hl_contact *c);
+/* Earliest deadline that runs; HL_NO_TIME: none does. */
+int64_t hl_contact_sla_due(const struct hl_contact *c);
 
 /* The ext block, made on first use with room for the model's latches. NULL: no memory. */
 struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m);

@@ -36,6 +36,9 @@ int hl_stage_rank(enum hl_stage stage);
 /* False when no stage has the name (exact, lower case). */
 bool hl_stage_find(struct hl_slice name, enum hl_stage *out);
 
+/* Of an MQL. */
+enum hl_kind { HL_KIND_NONE, HL_KIND_ACTIVE, HL_KIND_PASSIVE };
+
 /* A compiled pattern; `match` is thread-safe and bounded in work. */
 struct hl_matcher {
     void *state;
@@ -107,6 +110,25 @@ struct hl_extra_edge {
     struct hl_event_match match;
 };
 
+/* A deadline for sales: runs while a contact is in the stage, and of the kind. */
+struct hl_sla {
+    char *name;
+    uint32_t name_hash; /* unique among the deadlines */
+    enum hl_stage stage;
+    enum hl_kind kind; /* HL_KIND_NONE: any */
+    int64_t within_ms;
+};
+
+/* Who gets a contact that becomes an MQL: the first route whose conditions all hold deals. */
+struct hl_route {
+    char *name; /* may be NULL */
+    struct hl_condition *when;
+    size_t n_when; /* 0: everyone */
+    char **to;
+    size_t n_to;       /* 1 .. HL_MAX_OWNERS */
+    uint32_t *weights; /* NULL: the same share for each */
+};
+
 struct hl_grade {
     char letter; /* 'A' .. */
     hl_fixed at_least;
@@ -141,7 +163,10 @@ struct hl_model {
     int64_t facts_valid_for_ms;
     int64_t cooldown_ms;
     bool reset_behavior;
-    size_t n_sla, n_routing; /* entries of sections that are read and checked, and not acted on yet */
+    struct hl_sla *sla;
+    size_t n_sla; /* at most HL_MAX_SLA */
+    struct hl_route *routing;
+    size_t n_routing;
 
     /* Filled by hl_model_seal: what finds the matches of an event quickly (core/match_index.h). */
     struct hl_match_index *index;
@@ -155,6 +180,9 @@ struct hl_model {
 /* Groups are few and named by people; a fixed bound lets the score be summed without memory. */
 #define HL_MAX_GROUPS 256
 #define HL_MAX_LATCH_RULES 32
+#define HL_MAX_SLA 16
+#define HL_MAX_OWNERS 4096 /* of one route */
+#define HL_MAX_WEIGHT 1000000
 
 /* An empty model with the defaults of the contract (facts 30d, subscribe.on list, SAL off, no thresholds). NULL: no memory. */
 struct hl_model *hl_model_new(void);

@@ -1,4 +1,4 @@
-/* Output records, field by field in the order of schemas/stage_transition.avsc and schemas/contact_state.avsc. */
+/* Output records, field by field in the order of schemas/stage_transition.avsc, schemas/alert.avsc and schemas/contact_state.avsc. */
 #include <stdio.h>
 
 #include "hotlead/adapter/avro.h"
@@ -80,11 +80,39 @@ void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct
     put_grade(out, &t->grade);
     put_reasons(out, t);
     put_optional_long(out, t->time_in_from_ms >= 0, t->time_in_from_ms);
-    put_optional(out, r->owner);
-    put_optional_long(out, r->sla_due != HL_NO_TIME, r->sla_due);
+    put_optional(out, t->owner);
+    put_optional_long(out, t->sla_due != HL_NO_TIME, t->sla_due);
     hl_buf_put_u8(out, t->suspect);
     put_text(out, r->model);
     put_text(out, r->model_version);
+}
+
+/* contact_id:seq:name:event */
+static void put_alert_id(struct hl_buf *out, struct hl_slice contact_id, const struct hl_alert *a)
+{
+    char seq[16];
+    struct hl_slice name = hl_slice_of(a->sla->name), event = hl_slice_of(hl_alert_name(a->event));
+    int n = snprintf(seq, sizeof(seq), ":%u:", (unsigned)a->seq);
+    hl_buf_put_long(out, (int64_t)(contact_id.len + (size_t)n + name.len + 1 + event.len));
+    hl_buf_put(out, contact_id.data, contact_id.len);
+    hl_buf_put(out, seq, (size_t)n);
+    hl_buf_put(out, name.data, name.len);
+    hl_buf_put_u8(out, ':');
+    hl_buf_put(out, event.data, event.len);
+}
+
+void hl_avro_put_alert(struct hl_buf *out, uint32_t schema_id, struct hl_slice contact_id, const struct hl_alert *a)
+{
+    put_head(out, schema_id);
+    put_alert_id(out, contact_id, a);
+    hl_buf_put_bytes(out, contact_id);
+    put_text(out, a->sla->name);
+    put_text(out, hl_alert_name(a->event));
+    put_text(out, hl_stage_name(a->sla->stage));
+    hl_buf_put_long(out, a->due_at);
+    hl_buf_put_long(out, a->at);
+    put_optional(out, a->owner);
+    hl_buf_put_double(out, hl_fixed_to_double(a->score));
 }
 
 static void put_rows(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
@@ -122,9 +150,11 @@ void hl_avro_put_state(struct hl_buf *out, uint32_t schema_id, const struct hl_c
     put_grade(out, &grade);
     hl_buf_put_u8(out, (c->flags & HL_C_SUSPECT) != 0);
     put_rows(out, c, m);
-    put_optional(out, HL_SLICE_NULL); /* owner: a contact holds none until routing exists */
+    put_optional(out, hl_contact_owner(c));
     put_text(out, m->name);
     put_text(out, m->version);
+    int64_t due = hl_contact_sla_due(c);
+    put_optional_long(out, due != HL_NO_TIME, due);
 }
 
 static enum hl_status get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
