@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "explain_load.h"
-#include "hotlead/adapter/redis.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/model_file.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/iso8601.h"
+#include "warm.h"
 
 #define DEFAULT_CONFIG "config/hotlead.yaml"
 #define DEFAULT_MODEL "config/model.yaml"
@@ -126,16 +126,9 @@ static int load_files(struct explain *x)
 
 static enum hl_status read_redis(const struct explain *x, struct hl_subject *s, struct hl_error *err)
 {
-    const struct hl_config *c = x->config;
-    if (!c->redis_url[0])
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis.url is empty: there is no warm copy to look into; see --events");
-    signal(SIGPIPE, SIG_IGN);
     struct hl_store *store;
-    struct hl_redis_config redis = {.url = c->redis_url,
-                                    .name = c->group_id,
-                                    .user = c->redis_user[0] ? c->redis_user : NULL,
-                                    .password_file = c->redis_password_file[0] ? c->redis_password_file : NULL};
-    enum hl_status status = hl_redis_new(&redis, &store, err);
+    signal(SIGPIPE, SIG_IGN);
+    enum hl_status status = hl_warm_open(x->config, 0, &store, err);
     if (status != HL_OK) return status;
     status = hl_subject_read_store(s, x->model, store, err);
     store->free(store);
@@ -165,7 +158,7 @@ static int explain(const struct explain *x)
     struct hl_subject s;
     struct hl_error err = {0};
     char message[600];
-    enum hl_status status = hl_subject_init(&s, x->id);
+    enum hl_status status = hl_subject_init(&s, hl_slice_of(x->id));
     if (status != HL_OK)
         hl_error_set(&err, status, HL_STOP, "out of memory");
     else if (x->n_files)

@@ -3,19 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "hotlead/adapter/avro.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/core/due.h"
-#include "hotlead/core/state.h"
-#include "hotlead/port/store.h"
 #include "sim_batch.h"
+#include "warm.h"
 
-enum hl_status hl_subject_init(struct hl_subject *s, const char *id)
+enum hl_status hl_subject_init(struct hl_subject *s, struct hl_slice id)
 {
-    struct hl_slice name = hl_slice_of(id);
     *s = (struct hl_subject){.stream = HL_NO_TIME};
     hl_slab_init(&s->slab);
-    return hl_contact_init(&s->c, &s->slab, hl_hash64(name), name, 0);
+    return hl_contact_init(&s->c, &s->slab, hl_hash64(id), id, 0);
 }
 
 void hl_subject_fini(struct hl_subject *s)
@@ -108,35 +105,45 @@ enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_mode
 
 /* --- from Redis --- */
 
-/* The store does not know how many partitions there are, so all are asked, up to a run of numbers that have no copy. */
-#define MAX_GAP 256
-
 /* *value malloc'ed, NULL: in no partition. */
 static enum hl_status find(struct hl_store *store, struct hl_slice id, char **value, size_t *len, struct hl_error *err)
 {
     *value = NULL;
-    for (int32_t p = 0, gap = 0; !*value && gap < MAX_GAP; p++) {
-        int64_t marker;
-        enum hl_status status = store->marker(store, p, &marker, err);
-        if (status == HL_OK && marker >= 0) status = store->get(store, p, id, value, len, err);
-        if (status != HL_OK) return status;
-        gap = marker >= 0 ? 0 : gap + 1;
+    int64_t position;
+    for (int32_t p = 0; !*value; p++) {
+        enum hl_status status = hl_warm_next(store, &p, &position, err);
+        if (status == HL_OK) status = store->get(store, p, id, value, len, err);
+        if (status != HL_OK) return status == HL_E_END ? HL_OK : status;
     }
     return HL_OK;
+}
+
+static enum hl_status take_value(struct hl_subject *s, const struct hl_model *m, struct hl_slice value, struct hl_error *err)
+{
+    s->found = true;
+    enum hl_status status = hl_warm_decode(&s->c, &s->slab, m, value);
+    if (status == HL_OK) return HL_OK;
+    return hl_error_set(err, status, HL_STOP, "the record of this contact in Redis cannot be read (%s)", hl_status_name(status));
 }
 
 enum hl_status hl_subject_read_store(struct hl_subject *s, const struct hl_model *m, struct hl_store *store, struct hl_error *err)
 {
     char *value;
-    size_t len, n;
-    struct hl_slice engine;
-    struct hl_applied_slice applied[64];
+    size_t len = 0;
     enum hl_status status = find(store, hl_contact_id(&s->c), &value, &len, err);
-    if (status != HL_OK || !value) return status;
-    s->found = true;
-    status = hl_avro_get_state((struct hl_slice){value, len}, &engine, applied, HL_ARRAY_LEN(applied), &n);
-    if (status == HL_OK) status = hl_state_decode(&s->c, &s->slab, m, engine);
+    if (status == HL_OK && value) status = take_value(s, m, (struct hl_slice){value, len}, err);
     free(value);
-    if (status == HL_OK) return HL_OK;
-    return hl_error_set(err, status, HL_STOP, "the record of this contact in Redis cannot be read (%s)", hl_status_name(status));
+    return status;
+}
+
+enum hl_status hl_subject_read_partition(struct hl_subject *s, const struct hl_model *m, struct hl_store *store, int32_t partition,
+                                         int64_t *position, struct hl_error *err)
+{
+    char *value = NULL;
+    size_t len = 0;
+    enum hl_status status = store->marker(store, partition, position, err);
+    if (status == HL_OK && *position >= 0) status = store->get(store, partition, hl_contact_id(&s->c), &value, &len, err);
+    if (status == HL_OK && value) status = take_value(s, m, (struct hl_slice){value, len}, err);
+    free(value);
+    return status;
 }

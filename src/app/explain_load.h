@@ -1,4 +1,4 @@
-/* Private: the one contact that `hotlead explain` is about, from files of events or from the warm copy in Redis. */
+/* Private: the one contact that `hotlead explain` and /v1/contacts are about, from files of events or from the warm copy in Redis. */
 #ifndef HL_APP_EXPLAIN_LOAD_H
 #define HL_APP_EXPLAIN_LOAD_H
 
@@ -19,7 +19,7 @@ struct hl_subject {
 };
 
 /* HL_E_NOMEM; fini is due in any case. */
-enum hl_status hl_subject_init(struct hl_subject *s, const char *id) HL_WARN_UNUSED;
+enum hl_status hl_subject_init(struct hl_subject *s, struct hl_slice id) HL_WARN_UNUSED;
 void hl_subject_fini(struct hl_subject *s);
 /* Apply the contact's events of the files (mapping: of simulate; or NULL), and let time run to `until` (HL_NO_TIME: the largest occurred_at). found: there was one. */
 enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, char *const *paths, size_t n,
@@ -28,5 +28,8 @@ enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_mode
 struct hl_store;
 enum hl_status hl_subject_read_store(struct hl_subject *s, const struct hl_model *m, struct hl_store *store,
                                      struct hl_error *err) HL_WARN_UNUSED;
+/* Look it up in this one. *position: of the state topic, which the copy reflects; -1: the partition has no copy. */
+enum hl_status hl_subject_read_partition(struct hl_subject *s, const struct hl_model *m, struct hl_store *store, int32_t partition,
+                                         int64_t *position, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

@@ -1,5 +1,7 @@
 #include "url.h"
 
+#include "hotlead/base/percent.h"
+
 #define REDIS_PORT 6379
 #define MAX_DB 65535
 
@@ -9,29 +11,11 @@ static enum hl_status bad(struct hl_error *err, const char *what)
                         "redis url: %s; expected redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]", what);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Percent-decoded copy with a NUL behind it; false when malformed, too long, or holding a NUL. */
 static bool unescape(struct hl_slice s, char *out, size_t cap)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
-        if (c == '%') {
-            if (i + 2 >= s.len || hex_value(s.data[i + 1]) < 0 || hex_value(s.data[i + 2]) < 0) return false;
-            c = (char)(hex_value(s.data[i + 1]) << 4 | hex_value(s.data[i + 2]));
-            i += 2;
-        }
-        if (c == '\0' || n + 1 >= cap) return false;
-        out[n++] = c;
-    }
-    out[n] = '\0';
-    return true;
+    size_t n;
+    return hl_percent_decode(s, out, cap, &n) && !memchr(out, '\0', n);
 }
 
 /* Cut `s` at the first `c`: what stands before is returned, *rest is what stands behind, or null when there is no `c`. */
