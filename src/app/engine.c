@@ -126,7 +126,8 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
     };
     e->metrics = hl_metrics_new(&c);
     e->health = hl_health_new((int)e->n_workers, 0, hl_clock_mono_ns());
-    if (!e->metrics || !e->health) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    e->holdings = hl_holdings_new(e->n_partitions);
+    if (!e->metrics || !e->health || !e->holdings) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     hl_metrics_set_model(e->metrics, e->model->name, e->model->version);
     return HL_OK;
 }
@@ -162,7 +163,8 @@ static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
     if (!given(e->config->http_listen)) return HL_OK;
     e->api = calloc(1, sizeof(*e->api));
     if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table};
+    *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table,
+                                   .config = e->config, .model = e->model, .holdings = e->holdings};
     struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file)};
     enum hl_status status = hl_http_start(&c, hl_http_api_handle, e->api, &e->http, err);
     if (!status) hl_log(HL_LOG_INFO, "http_listening", "port=%d", hl_http_port(e->http));
@@ -290,6 +292,7 @@ void hl_engine_free(struct hl_engine *e)
     join(e);
     hl_mirror_stop(e->mirror, 0);
     hl_http_stop(e->http);
+    if (e->api) hl_http_api_fini(e->api);
     for (size_t i = 0; e->workers && i < e->n_workers; i++) worker_fini(&e->workers[i]);
     free(e->workers);
     for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
@@ -300,6 +303,7 @@ void hl_engine_free(struct hl_engine *e)
     hl_table_free(e->table);
     hl_metrics_free(e->metrics);
     hl_health_free(e->health);
+    hl_holdings_free(e->holdings);
     free(e->api);
     free(e->inputs);
     free(e->properties);

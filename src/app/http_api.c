@@ -1,8 +1,14 @@
+/* DESIGN  A table of paths; what is under /v1 lives in http_contact.c, http_rank.c and http_model.c. Everything is read: nothing that a
+ * client does reaches the workers, but for the lock of one stripe at a time.
+ * THREADS  The server's one thread. So an answer that takes long keeps the others waiting: Redis gets half a second, and a rank is kept
+ * for a multiple of what it took. */
 #include "hotlead/app/http_api.h"
 
 #include <string.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/port/store.h"
+#include "http_v1.h"
 
 static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
@@ -11,7 +17,7 @@ static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, 
     if (hl_health_is_live(api->health, hl_clock_mono_ns(), why, sizeof(why)))
         hl_buf_printf(&r->body, "ok\n");
     else
-        hl_http_problem(r, 503, "Service Unavailable", why);
+        hl_http_not_now(r, why);
 }
 
 static void get_readyz(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
@@ -21,7 +27,7 @@ static void get_readyz(struct hl_http_api *api, const struct hl_http_request *q,
     if (hl_health_is_ready(api->health, why, sizeof(why)))
         hl_buf_printf(&r->body, "ok\n");
     else
-        hl_http_problem(r, 503, "Service Unavailable", why);
+        hl_http_not_now(r, why);
 }
 
 /* Prometheus names OpenMetrics in Accept when it would rather have it. */
@@ -39,17 +45,48 @@ static const struct {
     const char *path;
     void (*get)(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
 } routes[] = {
-    {"/livez", get_livez},
-    {"/readyz", get_readyz},
-    {"/metrics", get_metrics},
+    {"/livez", get_livez},           {"/readyz", get_readyz},         {"/metrics", get_metrics},
+    {"/v1/rank", hl_http_get_rank}, {"/v1/model", hl_http_get_model},
 };
 
 void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
 {
+    if (strncmp(q->raw_path, HL_HTTP_CONTACTS, sizeof(HL_HTTP_CONTACTS) - 1) == 0) {
+        hl_http_get_contact(ctx, q, r);
+        return;
+    }
     for (size_t i = 0; i < HL_ARRAY_LEN(routes); i++) {
         if (strcmp(q->path, routes[i].path) != 0) continue;
         routes[i].get(ctx, q, r);
         return;
     }
-    hl_http_problem(r, 404, "Not Found", "known paths: /livez, /readyz, /metrics");
+    hl_http_not_found(r, "known paths: /livez, /readyz, /metrics, /v1/contacts/{id}, /v1/contacts/{id}/explain, /v1/rank, /v1/model");
+}
+
+void hl_http_api_fini(struct hl_http_api *api)
+{
+    hl_buf_fini(&api->state);
+    for (size_t i = 0; i < HL_ARRAY_LEN(api->ranked); i++) hl_buf_fini(&api->ranked[i].body);
+    if (api->store) api->store->free(api->store);
+    api->store = NULL;
+}
+
+void hl_http_bad_request(struct hl_http_response *r, const char *detail)
+{
+    hl_http_problem(r, 400, "Bad Request", detail);
+}
+
+void hl_http_not_found(struct hl_http_response *r, const char *detail)
+{
+    hl_http_problem(r, 404, "Not Found", detail);
+}
+
+void hl_http_not_now(struct hl_http_response *r, const char *detail)
+{
+    hl_http_problem(r, 503, "Service Unavailable", detail);
+}
+
+void hl_http_our_fault(struct hl_http_response *r, const char *detail)
+{
+    hl_http_problem(r, 500, "Internal Server Error", detail);
 }

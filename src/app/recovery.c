@@ -219,8 +219,14 @@ static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, c
     return HL_OK;
 }
 
+void hl_worker_hold(const struct hl_worker *w, enum hl_hold hold)
+{
+    for (size_t i = 0; i < w->n_assigned; i++) hl_holdings_set(w->e->holdings, w->assigned[i], hold);
+}
+
 void hl_drop_partitions(struct hl_worker *w)
 {
+    hl_worker_hold(w, HL_HOLD_ELSEWHERE); /* first: who reads the table goes by it */
     for (size_t i = 0; i < w->n_parts; i++) {
         struct hl_partition *p = w->parts[i];
         if (w->e->mirror && !*w->e->stop) hl_mirror_remove(w->e->mirror, p->id); /* at the end it still catches up */

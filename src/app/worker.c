@@ -204,6 +204,7 @@ static enum hl_status unblock(struct hl_worker *w, int64_t now, struct hl_error 
 static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
 {
     hl_health_set_partitions(w->e->health, (int)w->index, (uint32_t)w->n_assigned, 0);
+    hl_worker_hold(w, HL_HOLD_RESTORING);
     enum hl_status status = hl_recover(w, err);
     if (status || w->stream->changed(w->stream)) {
         hl_drop_partitions(w);
@@ -213,6 +214,7 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     if (!status) status = hl_worker_assign(w, err);
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id);
     w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
+    if (!status) hl_worker_hold(w, HL_HOLD_LIVE);
     return status;
 }
 

@@ -14,6 +14,7 @@
 
 #include "hotlead/app/engine.h"
 #include "hotlead/app/health.h"
+#include "hotlead/app/holdings.h"
 #include "hotlead/base/arena.h"
 #include "hotlead/port/store.h"
 #include "hotlead/port/stream.h"
@@ -132,6 +133,7 @@ struct hl_engine {
     size_t n_workers;
     struct hl_metrics *metrics;
     struct hl_health *health;
+    struct hl_holdings *holdings; /* NULL: nobody looks (tests) */
     struct hl_mirror *mirror; /* NULL: no Redis */
     struct hl_http *http;
     struct hl_http_api *api;
@@ -208,6 +210,8 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err);
 /* recovery.c: the assigned partitions come to life; w->parts is filled. Ends early, with HL_OK, when the assignment changes meanwhile. */
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err);
 void hl_drop_partitions(struct hl_worker *w);
+/* Say where the assigned partitions are. */
+void hl_worker_hold(const struct hl_worker *w, enum hl_hold hold);
 /* The class of a dead letter: decode, schema, missing-field, too-large or clock. */
 const char *hl_dead_letter_class(enum hl_status code);
 

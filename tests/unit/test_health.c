@@ -63,7 +63,7 @@ static struct hl_http_response answer_of(struct hl_http_api *api, const char *pa
 {
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     hl_buf_init(&r.body);
-    hl_http_api_handle(api, &(struct hl_http_request){.path = path, .query = "", .accept = accept}, &r);
+    hl_http_api_handle(api, &(struct hl_http_request){.path = path, .raw_path = path, .query = "", .accept = accept}, &r);
     assert_false(r.body.failed);
     hl_buf_put_u8(&r.body, 0);
     return r;

@@ -22,7 +22,7 @@ static void echo(void *ctx, const struct hl_http_request *q, struct hl_http_resp
     if (strcmp(q->path, "/missing") == 0)
         hl_http_problem(r, 404, "Not Found", "no \"such\"\npath \\");
     else
-        hl_buf_printf(&r->body, "path=%s query=%s accept=%s", q->path, q->query, q->accept);
+        hl_buf_printf(&r->body, "path=%s query=%s accept=%s raw=%s", q->path, q->query, q->accept, q->raw_path);
 }
 
 static struct hl_http *started(const char *listen, const char *token_file)
@@ -90,8 +90,9 @@ static void the_handler_gets_path_query_and_accept(void **state)
     const char *answer = asked(h, "GET", "/a%20b/c?x=1&y=%32", "Accept: text/plain\r\n");
     assert_contains(answer, "HTTP/1.1 200 OK\r\n");
     assert_contains(answer, "Content-Type: text/plain; charset=utf-8\r\n");
-    assert_contains(answer, "path=/a b/c query=x=1&y=%32 accept=text/plain");
-    assert_contains(asked(h, "GET", "/", ""), "path=/ query= accept=");
+    assert_contains(answer, "path=/a b/c query=x=1&y=%32 accept=text/plain raw=/a%20b/c");
+    assert_contains(asked(h, "GET", "/", ""), "path=/ query= accept= raw=/");
+    assert_contains(asked(h, "GET", "/a%2Fb%00c?", ""), "raw=/a%2Fb%00c");
     hl_http_stop(h);
 }
 
@@ -120,6 +121,32 @@ static void other_methods_are_refused(void **state)
     }
     const char *post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
     assert_contains(exchange(h, post, strlen(post)), "HTTP/1.1 405 ");
+    hl_http_stop(h);
+}
+
+/* Of `bytes` in all, a question mark apart. */
+static const char *asked_long(const struct hl_http *h, size_t bytes, bool with_query)
+{
+    static char target[9000];
+    memset(target, 'a', sizeof(target));
+    target[0] = '/';
+    if (with_query) target[100] = '?';
+    target[bytes + with_query] = '\0';
+    static char request[9100];
+    int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
+    return exchange(h, request, (size_t)n);
+}
+
+static void a_target_that_is_too_long_is_refused(void **state)
+{
+    (void)state;
+    struct hl_http *h = started("127.0.0.1:0", NULL);
+    for (int with_query = 0; with_query < 2; with_query++) {
+        assert_contains(asked_long(h, 8191, with_query), "HTTP/1.1 200 ");
+        const char *answer = asked_long(h, 8192, with_query);
+        assert_contains(answer, "HTTP/1.1 414 ");
+        assert_contains(answer, "\"title\":\"URI Too Long\",\"status\":414,\"detail\":\"a path with its query has at most 8191 bytes\"");
+    }
     hl_http_stop(h);
 }
 
@@ -265,6 +292,7 @@ int main(void)
         cmocka_unit_test(the_handler_gets_path_query_and_accept),
         cmocka_unit_test(a_head_has_headers_and_no_body),
         cmocka_unit_test(other_methods_are_refused),
+        cmocka_unit_test(a_target_that_is_too_long_is_refused),
         cmocka_unit_test(problems_are_escaped_json),
         cmocka_unit_test(v1_needs_the_token_and_the_rest_does_not),
         cmocka_unit_test(the_world_is_not_served_without_a_token),

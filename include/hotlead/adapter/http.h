@@ -1,6 +1,6 @@
 /* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), at most 64 connections, 16 of one
- * address, each dropped after 10 s without traffic, 32 KiB of memory for a request. Errors are problem details (RFC 9457). Works
- * with libmicrohttpd from 0.9.75 to 1.0. */
+ * address, each dropped after 10 s without traffic, 32 KiB of memory for a request, 8191 bytes of path and query (else 414).
+ * Errors are problem details (RFC 9457). Works with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
 
@@ -15,9 +15,10 @@ struct hl_http_response {
 
 /* Strings live until the handler returns. */
 struct hl_http_request {
-    const char *path;   /* percent-decoded, without the query */
-    const char *query;  /* as sent, may be "" */
-    const char *accept; /* Accept header, may be "" */
+    const char *path;     /* percent-decoded, without the query */
+    const char *raw_path; /* as sent: for a path with a part that may itself hold a '/' or a NUL */
+    const char *query;    /* as sent, may be "" */
+    const char *accept;   /* Accept header, may be "" */
 };
 
 /* Fill `r` (body is an empty buffer, status 200). Called on the server's thread. */

@@ -22,6 +22,7 @@
 #define CONNECTIONS_PER_IP 16u
 #define IDLE_SECONDS 10u
 #define REQUEST_BYTES ((size_t)32 << 10)
+#define TARGET_BYTES ((size_t)8 << 10)
 #define TOKEN_CAP 512
 
 struct hl_http {
@@ -34,8 +35,9 @@ struct hl_http {
 
 /* What is kept from the request line until the answer. */
 struct request {
-    bool seen; /* headers have been looked at */
-    char query[];
+    bool seen;    /* headers have been looked at */
+    size_t query; /* where it begins in target: behind the path and a NUL */
+    char target[];
 };
 
 /* --- problem details --- */
@@ -99,6 +101,7 @@ static enum MHD_Result send_response(struct MHD_Connection *c, struct hl_http_re
     MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
     MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    if (r->status == 503) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
     if (r->status == 405) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
     enum MHD_Result result = MHD_queue_response(c, (unsigned)r->status, m);
@@ -112,16 +115,19 @@ static bool is_read(const char *method)
 }
 
 static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const char *path, const char *method,
-                              const char *query)
+                              const struct request *kept)
 {
     const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-    struct hl_http_request q = {.path = path, .query = query, .accept = accept ? accept : ""};
+    struct hl_http_request q = {
+        .path = path, .raw_path = kept->target, .query = kept->target + kept->query, .accept = accept ? accept : ""};
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     hl_buf_init(&r.body);
     if (!is_read(method))
         hl_http_problem(&r, 405, "Method Not Allowed", "only GET and HEAD are answered");
     else if (!allowed(h, c, path))
         hl_http_problem(&r, 401, "Unauthorized", "a bearer token is needed for /v1");
+    else if (kept->query - 1 + strlen(q.query) >= TARGET_BYTES)
+        hl_http_problem(&r, 414, "URI Too Long", "a path with its query has at most 8191 bytes");
     else
         h->handler(h->ctx, &q, &r);
     enum MHD_Result result = send_response(c, &r);
@@ -138,7 +144,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     struct request *q = *state;
     (void)version, (void)upload;
     if (!q) return MHD_NO; /* out of memory */
-    if (q->seen || !is_read(method)) return *upload_size ? MHD_NO : answer(h, c, url, method, q->query);
+    if (q->seen || !is_read(method)) return *upload_size ? MHD_NO : answer(h, c, url, method, q);
     q->seen = true;
     return MHD_YES;
 }
@@ -147,12 +153,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 {
     (void)cls, (void)c;
-    const char *mark = strchr(uri, '?'), *query = mark ? mark + 1 : "";
-    size_t size = strlen(query) + 1;
-    struct request *q = malloc(sizeof(*q) + size);
+    size_t path = strcspn(uri, "?"), len = strlen(uri);
+    struct request *q = malloc(sizeof(*q) + len + 2);
     if (!q) return NULL;
     q->seen = false;
-    memcpy(q->query, query, size);
+    q->query = path + 1;
+    memcpy(q->target, uri, len + 1);
+    q->target[path] = q->target[len + 1] = '\0';
     return q;
 }
 

@@ -1,0 +1,24 @@
+/* Which partitions this process holds, for those who look into the table from outside the workers.
+ *
+ * Threading: a worker sets its own partitions, anybody reads. Who reads the table compares the tickets of before and after: if they are
+ * equal and say live, the partition was whole and in place all the time (a worker takes it off here before it drops its contacts). */
+#ifndef HOTLEAD_APP_HOLDINGS_H
+#define HOTLEAD_APP_HOLDINGS_H
+
+#include "hotlead/base/status.h"
+
+struct hl_holdings;
+enum hl_hold { HL_HOLD_ELSEWHERE, HL_HOLD_RESTORING, HL_HOLD_LIVE };
+
+/* All elsewhere. NULL: no memory. */
+struct hl_holdings *hl_holdings_new(int32_t partitions);
+void hl_holdings_free(struct hl_holdings *h);
+int32_t hl_holdings_partitions(const struct hl_holdings *h);
+
+/* h == NULL: nobody looks. */
+void hl_holdings_set(struct hl_holdings *h, int32_t partition, enum hl_hold hold);
+/* Another one after each set. */
+uint32_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition);
+enum hl_hold hl_holdings_of(uint32_t ticket);
+
+#endif

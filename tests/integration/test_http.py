@@ -1,0 +1,241 @@
+"""/v1 of running scorers, and `hotlead rank`: what they say of contacts, from memory and from Redis, and how they refuse."""
+import json
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import gen_events
+import harness
+
+
+def fetch(h, path, method="GET", token=None, accept=None):
+    """(status, content type, body)"""
+    request = urllib.request.Request(f"http://{h.config['http']['listen']}{path}", method=method)
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
+    if accept:
+        request.add_header("Accept", accept)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as r:
+            return r.status, r.headers["Content-Type"], r.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers["Content-Type"], e.read().decode()
+
+
+def contact(h, contact_id, rest="", **options):
+    return fetch(h, f"/v1/contacts/{urllib.parse.quote(contact_id, safe='')}{rest}", **options)
+
+
+def command(setup, *words):
+    """A command on the configuration of the first instance: (exit status, stdout, stderr)."""
+    done = subprocess.run([harness.binary(), *words, "-c", str(setup.dir / "one.yaml")], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Http(unittest.TestCase):
+    def refused(self, got, status, detail):
+        self.assertEqual(got[:2], (status, "application/problem+json"), got[2])
+        problem = json.loads(got[2])
+        self.assertEqual(problem["status"], status)
+        self.assertIn(detail, problem["detail"])
+
+    def json(self, got):
+        self.assertEqual(got[:2], (200, "application/json"), got[2])
+        return json.loads(got[2])
+
+    def same_score(self, expected, got):
+        for key in ("score", "fit", "behavior"):
+            self.assertAlmostEqual(expected[key], got[key], delta=0.01)
+        for key in ("stage", "kind", "grade", "suspect", "visit", "seq"):
+            self.assertEqual(expected[key], got[key])
+
+    def adds_up(self, e):
+        units = sum(r["now_units"] for r in e["fit_rules"]) + sum(r["now_units"] for r in e["rows"])
+        units += e["manual_units"] + e["floor_units"] - sum(g["cap_units"] for g in e["groups"])
+        self.assertEqual(units, e["score_units"])
+        self.assertEqual((e["sum_units"], e["adds_up"]), (e["score_units"], True))
+
+    def test_contacts_in_memory_and_in_redis_are_those_of_the_reference_and_of_the_command(self):
+        work, setup = harness.workload(20_000, 1500), harness.Setup()
+        at = int(time.time() * 1000)
+        known = sorted(c.id for c in work.scorer.contacts.values() if c.clock is not None)[::20]
+        with setup.run() as h:
+            gen_events.produce(harness.kafka().bootstrap, work.records(setup))
+            setup.wait_done(h)
+            live = {c: self.json(contact(h, c, f"/explain?at={at}")) for c in known}
+            for c in known:
+                self.assertEqual(live[c].pop("source")["from"], "memory")
+                self.adds_up(live[c])
+                self.same_score(work.scorer.state(c, at), live[c])
+                state = self.json(contact(h, c, f"?at={at}"))
+                self.assertEqual(state["source"]["clock"], work.scorer.contacts[c].clock)
+                self.same_score(work.scorer.state(c, at), state)
+                self.assertEqual({k: state[k] for k in ("contact_id", "as_of", "model_version")},
+                                 {"contact_id": c, "as_of": at, "model_version": "it.1"})
+            self.assertEqual(h.stop(), 0)
+        # the same contacts, from Redis: by the command, and by a process that holds none of the partitions
+        for c in known[:5]:
+            code, out, problem = command(setup, "explain", c, "--at", str(at), "-o", "json")
+            self.assertEqual((code, problem), (0, ""))
+            self.assertEqual(json.loads(out), live[c])
+
+    def test_a_process_answers_for_what_another_holds(self):
+        """Two processes with one worker each, so that each holds half of the partitions."""
+        work, setup = harness.workload(20_000, 1500), harness.Setup(threads=1)
+        at = int(time.time() * 1000)
+        with setup.run() as one, setup.run("two") as two:
+            def both():
+                held = [self.json(fetch(h, "/v1/rank?limit=1"))["source"]["partitions"] for h in (one, two)
+                        if h.get("/readyz")[0] == 200 and fetch(h, "/v1/rank?limit=1")[0] == 200]
+                return held if sorted(sum(held, [])) == list(range(setup.partitions)) and all(held) else None
+            held = harness.servers.wait_for("both to hold partitions", both, 90, every=0.5)
+            print(f"    held: {held}")
+            gen_events.produce(harness.kafka().bootstrap, work.records(setup))
+            setup.wait_done(one, two)
+            known = sorted(c.id for c in work.scorer.contacts.values() if c.clock is not None)[::50]
+            seen = set()
+            for c in known:
+                def settled():
+                    """From one's memory and from Redis, when the checkpoint has passed."""
+                    got = [self.json(g) for h in (one, two) if (g := contact(h, c, f"/explain?at={at}"))[0] == 200]
+                    sources = [g.pop("source") for g in got]
+                    return (got, sources) if len(got) == 2 and got[0] == got[1] else None
+                got, sources = harness.servers.wait_for(f"{c} from both", settled, 60, every=0.2)
+                self.assertEqual(sorted(s["from"] for s in sources), ["memory", "redis"])
+                where = [s["from"] for s in sources].index("memory")
+                self.assertIn(sources[where]["partition"], held[where])
+                self.assertGreater(sources[1 - where]["state_position"], 0)
+                self.adds_up(got[0])
+                self.same_score(work.scorer.state(c, at), got[0])
+                seen.add(where)
+            self.assertEqual(seen, {0, 1})
+            self.rank_everywhere(setup, work, one, two)
+            self.redis_away(work, one, two, known)
+
+    def rank_everywhere(self, setup, work, one, two):
+        """What both hold together, in order, is what the command finds in Redis, and what the reference says."""
+        code, out, problem = command(setup, "rank", "--limit", "10000", "-o", "json")
+        self.assertEqual((code, problem), (0, ""))
+        from_redis = json.loads(out)
+        at = from_redis["as_of"]
+        self.assertEqual(from_redis["source"], {"from": "redis", "partitions": list(range(setup.partitions))})
+        ranked = from_redis["contacts"]
+        wanted = {c.id: work.scorer.state(c.id, at) for c in work.scorer.contacts.values()
+                  if c.clock is not None and work.scorer.state(c.id, at)["stage"] != "disqualified"}
+        self.assertEqual({r["contact_id"] for r in ranked} - set(wanted),   # machines' events only
+                         {c.id for c in work.scorer.contacts.values() if c.clock is None} & {r["contact_id"] for r in ranked})
+        self.assertLessEqual(set(wanted), {r["contact_id"] for r in ranked})
+        for r in (r for r in ranked if r["contact_id"] in wanted):
+            self.assertAlmostEqual(r["score"], wanted[r["contact_id"]]["score"], delta=0.01)
+            for key in ("stage", "kind", "grade", "suspect"):
+                self.assertEqual(r[key], wanted[r["contact_id"]][key])
+        keys = [(-r["score"], r["kind"] != "active", r["contact_id"].encode()) for r in ranked]
+        self.assertEqual(keys, sorted(keys))
+        parts = [self.json(fetch(h, "/v1/rank?stage=lead&limit=10000")) for h in (one, two)]
+        leads = [r["contact_id"] for r in ranked if r["stage"] == "lead"]
+        self.assertEqual(sorted(r["contact_id"] for p in parts for r in p["contacts"]), sorted(leads))
+        self.assertGreater(len(leads), 10)
+        code, out, _ = command(setup, "rank", "-s", "lead", "-n", "3")
+        self.assertEqual([line.split()[5] for line in out.splitlines()[1:]],
+                         [r["contact_id"] for r in ranked if r["stage"] == "lead"][:3])
+        self.assertEqual(code, 0)
+
+    def redis_away(self, work, one, two, known):
+        redis = harness.redis()
+        redis.kill()
+        try:
+            where = {}
+            for c in known:
+                for h in (one, two):
+                    got = contact(h, c)
+                    where.setdefault(c, []).append(got[0])
+                    if got[0] != 200:
+                        self.refused(got, 503, "is not held by this process, and the copy cannot be read: redis 127.0.0.1:")
+            self.assertTrue(all(sorted(v) == [200, 503] for v in where.values()), where)
+            self.assertEqual(fetch(one, "/v1/rank")[0], 200)
+        finally:
+            redis.start()
+        away = next(c for c in known if where[c][0] == 503)
+        # the copy was in memory only, and the mirror goes on from the end of the topic once it has noticed: until then there is none
+        harness.servers.wait_for("an answer about the contact again", lambda: contact(one, away)[0] in (200, 404), 60, every=0.2)
+
+    def test_every_refusal_says_why(self):
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)
+        (setup.dir / "token").write_text("s3cret\n")
+        setup.config["http"]["token_file"] = "token"
+        with setup.run() as h:
+            h.wait_ready()
+            gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
+                [harness.event("a/b c%ä", "form_submitted", attributes=harness.GOOD_FIT, form="demo")], setup.inputs))
+            setup.wait_done(h)
+            odd = {"token": "s3cret"}
+            got = self.json(contact(h, "a/b c%ä", **odd))
+            self.assertEqual((got["contact_id"], got["stage"], got["kind"]), ("a/b c%ä", "mql", "active"))
+            self.assertEqual(self.json(fetch(h, "/v1/rank?stage=mql", **odd))["contacts"][0]["contact_id"], "a/b c%ä")
+
+            for path in ("/v1/rank", "/v1/model", "/v1/contacts/x", "/v1/contacts/x/explain", "/%761/rank"):
+                self.refused(fetch(h, path), 401, "a bearer token is needed for /v1")
+                self.refused(fetch(h, path, token="s3cre"), 401, "a bearer token is needed for /v1")
+                self.refused(fetch(h, path, token="s3cret2"), 401, "a bearer token is needed for /v1")
+                self.refused(fetch(h, path, method="POST", **odd), 405, "only GET and HEAD are answered")
+            self.assertEqual(h.get("/readyz")[0], 200)
+
+            self.refused(contact(h, "nobody", **odd), 404, "no such contact; its partition is held by this process")
+            self.refused(contact(h, "nobody", "/explain", **odd), 404, "no such contact")
+            self.refused(contact(h, "nobody", "/else", **odd), 404, "behind the contact only /explain is known")
+            self.refused(fetch(h, "/v1/contacts/a/b%20c", **odd), 404, "write a / in a contact id as %2F")
+            self.refused(fetch(h, "/v1/contacts/", **odd), 400, "which contact?")
+            self.refused(fetch(h, "/v1/contacts/%4", **odd), 400, "badly percent-encoded")
+            self.refused(fetch(h, "/v1/contacts/%ff", **odd), 400, "not UTF-8")
+            self.refused(contact(h, "nobody", "?at=noon", **odd), 400, "at is a moment such as 2026-12-31T00:00:00Z")
+            self.refused(contact(h, "nobody", "?on=1", **odd), 400, "parameter 'on' is not known")
+            self.refused(fetch(h, "/v1/rank?limit=0", **odd), 400, "limit is a number from 1 to 10000, not '0'")
+            self.refused(fetch(h, "/v1/rank?limit=1&limit=2", **odd), 400, "parameter 'limit' is given twice")
+            self.refused(fetch(h, "/v1/rank?stage=mqls", **odd), 400, "not 'mqls', did you mean 'mql'?")
+            self.refused(fetch(h, "/v1/rank?stage=disqualified", **odd), 400, "the disqualified are not ranked")
+            self.refused(fetch(h, "/v1/nothing", **odd), 404, "known paths: ")
+            self.refused(contact(h, "x" * 9000, **odd), 414, "at most 8191 bytes")
+
+            model = self.json(fetch(h, "/v1/model", **odd))
+            self.assertEqual((model["model"], model["model_version"], model["preset"]), ("integration", "it.1", "score-driven"))
+            self.assertEqual(model["thresholds"], {"mql": {"enter": 40.5, "exit": None}, "sql": {"enter": 90.5, "exit": None}})
+            page = fetch(h, "/v1/model", accept="text/markdown", **odd)
+            self.assertEqual(page[:2], (200, "text/markdown; charset=utf-8"))
+            self.assertEqual(page[2], model["markdown"])
+            described = subprocess.run([harness.binary(), "describe", "-m", str(setup.dir / "model.yaml")], capture_output=True, text=True)
+            self.assertEqual(described.stdout, page[2])
+            self.assertEqual(h.stop(), 0)
+
+    def test_the_command_says_what_is_wrong(self):
+        setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1)
+        with setup.run() as h:   # writes the configuration
+            h.kill()
+        for words, code, message in (
+                (["--limit", "0"], 64, "limit is a number from 1 to 10000, not '0'"),
+                (["--stage", "lede"], 64, "stage is one such as lead or mql, not 'lede', did you mean 'lead'?"),
+                (["-o", "xml"], 64, "output is table or json"),
+                (["ann"], 64, "it takes options only"),
+                (["--top"], 64, "Try 'hotlead rank --help'"),
+                ([], 65, f"nothing of group {setup.group} in Redis: has it run, and has a checkpoint passed?")):
+            got = command(setup, "rank", *words)
+            self.assertEqual((got[0], got[1]), (code, ""), words)
+            self.assertIn(message, got[2])
+        text = (setup.dir / "one.yaml").read_text()
+        (setup.dir / "one.yaml").write_text(text.replace(harness.redis().url, f"redis://127.0.0.1:{harness.servers.free_port()}"))
+        got = command(setup, "rank")
+        self.assertEqual(got[0], 69)
+        self.assertIn("Connection refused", got[2])
+        (setup.dir / "one.yaml").write_text(text.replace(harness.redis().url, "''"))
+        got = command(setup, "rank")
+        self.assertEqual(got[0], 78)
+        self.assertIn("redis.url is empty", got[2])
+        shown = subprocess.run([harness.binary(), "rank", "--help"], capture_output=True, text=True)
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""))
+        self.assertIn("Usage: hotlead rank", shown.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,265 @@
+/* /v1 on a table, holdings and a model made by hand: what is answered, from where, and every way of not answering. */
+#include "core_fixture.h"
+#include "hotlead/app/explain.h"
+#include "hotlead/app/http_api.h"
+#include "hotlead/base/clock.h"
+#include "redis_server.h"
+
+#define PARTITIONS 4
+
+struct world {
+    struct fx f;
+    struct hl_config config;
+    struct hl_http_api api;
+    int status;
+    const char *content_type;
+    struct hl_buf body;
+};
+
+static int make_world(void **state)
+{
+    static char none[] = "", group[] = "testers";
+    struct world *w = calloc(1, sizeof *w);
+    fx_init(&w->f);
+    fx_usual(&w->f);
+    fx_rule(&w->f, "page", FX_TYPE(PAGE_VIEWED), 40, 10 * FX_DAY);
+    w->f.m->name = strdup("acme");
+    w->f.m->version = strdup("7");
+    fx_seal(&w->f);
+    w->config = (struct hl_config){.group_id = group, .redis_url = none, .redis_user = none, .redis_password_file = none};
+    w->api = (struct hl_http_api){
+        .table = hl_table_new(16), .config = &w->config, .model = w->f.m, .holdings = hl_holdings_new(PARTITIONS)};
+    *state = w;
+    return 0;
+}
+
+static int drop_world(void **state)
+{
+    struct world *w = *state;
+    hl_http_api_fini(&w->api);
+    hl_table_free(w->api.table);
+    hl_holdings_free(w->api.holdings);
+    hl_buf_fini(&w->body);
+    fx_fini(&w->f);
+    free(w);
+    return 0;
+}
+
+static void hold_all(struct world *w, enum hl_hold hold)
+{
+    for (int32_t p = 0; p < PARTITIONS; p++) hl_holdings_set(w->api.holdings, p, hold);
+}
+
+/* Views a page, at FX_T0; returns its partition. */
+static int32_t add(struct world *w, const char *name, enum hl_stage stage)
+{
+    struct hl_slice id = hl_slice_of(name);
+    uint64_t hash = hl_hash64(id);
+    int32_t partition = hl_partition_of(id, PARTITIONS);
+    struct hl_event ev = fx_event(&w->f, HL_EVENT_PAGE_VIEWED, FX_T0);
+    ev.contact_id = id;
+    struct hl_slab *slab = hl_table_acquire(w->api.table, hash);
+    struct hl_contact *c = hl_table_put(w->api.table, hash, id, (uint16_t)partition, NULL);
+    assert_non_null(c);
+    assert_int_equal(hl_apply(c, slab, w->f.m, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
+    c->stage = (uint8_t)stage;
+    hl_table_release(w->api.table, hash);
+    return partition;
+}
+
+/* A path as a server would give it: only what is not under contacts/ is looked at decoded. */
+static const char *get(struct world *w, const char *path, const char *query, const char *accept)
+{
+    struct hl_http_response r = {.status = 200};
+    hl_buf_init(&r.body);
+    hl_http_api_handle(&w->api, &(struct hl_http_request){.path = path, .raw_path = path, .query = query, .accept = accept}, &r);
+    assert_false(r.body.failed);
+    hl_buf_put_u8(&r.body, 0);
+    hl_buf_fini(&w->body);
+    w->body = r.body;
+    w->status = r.status;
+    w->content_type = r.content_type;
+    return (const char *)w->body.data;
+}
+
+static void expect(struct world *w, const char *path, const char *query, int status, const char *part)
+{
+    const char *body = get(w, path, query, "");
+    if (w->status != status || !strstr(body, part)) fail_msg("%s?%s: %d, %d wanted with '%s': %s", path, query, w->status, status, part, body);
+    assert_string_equal(w->content_type, status == 200 ? "application/json" : "application/problem+json");
+}
+
+static void a_contact_is_answered_from_the_table(void **state)
+{
+    struct world *w = *state;
+    char source[120];
+    int32_t p = add(w, "ann/b", HL_STAGE_ANONYMOUS);
+    hold_all(w, HL_HOLD_LIVE);
+    snprintf(source, sizeof source, "\"source\":{\"from\":\"memory\",\"partition\":%d,\"clock\":1728000000000}}\n", (int)p);
+    expect(w, "/v1/contacts/ann%2Fb", "at=1728864000000", 200, source);
+    expect(w, "/v1/contacts/ann%2Fb", "at=1728864000000", 200, "{\"contact_id\":\"ann/b\",\"stage\":\"anonymous\"");
+    expect(w, "/v1/contacts/ann%2Fb", "at=1728864000000", 200, "\"as_of\":1728864000000,\"score\":20,");
+    expect(w, "/v1/contacts/ann%2Fb", "at=2024-10-14T02:00:00%2B02:00", 200, "\"as_of\":1728864000000,\"score\":20,");
+    expect(w, "/v1/contacts/ann%2Fb", "at=2024-10-14T02:00:00+02:00", 200, "\"as_of\":1728864000000,\"score\":20,");
+    expect(w, "/v1/contacts/ann%2Fb", "at=5", 200, "\"as_of\":1728000000000,\"score\":40,"); /* not before its clock */
+    expect(w, "/v1/contacts/ann%2Fb", "at=9223372036854775807", 200, "\"score\":0,");
+    assert_true(hl_table_verify(w->api.table, NULL));
+}
+
+static void the_explanation_is_that_of_the_command(void **state)
+{
+    struct world *w = *state;
+    struct hl_buf wanted;
+    struct hl_explanation e;
+    struct hl_slice id = HL_SLICE_LIT("ann");
+    add(w, "ann", HL_STAGE_ANONYMOUS);
+    hold_all(w, HL_HOLD_LIVE);
+    const char *body = get(w, "/v1/contacts/ann/explain", "at=1728864000000", "");
+    hl_buf_init(&wanted);
+    assert_int_equal(hl_explain(hl_table_find(w->api.table, hl_hash64(id), id), w->f.m, FX_T0 + 10 * FX_DAY, &e), HL_OK);
+    hl_explain_put_json(&e, NULL, &wanted);
+    assert_memory_equal(body, wanted.data, wanted.len - 2);
+    assert_memory_equal(body + wanted.len - 2, ",\"source\":{\"from\":\"memory\"", 26);
+    assert_non_null(strstr(body, "\"adds_up\":true"));
+    hl_explanation_fini(&e);
+    hl_buf_fini(&wanted);
+}
+
+static void what_is_not_there_is_told_with_where_was_looked(void **state)
+{
+    struct world *w = *state;
+    hold_all(w, HL_HOLD_LIVE);
+    expect(w, "/v1/contacts/bob", "", 404, "no such contact; its partition is held by this process");
+    hold_all(w, HL_HOLD_RESTORING);
+    expect(w, "/v1/contacts/bob", "", 503, "the contact's partition is being restored; try again");
+    hold_all(w, HL_HOLD_ELSEWHERE);
+    expect(w, "/v1/contacts/bob", "", 503, "is not held by this process, and the copy cannot be read: redis.url is empty");
+    expect(w, "/v1/contacts/bob", "", 503, "the copy cannot be read: redis.url is empty");
+    expect(w, "/v1/contacts/bob/explained", "", 404, "behind the contact only /explain is known; write a / in a contact id as %2F");
+    expect(w, "/v1/contacts/", "", 400, "which contact? /v1/contacts/{id}");
+    expect(w, "/v1/contacts/%zz", "", 400, "the contact id is badly percent-encoded, or too long");
+    expect(w, "/v1/contacts/bob", "when=1", 400, "parameter 'when' is not known");
+    expect(w, "/v1/contacts/bob", "at=noon", 400, "at is a moment such as 2026-12-31T00:00:00Z, or milliseconds since 1970, not 'noon'");
+    expect(w, "/v1/contacts/bob", "at=-1", 400, "not '-1'");
+    expect(w, "/v1/contact", "", 404, "known paths: /livez, /readyz, /metrics, /v1/contacts/{id}, ");
+}
+
+/* Redis is asked once, and then left alone for a while: an answer comes at once and says the same. */
+static void a_redis_that_is_away_is_told(void **state)
+{
+    struct world *w = *state;
+    char why[128];
+    struct redis_server server = {0};
+    assert_true(redis_server_start(&server, NULL));
+    redis_server_kill(&server);
+    snprintf(why, sizeof why, "the copy cannot be read: redis 127.0.0.1:%d: Connection refused", server.port);
+    w->config.redis_url = server.url;
+    expect(w, "/v1/contacts/bob", "", 503, why);
+    assert_true(w->api.store_retry_ns > hl_clock_mono_ns());
+    assert_true(redis_server_restart(&server, NULL));
+    int64_t until = w->api.store_retry_ns;
+    expect(w, "/v1/contacts/bob", "", 503, why);
+    assert_int_equal(w->api.store_retry_ns, until);
+    w->api.store_retry_ns = 0;
+    expect(w, "/v1/contacts/bob", "", 404, "no such contact; its partition is not held by this process and has no copy in Redis yet");
+    redis_server_stop(&server);
+}
+
+static void a_rank_covers_what_is_held_and_says_so(void **state)
+{
+    struct world *w = *state;
+    hl_holdings_set(w->api.holdings, add(w, "ann", HL_STAGE_LEAD), HL_HOLD_LIVE);
+    int32_t here = hl_partition_of(HL_SLICE_LIT("ann"), PARTITIONS);
+    char other[16], source[80];
+    unsigned i = 0;
+    do snprintf(other, sizeof other, "bob%u", i++);
+    while (hl_partition_of(hl_slice_of(other), PARTITIONS) == here);
+    int32_t there = add(w, other, HL_STAGE_LEAD);
+    snprintf(source, sizeof source, "\"source\":{\"from\":\"memory\",\"partitions\":[%d],\"of\":4}}\n", (int)here);
+    expect(w, "/v1/rank", "stage=lead", 200, source);
+    expect(w, "/v1/rank", "stage=lead", 200, "\"stage\":\"lead\",\"limit\":50,\"contacts\":[{\"contact_id\":\"ann\",");
+    assert_null(strstr((const char *)w->body.data, other));
+    expect(w, "/v1/rank", "stage=mql", 200, "\"contacts\":[],");
+    hl_holdings_set(w->api.holdings, there, HL_HOLD_LIVE);
+    expect(w, "/v1/rank", "", 200, other);
+    hl_holdings_set(w->api.holdings, there, HL_HOLD_RESTORING);
+    expect(w, "/v1/rank", "stage=sql", 503, "partitions are being restored; try again");
+    hl_holdings_set(w->api.holdings, there, HL_HOLD_ELSEWHERE);
+    expect(w, "/v1/rank", "stage=lead&limit=2", 200, "\"limit\":2");
+    assert_null(strstr((const char *)w->body.data, other));
+}
+
+static void a_rank_is_kept_for_a_while(void **state)
+{
+    struct world *w = *state;
+    add(w, "ann", HL_STAGE_LEAD);
+    hold_all(w, HL_HOLD_LIVE);
+    expect(w, "/v1/rank", "stage=lead&limit=5", 200, "\"ann\"");
+    add(w, "bob", HL_STAGE_LEAD);
+    for (unsigned i = 0; i < HL_ARRAY_LEN(w->api.ranked); i++)
+        if (w->api.ranked[i].until_ns) w->api.ranked[i].until_ns = INT64_MAX; /* however slow this machine is */
+    expect(w, "/v1/rank", "limit=5&stage=lead", 200, "\"ann\"");
+    assert_null(strstr((const char *)w->body.data, "\"bob\""));
+    expect(w, "/v1/rank", "stage=lead&limit=6", 200, "\"bob\"");
+    expect(w, "/v1/rank", "limit=5", 200, "\"bob\"");
+    w->api.ranked[HL_STAGE_LEAD].until_ns = 1;
+    expect(w, "/v1/rank", "stage=lead&limit=6", 200, "\"bob\"");
+    assert_true(w->api.ranked[HL_STAGE_LEAD].until_ns > hl_clock_mono_ns());
+}
+
+static void a_wrong_rank_is_told(void **state)
+{
+    struct world *w = *state;
+    expect(w, "/v1/rank", "limit=0", 400, "limit is a number from 1 to 10000, not '0'");
+    expect(w, "/v1/rank", "limit=10001", 400, "not '10001'");
+    expect(w, "/v1/rank", "limit=", 400, "not ''");
+    expect(w, "/v1/rank", "stage=mlq", 400, "stage is one such as lead or mql, not 'mlq'");
+    expect(w, "/v1/rank", "stage=disqualified", 400, "the disqualified are not ranked");
+    expect(w, "/v1/rank", "stage=mql&top=5", 400, "parameter 'top' is not known");
+    expect(w, "/v1/rank", "stage=%22", 400, "not '\\\"'");
+}
+
+static void the_model_is_answered_as_data_and_as_a_page(void **state)
+{
+    struct world *w = *state;
+    expect(w, "/v1/model", "", 200,
+           "{\"model\":\"acme\",\"model_version\":\"7\",\"preset\":\"sales-touch\",\"sal\":false,\"thresholds\":{"
+           "\"mql\":{\"enter\":60,\"exit\":30},\"sql\":{\"enter\":120,\"exit\":80}},\"markdown\":\"# ");
+    const char *page = get(w, "/v1/model", "", "text/html, text/markdown;q=0.9");
+    assert_string_equal(w->content_type, "text/markdown; charset=utf-8");
+    assert_memory_equal(page, "# ", 2);
+    assert_non_null(strstr(page, "acme"));
+    expect(w, "/v1/model", "v=1", 400, "parameter 'v' is not known");
+}
+
+static void a_ticket_changes_whenever_a_hold_is_set(void **state)
+{
+    struct world *w = *state;
+    struct hl_holdings *h = w->api.holdings;
+    assert_int_equal(hl_holdings_partitions(h), PARTITIONS);
+    uint32_t before = hl_holdings_ticket(h, 3);
+    assert_int_equal(hl_holdings_of(before), HL_HOLD_ELSEWHERE);
+    hl_holdings_set(h, 3, HL_HOLD_LIVE);
+    uint32_t live = hl_holdings_ticket(h, 3);
+    assert_int_equal(hl_holdings_of(live), HL_HOLD_LIVE);
+    hl_holdings_set(h, 3, HL_HOLD_LIVE);
+    assert_true(hl_holdings_ticket(h, 3) != live);
+    assert_int_equal(hl_holdings_ticket(h, 2), before);
+    hl_holdings_set(NULL, 3, HL_HOLD_LIVE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_contact_is_answered_from_the_table, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(the_explanation_is_that_of_the_command, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(what_is_not_there_is_told_with_where_was_looked, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_redis_that_is_away_is_told, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_rank_covers_what_is_held_and_says_so, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_rank_is_kept_for_a_while, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_wrong_rank_is_told, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(the_model_is_answered_as_data_and_as_a_page, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(a_ticket_changes_whenever_a_hold_is_set, make_world, drop_world),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
