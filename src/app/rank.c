@@ -51,7 +51,7 @@ enum hl_status hl_rank_init(struct hl_rank *r, const struct hl_model *m, int sta
 
 void hl_rank_fini(struct hl_rank *r)
 {
-    for (size_t i = 0; r->items && i < r->limit; i++) free(r->items[i].id);
+    for (size_t i = 0; r->items && i < r->limit; i++) free(r->items[i].block);
     free(r->items);
     r->items = NULL;
 }
@@ -61,8 +61,8 @@ static bool is_hotter(const struct hl_rank_item *a, const struct hl_rank_item *b
     bool active = a->kind == HL_KIND_ACTIVE;
     if (a->score != b->score) return a->score > b->score;
     if (active != (b->kind == HL_KIND_ACTIVE)) return active;
-    int order = memcmp(a->id, b->id, a->id_len < b->id_len ? a->id_len : b->id_len);
-    return order ? order < 0 : a->id_len < b->id_len;
+    int order = memcmp(a->id.data, b->id.data, a->id.len < b->id.len ? a->id.len : b->id.len);
+    return order ? order < 0 : a->id.len < b->id.len;
 }
 
 static void swap(struct hl_rank_item *a, struct hl_rank_item *b)
@@ -86,20 +86,23 @@ static void sift_down(struct hl_rank_item *items, size_t n)
     }
 }
 
-/* Over what stood there, in the memory of its id if that is large enough. */
+/* Over what stood there, in the block that was its own if that is large enough. */
 static bool fill(struct hl_rank_item *to, const struct hl_rank_item *from)
 {
-    struct hl_rank_item kept = *to;
-    if (kept.id_cap < from->id_len) {
-        char *id = realloc(kept.id, from->id_len);
-        if (!id) return false;
-        to->id = kept.id = id;
-        to->id_cap = kept.id_cap = from->id_len;
+    size_t size = from->id.len + from->owner.len;
+    if (to->block_size < size) {
+        char *block = realloc(to->block, size);
+        if (!block) return false;
+        to->block = block;
+        to->block_size = size;
     }
-    memcpy(kept.id, from->id, from->id_len);
+    char *block = to->block;
+    size_t block_size = to->block_size;
     *to = *from;
-    to->id = kept.id;
-    to->id_cap = kept.id_cap;
+    to->block = block;
+    to->block_size = block_size;
+    to->id.data = memcpy(block, from->id.data, from->id.len);
+    if (from->owner.data) to->owner.data = memcpy(block + from->id.len, from->owner.data, from->owner.len);
     return true;
 }
 
@@ -122,8 +125,9 @@ void hl_rank_offer(struct hl_rank *r, const struct hl_contact *c)
 {
     if (c->stage == HL_STAGE_DISQUALIFIED || (r->stage != HL_RANK_ANY && c->stage != r->stage)) return;
     struct hl_score score = hl_score_at(c, r->m, r->at > c->clock ? r->at : c->clock);
-    put(r, &(struct hl_rank_item){.id = c->id, .id_len = c->id_len, .score = score.total, .since = c->stage_since, .stage = c->stage,
-                                  .kind = c->kind, .grade = (char)c->grade, .suspect = c->flags & HL_C_SUSPECT});
+    put(r, &(struct hl_rank_item){.id = hl_contact_id(c), .owner = hl_contact_owner(c), .score = score.total, .since = c->stage_since,
+                                  .sla_due = hl_contact_sla_due(c), .stage = c->stage, .kind = c->kind, .grade = (char)c->grade,
+                                  .suspect = c->flags & HL_C_SUSPECT});
 }
 
 void hl_rank_sort(struct hl_rank *r)
@@ -136,21 +140,21 @@ void hl_rank_sort(struct hl_rank *r)
 
 /* --- the answer --- */
 
-static struct hl_slice id_of(const struct hl_rank_item *i)
-{
-    return (struct hl_slice){i->id, i->id_len};
-}
-
 static void put_item(const struct hl_rank_item *i, struct hl_buf *out)
 {
     hl_json_put_raw(out, "{\"contact_id\":");
-    hl_json_put_text(out, id_of(i));
+    hl_json_put_text(out, i->id);
     hl_buf_printf(out, ",\"stage\":\"%s\",\"kind\":", hl_stage_name((enum hl_stage)i->stage));
     hl_json_put_text(out, hl_slice_of(hl_kind_name((enum hl_kind)i->kind)));
     hl_json_put_raw(out, ",\"score\":");
     hl_json_put_points(out, i->score);
-    hl_buf_printf(out, ",\"grade\":\"%c\",\"suspect\":%s,\"owner\":null,\"since\":%lld}", i->grade, i->suspect ? "true" : "false",
-                  (long long)i->since);
+    hl_buf_printf(out, ",\"grade\":\"%c\",\"suspect\":%s,\"owner\":", i->grade, i->suspect ? "true" : "false");
+    hl_json_put_text(out, i->owner);
+    hl_buf_printf(out, ",\"since\":%lld,\"sla_due\":", (long long)i->since);
+    if (i->sla_due == HL_NO_TIME)
+        hl_json_put_raw(out, "null}");
+    else
+        hl_buf_printf(out, "%lld}", (long long)i->sla_due);
 }
 
 void hl_rank_put_json(const struct hl_rank *r, struct hl_buf *out)
@@ -169,11 +173,11 @@ void hl_rank_put_json(const struct hl_rank *r, struct hl_buf *out)
     hl_json_put_raw(out, "]");
 }
 
-/* An id is the senders' text: what could steer a terminal becomes '?'. */
-static void put_id(const struct hl_rank_item *i, struct hl_buf *out)
+/* The senders' text: what could steer a terminal becomes '?'. */
+static void put_plain(struct hl_slice text, struct hl_buf *out)
 {
-    for (uint32_t k = 0; k < i->id_len; k++) {
-        unsigned char c = (unsigned char)i->id[k];
+    for (size_t k = 0; k < text.len; k++) {
+        unsigned char c = (unsigned char)text.data[k];
         hl_buf_put_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
     }
 }
@@ -181,14 +185,16 @@ static void put_id(const struct hl_rank_item *i, struct hl_buf *out)
 void hl_rank_put_table(const struct hl_rank *r, struct hl_buf *out)
 {
     char time[HL_ISO8601_SIZE], stage[40];
-    hl_buf_printf(out, "%5s %9s  %-5s  %-16s %-24s  contact\n", "", "score", "grade", "stage", "since");
+    hl_buf_printf(out, "%5s %9s  %-5s  %-16s %-24s  contact -> owner\n", "", "score", "grade", "stage", "since");
     for (size_t n = 0; n < r->n; n++) {
         const struct hl_rank_item *i = &r->items[n];
         const char *kind = i->stage == HL_STAGE_MQL ? hl_kind_name((enum hl_kind)i->kind) : NULL; /* it is kept elsewhere */
         snprintf(stage, sizeof(stage), kind ? "%s, %s" : "%s", hl_stage_name((enum hl_stage)i->stage), kind);
         hl_buf_printf(out, "%5zu %9.1f  %-5c  %-16s %-24s  ", n + 1, hl_fixed_to_double(i->score), i->grade, stage,
                       hl_iso8601_format(i->since, time));
-        put_id(i, out);
+        put_plain(i->id, out);
+        if (i->owner.data) hl_buf_printf(out, " -> ");
+        put_plain(i->owner, out);
         hl_buf_printf(out, i->suspect ? "  (suspect)\n" : "\n");
     }
 }

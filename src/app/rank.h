@@ -13,10 +13,12 @@
 #define HL_RANK_ANY (-1)
 
 struct hl_rank_item {
-    char *id; /* a copy */
-    uint32_t id_len, id_cap;
+    struct hl_slice id, owner; /* owner null: none */
+    char *block;               /* holds both */
+    size_t block_size;
     hl_fixed score;
-    int64_t since; /* ms, entry into the stage */
+    int64_t since;   /* ms, entry into the stage */
+    int64_t sla_due; /* HL_NO_TIME: no deadline runs */
     uint8_t stage, kind;
     char grade;
     bool suspect;

@@ -61,7 +61,7 @@ static int32_t add(struct world *w, const char *name, enum hl_stage stage)
     struct hl_slab *slab = hl_table_acquire(w->api.table, hash);
     struct hl_contact *c = hl_table_put(w->api.table, hash, id, (uint16_t)partition, NULL);
     assert_non_null(c);
-    assert_int_equal(hl_apply(c, slab, w->f.m, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
+    assert_int_equal(hl_apply(c, slab, w->f.m, NULL, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
     c->stage = (uint8_t)stage;
     hl_table_release(w->api.table, hash);
     return partition;

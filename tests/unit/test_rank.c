@@ -25,6 +25,15 @@ static struct hl_contact *add(struct world *w, const char *id, enum hl_stage sta
     return c;
 }
 
+/* In the slab, as the core would. */
+static void own(struct world *w, struct hl_contact *c, const char *owner)
+{
+    c->ext->owner_len = (uint8_t)strlen(owner);
+    c->ext->owner = hl_slab_alloc(&w->f.slab, c->ext->owner_len);
+    assert_non_null(c->ext->owner);
+    memcpy(c->ext->owner, owner, c->ext->owner_len);
+}
+
 static int make_world(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -62,7 +71,7 @@ static void assert_order(struct world *w, int stage, size_t limit, int64_t at, c
     struct hl_rank r = ranked(w, stage, limit, at);
     struct hl_buf ids;
     hl_buf_init(&ids);
-    for (size_t i = 0; i < r.n; i++) hl_buf_printf(&ids, "%s%.*s", i ? " " : "", (int)r.items[i].id_len, r.items[i].id);
+    for (size_t i = 0; i < r.n; i++) hl_buf_printf(&ids, "%s%.*s", i ? " " : "", HL_SLICE_ARG(r.items[i].id));
     hl_buf_put_u8(&ids, 0);
     assert_string_equal((const char *)ids.data, wanted);
     hl_buf_fini(&ids);
@@ -101,7 +110,7 @@ static void happen(struct world *w, struct hl_contact *c, enum hl_event_type typ
     struct hl_event ev = fx_event(&w->f, type, FX_T0);
     ev.contact_id = hl_contact_id(c);
     struct hl_outcome out;
-    assert_int_equal(hl_apply(c, &w->f.slab, w->f.m, &ev, HL_APPLY_LIVE, &out), HL_OK);
+    assert_int_equal(hl_apply(c, &w->f.slab, w->f.m, NULL, &ev, HL_APPLY_LIVE, &out), HL_OK);
 }
 
 static void scores_are_those_of_the_moment_not_of_the_last_event(void **state)
@@ -133,6 +142,7 @@ static void any_number_in_any_order_gives_the_top_of_a_sort(void **state)
         int width = (int)(fx_random(&seed) % 40); /* an id in place of a longer one, and of a shorter one */
         snprintf(id, sizeof id, "%0*d-%d", width, (int)(fx_random(&seed) % 1000), i);
         sorted[i] = add(w, id, HL_STAGE_MQL, fx_random(&seed) % 2 ? HL_KIND_ACTIVE : HL_KIND_PASSIVE, (int)(fx_random(&seed) % 60));
+        if (fx_random(&seed) % 2) own(w, &w->c[i], id);
     }
     qsort(sorted, CONTACTS, sizeof sorted[0], by_rank);
     static const size_t limits[] = {1, 2, 3, 7, 50, 499, 500, 501, HL_RANK_MAX};
@@ -140,8 +150,8 @@ static void any_number_in_any_order_gives_the_top_of_a_sort(void **state)
         struct hl_rank r = ranked(w, HL_RANK_ANY, limits[k], FX_T0);
         assert_int_equal(r.n, limits[k] < CONTACTS ? limits[k] : CONTACTS);
         for (size_t i = 0; i < r.n; i++) {
-            assert_int_equal(r.items[i].id_len, sorted[i]->id_len);
-            assert_memory_equal(r.items[i].id, sorted[i]->id, sorted[i]->id_len);
+            assert_true(hl_slice_eq(r.items[i].id, hl_contact_id(sorted[i])));
+            assert_true(hl_slice_eq(r.items[i].owner, hl_contact_owner(sorted[i])));
             assert_int_equal(r.items[i].score, sorted[i]->ext->manual);
         }
         hl_rank_fini(&r);
@@ -155,7 +165,12 @@ static void the_answer_has_what_a_salesperson_needs(void **state)
     free(w->f.m->version);
     w->f.m->name = strdup("acme");
     w->f.m->version = strdup("7");
-    add(w, "ann", HL_STAGE_MQL, HL_KIND_ACTIVE, 50)->flags |= HL_C_SUSPECT;
+    struct hl_contact *ann = add(w, "ann", HL_STAGE_MQL, HL_KIND_ACTIVE, 50);
+    ann->flags |= HL_C_SUSPECT;
+    own(w, ann, "us\x1b-1");
+    struct hl_sla_clock clock = {.since = FX_T0, .due = FX_T0 + 5};
+    ann->ext->clocks = &clock;
+    ann->ext->n_clocks = 1;
     add(w, "a\x1b[2J\"b", HL_STAGE_MQL, HL_KIND_PASSIVE, 12);
     struct hl_rank r = ranked(w, HL_STAGE_MQL, 10, FX_T0);
     struct hl_buf out;
@@ -165,16 +180,18 @@ static void the_answer_has_what_a_salesperson_needs(void **state)
     assert_string_equal((const char *)out.data,
                         "{\"model\":\"acme\",\"model_version\":\"7\",\"as_of\":1728000000000,\"stage\":\"mql\",\"limit\":10,\"contacts\":["
                         "{\"contact_id\":\"ann\",\"stage\":\"mql\",\"kind\":\"active\",\"score\":50,\"grade\":\"D\",\"suspect\":true,"
-                        "\"owner\":null,\"since\":1728000000000},"
+                        "\"owner\":\"us\\u001b-1\",\"since\":1728000000000,\"sla_due\":1728000000005},"
                         "{\"contact_id\":\"a\\u001b[2J\\\"b\",\"stage\":\"mql\",\"kind\":\"passive\",\"score\":12,\"grade\":\"D\","
-                        "\"suspect\":false,\"owner\":null,\"since\":1728000000000}]");
+                        "\"suspect\":false,\"owner\":null,\"since\":1728000000000,\"sla_due\":null}]");
     hl_buf_clear(&out);
     hl_rank_put_table(&r, &out);
     hl_buf_put_u8(&out, 0);
-    assert_non_null(strstr((const char *)out.data, "    1      50.0  D      mql, active      2024-10-04T00:00:00.000Z  ann  (suspect)\n"));
+    assert_non_null(strstr((const char *)out.data, "    1      50.0  D      mql, active      2024-10-04T00:00:00.000Z  ann -> us?-1  (suspect)\n"));
     assert_non_null(strstr((const char *)out.data, "  a?[2J\"b\n"));
     hl_buf_fini(&out);
     hl_rank_fini(&r);
+    ann->ext->clocks = NULL;
+    ann->ext->n_clocks = 0;
 }
 
 static void what_is_asked_for_is_checked(void **state)
