@@ -37,27 +37,30 @@ def by_hand(*stages):
 
 EVENTS = [   # every event type of contract, and after it what makes another case of it, with the fields of that case
     # web
-    "page_viewed", ("page_viewed", "/pricing", {"url": "/pricing"}), "form_submitted", ("form_submitted", "fits", FITS), "file_downloaded",
-    "link_clicked", "video_watched", "site_searched", "chat_started", "webinar_registered", ("webinar_registered", "fits", FITS),
-    "webinar_attended", "demo_requested", ("demo_requested", "fits", FITS), ("demo_requested", "late", {"occurred_at": T0 - DAY}),
-    ("demo_requested", "machine", {"machine": True}), "trial_started", ("trial_started", "fits", FITS), "meeting_booked",
+    "page_viewed", ("page_viewed", "/pricing", {"url": "/pricing"}), "form_submitted", ("form_submitted", "fits", FITS),
+    "file_downloaded", "link_clicked", "video_watched", "site_searched", "chat_started", "webinar_registered",
+    ("webinar_registered", "fits", FITS), "webinar_attended", "demo_requested", ("demo_requested", "fits", FITS),
+    ("demo_requested", "late", {"occurred_at": T0 - DAY}), ("demo_requested", "machine", {"machine": True}), "trial_started",
+    ("trial_started", "fits", FITS), "meeting_booked",
     # e-mail
     "email_sent", "email_delivered", "email_opened", "email_clicked", "email_replied", "email_bounced", "email_complained",
     "email_unsubscribed",
     # offline, profile
     "event_attended", ("event_attended", "fits", FITS), "list_imported", ("list_imported", "fits", FITS),
     "contact_identified", ("contact_identified", "fits", FITS), ("contact_identified", "fits no more", identified(country="FR")),
-    ("contact_identified", "suspect", identified(company="rival")), ("contact_identified", "student", identified(job_title="student")),
+    ("contact_identified", "suspect", identified(company="rival")),
+    ("contact_identified", "student", identified(job_title="student")),
     # CRM
-    "lead_accepted", "lead_rejected", "sales_contact_made", "lead_disqualified", "quote_requested", "opportunity_opened", "opportunity_won",
-    "opportunity_lost", "advocacy_given", ("owner_assigned", "", identified(owner="rep-1")),
+    "lead_accepted", "lead_rejected", "sales_contact_made", "lead_disqualified", "quote_requested", "opportunity_opened",
+    "opportunity_won", "opportunity_lost", "advocacy_given", ("owner_assigned", "", identified(owner="rep-1")),
     # control
     *(("score_adjusted", n, identified(points=n)) for n in ("5", "200", "-500")),
     *by_hand("anonymous", "subscriber", "lead", "mql"), ("stage_set", "mql, active", identified(stage="mql", kind="active")),
     *by_hand("sal", "sql", "opportunity", "customer", "evangelist", "unqualified", "disqualified", "champion"),
     "event_voided", "contact_merged", "contact_erased",
     # neither
-    ("ad_impression", "unknown type", {}), ("its last event again", "", {"again": True}), ("a year of silence", "", {"silence": True}),
+    ("ad_impression", "unknown type", {}), ("its last event again", "", {"again": True}),
+    ("a year of silence", "", {"silence": True}),
 ]
 ROWS = [(e, "", {}) if isinstance(e, str) else e for e in EVENTS]
 KNOWN = re.findall(r'X\(\w+, "(\w+)"', (FOLDER.parents[1] / "include" / "hotlead" / "core" / "event.h").read_text())
@@ -136,8 +139,8 @@ def by_hotlead(text, events, until):
         files = [pathlib.Path(folder) / name for name in ("model.yaml", "events.jsonl", "state.jsonl")]
         files[0].write_text(text)
         files[1].write_text("".join(json.dumps(ev) + "\n" for ev in events))
-        command = [sys.argv[1], "simulate", "-m", files[0], "-o", "json", "--state", files[2], *(["--until", str(until)] if until else [])]
-        got = subprocess.run([*command, files[1]], capture_output=True, text=True, timeout=60)
+        command = [sys.argv[1], "simulate", "-m", files[0], "-o", "json", "--state", files[2], files[1]]
+        got = subprocess.run(command + (["--until", str(until)] if until else []), capture_output=True, text=True, timeout=60)
         assert got.returncode == 0, got.stderr
         states = [json.loads(line) for line in files[2].read_text().splitlines()]
     counted = {s["contact_id"]: row["count"] for s in states for row in s["rows"] if row["rule"] == "taken-in"}
@@ -146,28 +149,30 @@ def by_hotlead(text, events, until):
 
 # ---------------------------------------------------------------- the page
 
-SHORT = {"anonymous": "anon", "subscriber": "sub", "opportunity": "opp", "customer": "cust", "evangelist": "evan", "unqualified": "unq",
-         "disqualified": "dis"}
-STAGES = ["anonymous", "subscriber", "lead", "mql", "sal", "sql", "opportunity", "customer", "evangelist", "unqualified", "disqualified"]
+SHORT = {"anonymous": "anon", "subscriber": "sub", "opportunity": "opp", "customer": "cust", "evangelist": "evan",
+         "unqualified": "unq", "disqualified": "dis"}
+STAGES = ["anonymous", "subscriber", "lead", "mql", "sal", "sql", "opportunity", "customer", "evangelist", "unqualified",
+          "disqualified"]
 LEGEND = """\
 # What each event does in each stage
 
 Written by `stage_table.py`, and compared cell by cell with `hotlead simulate` and with the plain reference of tests/support.
 
-**How to read it.** A row is an event, a column the stage in which it finds a contact, a cell the way that the contact then goes. `sub lead mql-a`:
-three transitions, to Subscriber, to Lead, to MQL of kind active (`mql-p`: passive; `#2`: its second visit). `.`: the event counts (for the score,
-as a fact, as a hand raised), and nothing moves. `-`: it counts for nothing. `opp` is Opportunity, `cust` Customer, `evan` Evangelist, `unq`
-Unqualified, `dis` Disqualified, `sql-s` an SQL that the score has made.
+**How to read it.** A row is an event, a column the stage in which it finds a contact, a cell the way that the contact then
+goes. `sub lead mql-a`: three transitions, to Subscriber, to Lead, to MQL of kind active (`mql-p`: passive; `#2`: its second
+visit). `.`: the event counts (for the score, as a fact, as a hand raised), and nothing moves. `-`: it counts for nothing. `opp`
+is Opportunity, `cust` Customer, `evan` Evangelist, `unq` Unqualified, `dis` Disqualified, `sql-s` an SQL that the score has
+made.
 
-**The contacts.** Each has come to its stage by the usual events, a few minutes apart: MQL active by a demo request, passive by 70 points, SAL by
-acceptance (by hand where SAL is off), SQL by a sales contact, Unqualified by a rejection, and so on. From Lead on they have what they must
-have; of the anonymous and the subscribers nothing is known. The event comes a day later. *fits*: it brings the attribute that must be there.
-*late*: it occurred a day before all others.
+**The contacts.** Each has come to its stage by the usual events, a few minutes apart: MQL active by a demo request, passive by
+70 points, SAL by acceptance (by hand where SAL is off), SQL by a sales contact, Unqualified by a rejection, and so on. From
+Lead on they have what they must have; of the anonymous and the subscribers nothing is known. The event comes a day later.
+*fits*: it brings the attribute that must be there. *late*: it occurred a day before all others.
 
-**The model.** Country US is a must, students are disqualified, people of a rival are suspect. A view of /pricing gives 70 points, half of them
-after 30 days. A demo request raises a hand, a booked meeting qualifies (score-driven only). MQL from 60 points, until below 30; SQL from 120,
-until below 80 (score-driven only). A rejection wipes out the points, and keeps the score from acting for an hour. chat_started takes
-Customers and Evangelists back to Lead.
+**The model.** Country US is a must, students are disqualified, people of a rival are suspect. A view of /pricing gives 70
+points, half of them after 30 days. A demo request raises a hand, a booked meeting qualifies (score-driven only). MQL from 60
+points, until below 30; SQL from 120, until below 80 (score-driven only). A rejection wipes out the points, and keeps the score
+from acting for an hour. chat_started takes Customers and Evangelists back to Lead.
 """
 
 
@@ -227,8 +232,9 @@ def page(program):
     for n, (preset, sal) in enumerate(MODELS, 1):
         cells, made = fill(program, preset, sal)
         columns = list(ways(preset, sal))
-        out += [f"## {n}. {preset}, SAL {'on' if sal else 'off'}\n",
-                *table(["event", *(SHORT.get(c, c) for c in columns)], [[row, *(cells[row][c] for c in columns)] for row in cells]), ""]
+        rows = [[row, *(cells[row][c] for c in columns)] for row in cells]
+        heads = ["event", *(SHORT.get(c, c) for c in columns)]
+        out += [f"## {n}. {preset}, SAL {'on' if sal else 'off'}\n", *table(heads, rows), ""]
         for m in made:
             moves[m].append(n)
     out += ["## The moves above, one by one\n", "The last column: the tables in which the move is made, where not in all four.\n",
