@@ -1,5 +1,6 @@
 """One test for each requirement, named after it, through the program alone: what it shows is what a user sees.
 The models are those of config/, so that it holds for what is shipped. Usage: test_requirements.py HOTLEAD SOURCE_DIR."""
+import collections
 import json
 import os
 import pathlib
@@ -72,6 +73,10 @@ class Story:
 
     def last(self):
         return self.transitions()[-1]
+
+    def alerts(self, *args):
+        self.transitions("--alerts", "alerts.jsonl", *args)
+        return [json.loads(line) for line in (self.folder / "alerts.jsonl").read_text().splitlines()]
 
     def explained(self, *args):
         return json.loads(self.run("explain", self.contact, "-m", "model.yaml", "-e", "events.jsonl", "-o", "json", *args))
@@ -221,6 +226,44 @@ class Requirements(unittest.TestCase):
         self.assertEqual(show.way()[-1], "lead", "55 points")
         show.then(points(5.5))
         self.assertEqual(show.way()[-1], "mql")
+
+    def R10_the_hand_off_names_the_owner_and_the_deadline(self):
+        story = self.story(LEAD, DEMO)
+        t = story.last()
+        self.assertIn(t["owner"], ("us-1", "us-2", "us-3"))
+        self.assertEqual(t["sla_due"], t["occurred_at"] + 5 * MINUTE, "first-contact: within 5m")
+        self.assertIsNone(story.transitions()[1]["owner"], "a Lead has none")
+        again = self.story(LEAD, DEMO, REJECTED, after(DAY, DEMO), ("owner_assigned", {"attributes": {"owner": "kim"}}), ACCEPTED)
+        self.assertEqual(again.way()[2:], ["mql", "unqualified", "mql", "sal"])
+        self.assertEqual([x["owner"] for x in again.transitions()[2:]], [t["owner"], t["owner"], t["owner"], "kim"], "an owner stays")
+        self.assertEqual(again.last()["sla_due"], again.last()["occurred_at"] + 2 * DAY, "first-talk: within 2d")
+        many = self.story()
+        for n in range(900):
+            country = ("GB", "DE", "US")[n % 3]
+            many.then(("demo_requested", {"contact_id": f"c{n}", "attributes": {**FITS, "country": country}}))
+        dealt = collections.Counter(x["owner"] for x in many.transitions() if x["to"] == "mql")
+        self.assertEqual(dealt["dach-1"], 300, "by territory")
+        self.assertEqual(dealt["emea-1"] + dealt["emea-2"], 300)
+        self.assertAlmostEqual(dealt["emea-1"], 150, delta=40, msg="each the same share")
+        self.assertAlmostEqual(dealt["us-1"], 150, delta=40, msg="weight 2 of 4")
+        self.assertAlmostEqual(dealt["us-2"], 75, delta=35, msg="weight 1 of 4")
+        text = many.described()
+        for words in ("`uk-and-ireland`", "`emea-1`", "5 minutes"):
+            self.assertIn(words, text, "who and when is in the model, and told")
+
+    def R11_deadlines_are_watched_and_a_late_answer_is_told(self):
+        story = self.story(LEAD, DEMO)
+        raised = story.now
+        told = lambda *args: [(a["sla"], a["event"], a["at"] - raised) for a in story.alerts(*args)]
+        self.assertEqual(told(), [("first-contact", "due", 0)])
+        late = [("first-contact", "due", 0), ("first-contact", "breached", 5 * MINUTE)]
+        self.assertEqual(told("--until", str(raised + 5 * MINUTE)), late)
+        self.assertEqual(told("--until", str(raised + 5 * MINUTE - 1)), [("first-contact", "due", 0)])
+        breach = story.alerts("--until", str(raised + DAY))[1]
+        self.assertEqual((breach["contact_id"], breach["stage"], breach["due_at"]), ("ann", "mql", raised + 5 * MINUTE))
+        self.assertEqual(breach["owner"], story.last()["owner"])
+        story.then(after(4 * MINUTE, CALLED))
+        self.assertEqual(told("--until", str(raised + DAY)), [("first-contact", "due", 0), ("first-contact", "met", 4 * MINUTE)])
 
     def R12_sales_answers_and_who_was_rejected_comes_back_only_by_the_rules(self):
         story = self.story(LEAD, DEMO, ACCEPTED)
