@@ -75,16 +75,24 @@ static const char MODEL[] =
     "hand_raise: [{name: demo, on: demo_requested, valid_for: 20d}]\n"
     "qualify: [{name: meeting, on: meeting_booked, valid_for: 14d}]\n"
     "thresholds: {mql: {enter: 50, exit: 20}, sql: {enter: 90, exit: 40}}\n"
-    "stages:\n  sal: true\n  facts_valid_for: 30d\n"
+    "stages:\n  sal: %s\n  facts_valid_for: 30d\n"
     "  extra: [{name: win-back, from: [customer, evangelist], to: lead, on: site_searched}]\n"
-    "recycle: {cooldown: 3d, reset_behavior: true}\n";
+    "recycle: {cooldown: 3d, reset_behavior: true}\n"
+    "sla:\n  - {name: call, stage: mql, kind: active, within: 1d}\n  - {name: look, stage: mql, within: 4d}\n"
+    "  - {name: talk, stage: sal, within: 2d}\n"
+    "routing:\n  - {when: {attribute: country, in: [DE]}, to: dach}\n  - {to: [us-1, us-2], by: weight, weights: [2, 1]}\n";
 
 /* --- a scenario --- */
 
-struct move { /* an expected transition */
+struct output { /* an expected transition or alert */
     char headers[160];
     char *value;
     size_t len;
+};
+
+struct outputs {
+    struct output *items;
+    size_t n, seen;
 };
 
 struct person {
@@ -92,8 +100,7 @@ struct person {
     int64_t now; /* of its own history */
     char last[400];
     struct hl_contact c; /* the oracle's */
-    struct move *moves;
-    size_t n_moves, seen;
+    struct outputs moves, alerts;
 };
 
 /* When a life ends. */
@@ -166,13 +173,15 @@ static void world_config(struct world *w)
 static void world_init(struct world *w, bool transactions, bool store, uint64_t seed)
 {
     struct hl_error err;
+    char model[sizeof(MODEL) + 8];
     memset(w, 0, sizeof(*w));
     the_world = w;
     fake_log_init(&w->log, transactions, seed);
     w->log.ctx = w;
     w->log.clock_ns = &mono_ns;
     world_config(w);
-    assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(MODEL), &w->model, NULL, &err), HL_OK);
+    snprintf(model, sizeof(model), MODEL, seed & 1 ? "true" : "false"); /* without it an answer meets a deadline, and moves nobody */
+    assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(model), &w->model, NULL, &err), HL_OK);
     assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &w->json, &err), HL_OK);
     w->slow.decode = slow_decode;
     for (size_t t = 0; t < FAKE_INPUTS; t++) w->decoders[t] = &w->slow;
@@ -187,12 +196,18 @@ static void world_init(struct world *w, bool transactions, bool store, uint64_t 
     }
 }
 
+static void outputs_fini(struct outputs *l)
+{
+    for (size_t k = 0; k < l->n; k++) free(l->items[k].value);
+    free(l->items);
+}
+
 static void world_fini(struct world *w)
 {
     for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
         struct person *p = &w->people[i];
-        for (size_t k = 0; k < p->n_moves; k++) free(p->moves[k].value);
-        free(p->moves);
+        outputs_fini(&p->moves);
+        outputs_fini(&p->alerts);
         hl_contact_fini(&p->c, &w->slab);
     }
     hl_slab_fini(&w->slab);
@@ -225,6 +240,8 @@ static const char *extras(struct world *w, const char *type, char *buf, size_t c
         snprintf(buf, cap, ",\"attributes\":{\"points\":\"%d\"}", (int)chance(w, 40) - 20);
     else if (strcmp(type, "stage_set") == 0)
         snprintf(buf, cap, ",\"attributes\":{\"stage\":\"%s\"}", STAGES[chance(w, HL_ARRAY_LEN(STAGES))]);
+    else if (strcmp(type, "owner_assigned") == 0)
+        snprintf(buf, cap, ",\"attributes\":{\"owner\":\"%s\"}", chance(w, 3) ? "somebody" : "");
     else if (strcmp(type, "page_viewed") == 0 && chance(w, 2))
         snprintf(buf, cap, ",\"url\":\"https://a.example/pricing?x=1\"");
     if (chance(w, 40) == 0) strcat(buf, ",\"form\":\"slow\"");
@@ -299,21 +316,32 @@ static struct person *person_of(struct world *w, struct hl_slice id)
     return NULL;
 }
 
-static void expect_moves(struct world *w, struct person *p, const struct hl_event *ev, const struct hl_outcome *out,
-                         const char *headers)
+/* Takes over the bytes. */
+static void expect(struct outputs *l, struct hl_buf *b, const char *headers)
+{
+    l->items = realloc(l->items, (l->n + 1) * sizeof(*l->items));
+    assert_non_null(l->items);
+    struct output *o = &l->items[l->n++];
+    *o = (struct output){.value = (char *)b->data, .len = b->len};
+    snprintf(o->headers, sizeof(o->headers), "%s", headers);
+}
+
+static void expect_outputs(struct world *w, struct person *p, const struct hl_event *ev, const struct hl_outcome *out,
+                           const char *headers)
 {
     struct hl_transition_record r = {.contact_id = ev->contact_id, .trigger_event_id = ev->event_id, .emitted_at = NOW,
                                      .model = w->model->name, .model_version = w->model->version};
+    struct hl_buf b;
     for (unsigned i = 0; i < out->n_transitions; i++) {
-        struct hl_buf b;
         hl_buf_init(&b);
         r.transition = &out->transitions[i];
         hl_avro_put_transition(&b, SCHEMA, &r);
-        p->moves = realloc(p->moves, (p->n_moves + 1) * sizeof(*p->moves));
-        assert_non_null(p->moves);
-        struct move *m = &p->moves[p->n_moves++];
-        *m = (struct move){.value = (char *)b.data, .len = b.len};
-        snprintf(m->headers, sizeof(m->headers), "%s", headers);
+        expect(&p->moves, &b, headers);
+    }
+    for (unsigned i = 0; i < out->n_alerts; i++) {
+        hl_buf_init(&b);
+        hl_avro_put_alert(&b, SCHEMA, ev->contact_id, &out->alerts[i]);
+        expect(&p->alerts, &b, headers);
     }
 }
 
@@ -332,7 +360,7 @@ static void expect_record(struct world *w, uint16_t topic, int32_t part, size_t 
     assert_int_equal(hl_apply(&p->c, &w->slab, w->model, NULL, &ev, HL_APPLY_LIVE, &out), HL_OK);
     snprintf(headers, sizeof(headers), "source.topic=in%u\nsource.partition=%d\nsource.offset=%zu\nmodel.version=1\n", topic,
              part, offset);
-    expect_moves(w, p, &ev, &out, headers);
+    expect_outputs(w, p, &ev, &out, headers);
 }
 
 static void make_history(struct world *w)
@@ -513,16 +541,29 @@ static void away(void *ctx)
 
 /* --- comparison --- */
 
-static void check_move(struct world *w, const struct fake_record *r)
+/* The next one, or, without transactions, one that was there before. */
+static void check_output(struct world *w, const struct person *p, struct outputs *l, const struct fake_record *r, const char *what)
 {
-    struct person *p = person_of(w, fake_key(r));
-    for (size_t k = w->log.transactions ? p->seen : 0; k <= p->seen && k < p->n_moves; k++) {
-        const struct move *m = &p->moves[k];
-        if (m->len != r->value_len || memcmp(m->value, r->value, m->len) != 0 || strcmp(m->headers, r->headers) != 0) continue;
-        if (k == p->seen) p->seen++;
+    for (size_t k = w->log.transactions ? l->seen : 0; k <= l->seen && k < l->n; k++) {
+        const struct output *o = &l->items[k];
+        if (o->len != r->value_len || memcmp(o->value, r->value, o->len) != 0 || strcmp(o->headers, r->headers) != 0) continue;
+        if (k == l->seen) l->seen++;
         return;
     }
-    fail_msg("%s: a transition that is not number %zu of %zu:\n%s", p->id, p->seen + 1, p->n_moves, r->headers);
+    fail_msg("%s: %s that is not number %zu of %zu:\n%s", p->id, what, l->seen + 1, l->n, r->headers);
+}
+
+static void check_outputs(struct world *w, int32_t part)
+{
+    struct fake_topic *moves = &w->log.outputs[HL_OUT_TRANSITIONS][part], *alerts = &w->log.outputs[HL_OUT_ALERTS][part];
+    for (size_t i = 0; i < moves->n; i++) {
+        struct person *p = moves->records[i].kind == FAKE_DATA ? person_of(w, fake_key(&moves->records[i])) : NULL;
+        if (p) check_output(w, p, &p->moves, &moves->records[i], "a transition");
+    }
+    for (size_t i = 0; i < alerts->n; i++) {
+        struct person *p = alerts->records[i].kind == FAKE_DATA ? person_of(w, fake_key(&alerts->records[i])) : NULL;
+        if (p) check_output(w, p, &p->alerts, &alerts->records[i], "an alert");
+    }
 }
 
 static void check_dead_letter(struct world *w, const struct fake_record *r)
@@ -605,9 +646,8 @@ static void check_state(struct world *w, const struct person *p, bool spread)
 static void check_outcome(struct world *w)
 {
     for (int32_t part = 0; part < FAKE_PARTITIONS; part++) {
-        struct fake_topic *moves = &w->log.outputs[HL_OUT_TRANSITIONS][part], *dead = &w->log.outputs[HL_OUT_DEAD_LETTER][part];
-        for (size_t i = 0; i < moves->n; i++)
-            if (moves->records[i].kind == FAKE_DATA) check_move(w, &moves->records[i]);
+        struct fake_topic *dead = &w->log.outputs[HL_OUT_DEAD_LETTER][part];
+        check_outputs(w, part);
         for (size_t i = 0; i < dead->n; i++)
             if (dead->records[i].kind == FAKE_DATA) check_dead_letter(w, &dead->records[i]);
         for (uint16_t t = 0; t < FAKE_INPUTS; t++) /* a clean end leaves nothing to replay */
@@ -616,7 +656,8 @@ static void check_outcome(struct world *w)
     check_dead_letters(w);
     for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
         const struct person *p = &w->people[i];
-        if (p->seen != p->n_moves) fail_msg("%s: %zu transitions of %zu", p->id, p->seen, p->n_moves);
+        if (p->moves.seen != p->moves.n) fail_msg("%s: %zu transitions of %zu", p->id, p->moves.seen, p->moves.n);
+        if (p->alerts.seen != p->alerts.n) fail_msg("%s: %zu alerts of %zu", p->id, p->alerts.seen, p->alerts.n);
         check_state(w, p, i >= CONTACTS);
     }
 }
