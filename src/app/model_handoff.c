@@ -1,7 +1,6 @@
 /* The sections `sla` and `routing`: by when sales must answer, and who gets a contact. */
 #include <stdlib.h>
 
-#include "hotlead/base/hash.h"
 #include "model_read.h"
 
 /* 0, 1: which of the two; -1: neither, which is told. */
@@ -21,7 +20,6 @@ static void read_sla(struct hl_model_reader *r, const struct hl_yaml_node *map, 
     const struct hl_yaml_node *stage = hl_node_find(map, "stage"), *within = hl_node_find(map, "within"),
                               *kind = hl_node_find(map, "kind");
     hl_model_read_name(r, map, "a rule of sla", &sla->name);
-    if (sla->name) sla->name_hash = hl_name_hash(hl_slice_of(sla->name));
     if (!stage || !within) hl_problem_error(&r->p, map, "a rule of sla needs stage and within");
     bool known = stage && hl_model_read_stage(r, stage, &sla->stage);
     int which = kind ? one_of(r, kind, "kind", "active", "passive") : -1;

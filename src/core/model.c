@@ -174,6 +174,16 @@ static bool seal_latches(struct hl_latch_rule *rules, size_t n, const struct hl_
     return true;
 }
 
+static bool seal_sla(struct hl_sla *sla, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sla[i].name_hash = hl_name_hash(hl_slice_of(sla[i].name));
+        for (size_t j = 0; j < i; j++)
+            if (sla[j].name_hash == sla[i].name_hash) return false;
+    }
+    return n <= HL_MAX_SLA;
+}
+
 /* First place in rules_by_hash, of `n`, whose hash is not below. */
 static size_t lower_bound(const struct hl_model *m, size_t n, uint32_t name_hash)
 {
@@ -211,7 +221,9 @@ enum hl_status hl_model_seal(struct hl_model *m)
         return HL_E_INVALID;
     for (size_t i = 0; i < m->n_rules; i++) default_types(&m->rules[i].match, m);
     for (size_t i = 0; i < m->n_extra; i++) default_types(&m->extra[i].match, m);
-    if (!seal_latches(m->hand_raise, m->n_hand_raise, m) || !seal_latches(m->qualify, m->n_qualify, m)) return HL_E_INVALID;
+    if (!seal_latches(m->hand_raise, m->n_hand_raise, m) || !seal_latches(m->qualify, m->n_qualify, m) ||
+        !seal_sla(m->sla, m->n_sla))
+        return HL_E_INVALID;
     enum hl_status status = seal_hashes(m);
     if (status != HL_OK) return status;
     m->index = hl_match_index_new(m);

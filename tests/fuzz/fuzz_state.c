@@ -24,6 +24,11 @@ static struct hl_model *make_model(void)
     *m->hand_raise = (struct hl_latch_rule){.name = strdup("demo"), .valid_for_ms = INT64_MAX};
     *m->qualify = (struct hl_latch_rule){.name = strdup("meeting"), .valid_for_ms = INT64_MAX};
     m->n_hand_raise = m->n_qualify = 1;
+    m->sla = calloc(3, sizeof *m->sla);
+    HL_BUG_ON(!m->sla);
+    m->sla[m->n_sla++] = (struct hl_sla){strdup("call"), 0, HL_STAGE_MQL, HL_KIND_ACTIVE, 86400000};
+    m->sla[m->n_sla++] = (struct hl_sla){strdup("look"), 0, HL_STAGE_MQL, HL_KIND_NONE, 432000000};
+    m->sla[m->n_sla++] = (struct hl_sla){strdup("talk"), 0, HL_STAGE_SQL, HL_KIND_NONE, 777600000};
     HL_BUG_ON(hl_model_seal(m) != HL_OK);
     return m;
 }

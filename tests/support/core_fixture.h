@@ -90,6 +90,27 @@ static inline struct hl_extra_edge *fx_extra(struct fx *f, const char *name, uin
     return e;
 }
 
+static inline struct hl_sla *fx_sla(struct fx *f, const char *name, enum hl_stage stage, enum hl_kind kind, int64_t within_ms)
+{
+    struct hl_sla *s = FX_PUSH(f->m->sla, f->m->n_sla);
+    *s = (struct hl_sla){strdup(name), 0, stage, kind, within_ms};
+    return s;
+}
+
+/* To owners o0, o1 ...; weights NULL: the same for each. */
+static inline struct hl_route *fx_route(struct fx *f, size_t n, const uint32_t *weights)
+{
+    struct hl_route *r = FX_PUSH(f->m->routing, f->m->n_routing);
+    r->weights = weights ? calloc(n, sizeof *weights) : NULL;
+    for (size_t i = 0; i < n; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "o%zu", i);
+        *FX_PUSH(r->to, r->n_to) = strdup(name);
+        if (weights) r->weights[i] = weights[i];
+    }
+    return r;
+}
+
 static inline void fx_new_contact(struct fx *f)
 {
     struct hl_slice id = HL_SLICE_LIT(FX_CONTACT);

@@ -20,6 +20,10 @@ static inline void fx_random_model(struct fx *f, uint64_t *r)
     any->max_times = 3;
     any->window_ms = FX_DAY;
     fx_extra(f, "win-back", FX_STAGE(CUSTOMER) | FX_STAGE(EVANGELIST), HL_STAGE_LEAD, FX_TYPE(SITE_SEARCHED));
+    fx_sla(f, "call", HL_STAGE_MQL, HL_KIND_ACTIVE, FX_DAY);
+    fx_sla(f, "look", HL_STAGE_MQL, HL_KIND_NONE, 5 * FX_DAY);
+    fx_sla(f, "talk", HL_STAGE_SQL, HL_KIND_NONE, 9 * FX_DAY);
+    fx_route(f, 3, (const uint32_t[]){3, 1, 1});
     fx_seal(f);
 }
 
@@ -40,6 +44,7 @@ static inline struct hl_event fx_random_event(struct fx *f, int day, struct hl_k
     if (type == HL_EVENT_STAGE_SET)
         kv[0] = (struct hl_kv){HL_SLICE_LIT("stage"), hl_slice_of(hl_stage_name((enum hl_stage)(fx_random(r) % HL_STAGE_COUNT)))};
     if (type == HL_EVENT_SCORE_ADJUSTED) kv[0] = (struct hl_kv){HL_SLICE_LIT("points"), HL_SLICE_LIT("15.5")};
+    if (type == HL_EVENT_OWNER_ASSIGNED) kv[0] = (struct hl_kv){HL_SLICE_LIT("owner"), hl_slice_of(fx_random(r) % 3 ? "jo" : "")};
     ev.attributes = kv;
     ev.n_attributes = 2;
     return ev;
