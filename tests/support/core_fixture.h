@@ -103,7 +103,7 @@ static inline struct hl_route *fx_route(struct fx *f, size_t n, const uint32_t *
     struct hl_route *r = FX_PUSH(f->m->routing, f->m->n_routing);
     r->weights = weights ? calloc(n, sizeof *weights) : NULL;
     for (size_t i = 0; i < n; i++) {
-        char name[8];
+        char name[24];
         snprintf(name, sizeof name, "o%zu", i);
         *FX_PUSH(r->to, r->n_to) = strdup(name);
         if (weights) r->weights[i] = weights[i];

@@ -68,7 +68,7 @@ static void shares_follow_the_weights(void **state)
     unsigned even[3] = {0}, weighted[3] = {0};
     (void)state;
     for (int i = 0; i < 6000; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "contact-%d", i);
         even[owner_of(id, 3, NULL)[1] - '0']++;
         weighted[owner_of(id, 3, (const uint32_t[]){2, 1, 1})[1] - '0']++;
