@@ -13,7 +13,7 @@
 
 struct check {
     const char *config_path, *model_path;
-    bool json;
+    bool json, strict;
     struct hl_buf problems;
     bool failed;
     struct hl_config *config;
@@ -22,19 +22,21 @@ struct check {
 
 static int usage(FILE *to, int code)
 {
-    fputs("usage: hotlead check [-c CONFIG] [--model MODEL] [-o text|json]\n"
+    fputs("usage: hotlead check [-c CONFIG] [--model MODEL] [--strict] [-o text|json]\n"
           "\n"
           "Reads the configuration (default: " DEFAULT_CONFIG ") and the model that it names, and prints every problem as\n"
-          "FILE:LINE:COLUMN: error|warning: message. With --model and without -c, only that model is read; with both, it stands "
+          "FILE:LINE:COLUMN: error|warning: message. An error of a model is also what it cannot mean: a stage that no contact\n"
+          "comes to, a threshold that no score reaches, a rule that never holds. With --model and without -c, only that model is read; with both, it stands "
           "in\n"
           "for the one that the configuration names.\n"
           "\n"
           "  -c, --config FILE   the configuration\n"
           "  -m, --model FILE    the model\n"
+          "  -s, --strict        a warning fails, too\n"
           "  -o, --output FORM   text (default) or json\n"
           "  -h, --help          this text\n"
           "\n"
-          "Exit code: 0 when both are right (warnings do not count), 78 when not, 64 for wrong use.\n",
+          "Exit code: 0 when both are right (warnings count with --strict), 78 when not, 64 for wrong use.\n",
           to);
     return code;
 }
@@ -51,12 +53,37 @@ static int64_t cut_number(struct hl_slice *s)
     return n;
 }
 
-/* One line "FILE:LINE:COLUMN: level: message". */
-static void put_json_problem(struct hl_buf *b, struct hl_slice line)
+/* What stands behind the place of a line "FILE:LINE:COLUMN: level: message"; NULL when there is no level. */
+static const char *find_level(struct hl_slice line, bool *is_error)
 {
     const char *error = memmem(line.data, line.len, ": error: ", 9), *warning = memmem(line.data, line.len, ": warning: ", 11);
-    bool is_error = error && (!warning || error < warning);
-    const char *mark = is_error ? error : warning;
+    *is_error = error && (!warning || error < warning);
+    return *is_error ? error : warning;
+}
+
+/* The first line, cut off `lines`. */
+static struct hl_slice cut_line(struct hl_slice *lines)
+{
+    const char *end = memchr(lines->data, '\n', lines->len);
+    struct hl_slice line = {lines->data, end ? (size_t)(end - lines->data) : lines->len};
+    lines->data += line.len + (end != NULL);
+    lines->len -= line.len + (end != NULL);
+    return line;
+}
+
+static bool has_warnings(struct hl_slice lines)
+{
+    while (lines.len > 0) {
+        bool is_error;
+        if (find_level(cut_line(&lines), &is_error) && !is_error) return true;
+    }
+    return false;
+}
+
+static void put_json_problem(struct hl_buf *b, struct hl_slice line)
+{
+    bool is_error;
+    const char *mark = find_level(line, &is_error);
     if (!mark) return;
     struct hl_slice place = {line.data, (size_t)(mark - line.data)};
     const char *message = mark + (is_error ? 9 : 11);
@@ -73,12 +100,8 @@ static void put_json_problems(struct hl_buf *b, struct hl_slice lines)
 {
     hl_buf_printf(b, "\"problems\":[");
     for (bool first = true; lines.len > 0; first = false) {
-        const char *end = memchr(lines.data, '\n', lines.len);
-        size_t len = end ? (size_t)(end - lines.data) : lines.len;
         if (!first) hl_buf_put_u8(b, ',');
-        put_json_problem(b, (struct hl_slice){lines.data, len});
-        lines.data += len + (end != NULL);
-        lines.len -= len + (end != NULL);
+        put_json_problem(b, cut_line(&lines));
     }
     hl_buf_put_u8(b, ']');
 }
@@ -185,15 +208,18 @@ static int read_options(struct check *k, int argc, char **argv)
 {
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"model", required_argument, NULL, 'm'},
+                                            {"strict", no_argument, NULL, 's'},
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     optind = 1;
-    for (int o; (o = getopt_long(argc, argv, "c:m:o:h", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "c:m:so:h", options, NULL)) != -1;) {
         if (o == 'c')
             k->config_path = optarg;
         else if (o == 'm')
             k->model_path = optarg;
+        else if (o == 's')
+            k->strict = true;
         else if (o == 'h')
             return usage(stdout, 0) + 1;
         else if (o == 'o' && strcmp(optarg, "json") == 0)
@@ -216,7 +242,8 @@ int hl_cmd_check(int argc, char **argv)
     hl_buf_init(&k.problems);
     if (k.config_path && hl_config_load(k.config_path, &k.config, &k.problems, NULL) != HL_OK) k.failed = true;
     if (!k.model_path && k.config) k.model_path = k.config->model;
-    if (k.model_path && hl_model_load(k.model_path, &k.model, &k.problems, NULL) != HL_OK) k.failed = true;
+    if (k.model_path && hl_model_check(k.model_path, &k.model, &k.problems, NULL) != HL_OK) k.failed = true;
+    if (k.strict && has_warnings(hl_buf_slice(&k.problems))) k.failed = true;
     if (k.json)
         print_json(&k);
     else

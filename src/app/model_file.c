@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "lint.h"
 #include "model_read.h"
 
 static void read_title(struct hl_model_reader *r, const struct hl_yaml_node *root, const char *key, char **out)
@@ -80,8 +81,6 @@ static void check_whole(struct hl_model_reader *r, const struct hl_yaml_node *ro
         hl_problem_error(&r->p, preset, "preset score-driven needs thresholds.sql.enter, or a rule in qualify");
     if (!m->score_driven && sql) hl_problem_warning(&r->p, sql, "thresholds.sql has no effect with preset sales-touch");
     if (!m->score_driven && qualify) hl_problem_warning(&r->p, qualify, "qualify has no effect with preset sales-touch");
-    if (!m->mql.has_enter && m->n_hand_raise == 0 && m->n_extra == 0)
-        hl_problem_warning(&r->p, root, "nobody becomes an MQL: there is no rule in hand_raise and no thresholds.mql.enter");
 }
 
 static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *root)
@@ -106,14 +105,19 @@ static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *roo
     read_subscribe(r, hl_node_find(root, "subscribe"));
     hl_model_read_sla(r, root);
     hl_model_read_routing(r, root);
+    hl_model_warn_of_unused_lists(r);
     check_whole(r, root);
 }
 
-static enum hl_status finish(struct hl_model_reader *r, struct hl_model **out)
+static enum hl_status finish(struct hl_model_reader *r, const struct hl_yaml_node *root, bool lint, struct hl_model **out)
 {
     enum hl_status st = hl_problems_status(&r->p);
     if (st == HL_OK && hl_model_seal(r->m) != HL_OK) {
         hl_problem_error(&r->p, NULL, "the model cannot be indexed");
+        st = hl_problems_status(&r->p);
+    }
+    if (st == HL_OK && lint) {
+        hl_lint(r->m, root, &r->p);
         st = hl_problems_status(&r->p);
     }
     if (st == HL_OK)
@@ -124,7 +128,7 @@ static enum hl_status finish(struct hl_model_reader *r, struct hl_model **out)
 }
 
 /* Takes the result of the YAML reader. */
-static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *y, const struct hl_error *yaml_err,
+static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *y, const struct hl_error *yaml_err, bool lint,
                            struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
 {
     struct hl_model_reader r = {.p = {.file = name, .lines = problems, .err = err}};
@@ -139,24 +143,46 @@ static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", name);
     }
     read_model(&r, hl_yaml_root(y));
-    st = finish(&r, out);
+    st = finish(&r, hl_yaml_root(y), lint, out);
     hl_yaml_free(y);
     return st;
 }
 
-enum hl_status hl_model_load(const char *path, struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
+static enum hl_status load_file(const char *path, bool lint, struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
 {
     struct hl_yaml *y = NULL;
     struct hl_error yaml_err;
     enum hl_status st = hl_yaml_load_file(path, &y, &yaml_err);
-    return load(path, st, y, &yaml_err, out, problems, err);
+    return load(path, st, y, &yaml_err, lint, out, problems, err);
+}
+
+enum hl_status hl_model_load(const char *path, struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
+{
+    return load_file(path, false, out, problems, err);
+}
+
+enum hl_status hl_model_check(const char *path, struct hl_model **out, struct hl_buf *problems, struct hl_error *err)
+{
+    return load_file(path, true, out, problems, err);
+}
+
+static enum hl_status load_text(const char *name, struct hl_slice text, bool lint, struct hl_model **out, struct hl_buf *problems,
+                                struct hl_error *err)
+{
+    struct hl_yaml *y = NULL;
+    struct hl_error yaml_err;
+    enum hl_status st = hl_yaml_load_text(name, text, &y, &yaml_err);
+    return load(name, st, y, &yaml_err, lint, out, problems, err);
 }
 
 enum hl_status hl_model_load_text(const char *name, struct hl_slice text, struct hl_model **out, struct hl_buf *problems,
                                   struct hl_error *err)
 {
-    struct hl_yaml *y = NULL;
-    struct hl_error yaml_err;
-    enum hl_status st = hl_yaml_load_text(name, text, &y, &yaml_err);
-    return load(name, st, y, &yaml_err, out, problems, err);
+    return load_text(name, text, false, out, problems, err);
+}
+
+enum hl_status hl_model_check_text(const char *name, struct hl_slice text, struct hl_model **out, struct hl_buf *problems,
+                                   struct hl_error *err)
+{
+    return load_text(name, text, true, out, problems, err);
 }

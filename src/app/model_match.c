@@ -13,11 +13,15 @@ enum { MAX_COPIED = 1000000, MAX_NAME = 100 };
 
 static const struct hl_yaml_node *find_list(struct hl_model_reader *r, const struct hl_yaml_node *reference)
 {
-    const struct hl_yaml_node *list = hl_yaml_get(r->lists, reference->text.data + 1);
-    if (list) return list->kind == HL_YAML_LIST ? list : NULL; /* another kind is told where it stands */
     struct hl_nearest nearest;
     hl_nearest_init(&nearest, (struct hl_slice){reference->text.data + 1, reference->text.len - 1});
-    for (size_t i = 0; r->lists && i < r->lists->n; i++) hl_nearest_offer(&nearest, r->lists->keys[i]->text.data);
+    for (size_t i = 0; r->lists && i < r->lists->n; i++) {
+        const struct hl_yaml_node *list = r->lists->values[i];
+        hl_nearest_offer(&nearest, r->lists->keys[i]->text.data);
+        if (!hl_slice_eq(r->lists->keys[i]->text, nearest.wanted)) continue;
+        if (r->list_used) r->list_used[i] = true;
+        return list->kind == HL_YAML_LIST ? list : NULL; /* another kind is told where it stands */
+    }
     hl_problem_error(&r->p, reference, "no list '%.*s' in lists%s", HL_SLICE_ARG(nearest.wanted), hl_nearest_hint(&nearest));
     return NULL;
 }
@@ -30,6 +34,7 @@ static bool is_reference(const struct hl_yaml_node *n)
 void hl_model_check_lists(struct hl_model_reader *r)
 {
     if (r->lists && !hl_node_is(&r->p, r->lists, HL_YAML_MAP, "lists")) r->lists = NULL;
+    if (r->lists) r->list_used = hl_node_alloc(&r->p, r->lists->n, sizeof(*r->list_used));
     for (size_t i = 0; r->lists && i < r->lists->n; i++) {
         const struct hl_yaml_node *list = r->lists->values[i];
         char what[80];
@@ -40,6 +45,15 @@ void hl_model_check_lists(struct hl_model_reader *r)
             if (is_reference(list->values[k])) hl_problem_error(&r->p, list->values[k], "a list cannot refer to another list");
         }
     }
+}
+
+void hl_model_warn_of_unused_lists(struct hl_model_reader *r)
+{
+    for (size_t i = 0; r->list_used && r->p.errors == 0 && i < r->lists->n; i++)
+        if (!r->list_used[i])
+            hl_problem_warning(&r->p, r->lists->keys[i], "no rule refers to list '%.*s'", HL_SLICE_ARG(r->lists->keys[i]->text));
+    free(r->list_used);
+    r->list_used = NULL;
 }
 
 /* The items that one entry stands for: itself, or those of the list that it names. */

@@ -8,6 +8,7 @@
 struct hl_model_reader {
     struct hl_problems p;
     const struct hl_yaml_node *lists; /* the section `lists`, may be NULL */
+    bool *list_used;                  /* for each of lists: some rule refers to it */
     struct hl_model *m;
     size_t copied; /* texts copied out of lists, over all references: bounded */
 };
@@ -31,6 +32,8 @@ void hl_model_read_points(struct hl_model_reader *r, const struct hl_yaml_node *
 /* No name twice in a list of rules. `hashed`: nor two names with the same hash. */
 void hl_model_check_names(struct hl_model_reader *r, const struct hl_yaml_node *list, const char *section, bool hashed);
 void hl_model_check_lists(struct hl_model_reader *r);
+/* After all sections are read; says nothing where there are errors, which can be why a list seems idle. */
+void hl_model_warn_of_unused_lists(struct hl_model_reader *r);
 
 /* one for each section; n may be NULL */
 void hl_model_read_fit(struct hl_model_reader *r, const struct hl_yaml_node *n);

@@ -137,6 +137,32 @@ static void warnings_alone_are_no_failure(void **state)
     assert_null(strstr(out, "inputs"));
 }
 
+static void what_a_model_cannot_mean_is_an_error(void **state)
+{
+    (void)state;
+    write_file(model_path, MODEL "fit: {suspect: [{name: a, attribute: b, equals: x, in: [y]}]}\n");
+    assert_int_equal(check(3, "check", "--model", model_path), 78);
+    char expected[300];
+    snprintf(expected, sizeof(expected), "%s:5:17: error: 'a' never holds: what it asks of 'b' excludes itself\n", model_path);
+    assert_string_equal(errors, expected);
+    assert_string_equal(out, "");
+}
+
+static void warnings_fail_where_one_is_strict(void **state)
+{
+    (void)state;
+    assert_int_equal(check(4, "check", "--model", model_path, "--strict"), 0);
+    write_file(model_path, MODEL "lists: {idle: [x]}\n");
+    assert_int_equal(check(3, "check", "--model", model_path), 0);
+    assert_int_equal(check(4, "check", "--strict", "--model", model_path), 78);
+    char expected[300];
+    snprintf(expected, sizeof(expected), "%s:5:9: warning: no rule refers to list 'idle'\n", model_path);
+    assert_string_equal(errors, expected);
+    assert_string_equal(out, "");
+    assert_int_equal(check(6, "check", "-s", "-m", model_path, "-o", "json"), 78);
+    assert_memory_equal(out, "{\"ok\":false,\"problems\":[{\"file\":", 32);
+}
+
 static void a_missing_file_is_told(void **state)
 {
     (void)state;
@@ -198,6 +224,8 @@ int main(void)
         cmocka_unit_test_setup(two_right_files_give_a_summary_and_0, write_both),
         cmocka_unit_test_setup(problems_of_both_files_are_printed_and_78, write_both),
         cmocka_unit_test_setup(warnings_alone_are_no_failure, write_both),
+        cmocka_unit_test_setup(what_a_model_cannot_mean_is_an_error, write_both),
+        cmocka_unit_test_setup(warnings_fail_where_one_is_strict, write_both),
         cmocka_unit_test_setup(a_missing_file_is_told, write_both),
         cmocka_unit_test_setup(json_holds_the_same, write_both),
         cmocka_unit_test(help_goes_to_stdout_and_wrong_use_to_stderr),

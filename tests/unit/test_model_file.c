@@ -500,8 +500,7 @@ static void there_are_at_most_32_hand_raise_rules(void **state)
             hl_model_free(load((const char *)b.data));
         else
             refuses((const char *)b.data,
-                    "m.yaml:4:3: error: hand_raise has 33 rules, more than 32: one rule may list several forms or types\n"
-                    "m.yaml:1:1: warning: nobody becomes an MQL: there is no rule in hand_raise and no thresholds.mql.enter\n");
+                    "m.yaml:4:3: error: hand_raise has 33 rules, more than 32: one rule may list several forms or types\n");
         hl_buf_fini(&b);
     }
 }
@@ -510,7 +509,8 @@ static void what_is_useless_is_warned_about(void **state)
 {
     (void)state;
     warns(HEAD HAND "behavior: {groups: {web: {max: 3}}}\n", "m.yaml:4:21: warning: no rule is in group 'web'\n");
-    warns(HEAD, "m.yaml:1:1: warning: nobody becomes an MQL: there is no rule in hand_raise and no thresholds.mql.enter\n");
+    warns(HEAD HAND "lists: {a: [x], b: [y]}\nfit: {must_have: [{name: a, attribute: b, in: [$b]}]}\n",
+          "m.yaml:4:9: warning: no rule refers to list 'a'\n");
     warns(HEAD HAND "thresholds: {sql: {enter: 3}}\nqualify: [{name: q, on: meeting_booked}]\n",
           "m.yaml:4:19: warning: thresholds.sql has no effect with preset sales-touch\n"
           "m.yaml:5:10: warning: qualify has no effect with preset sales-touch\n");

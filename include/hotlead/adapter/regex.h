@@ -8,5 +8,7 @@
  * (and is counted: hl_regex_limit_hits). */
 enum hl_status hl_regex_compile(const char *pattern, struct hl_matcher *out, struct hl_error *err) HL_WARN_UNUSED;
 uint64_t hl_regex_limit_hits(void);
+/* True when the match of this value meets a limit. Of a matcher made here; not counted. */
+bool hl_regex_meets_limit(const struct hl_matcher *m, struct hl_slice value);
 
 #endif

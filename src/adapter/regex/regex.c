@@ -80,14 +80,24 @@ static struct scratch *scratch_get(void)
     return s ? s : scratch_new();
 }
 
-static bool regex_match(const void *state, struct hl_slice value)
+static int match(const void *state, struct hl_slice value)
 {
     struct scratch *s = scratch_get();
-    if (!s || hl_slice_is_null(value)) return false;
-    int rc = pcre2_match(state, (PCRE2_SPTR)value.data, value.len, 0, 0, s->data, s->limits);
-    if (rc >= 0) return true;
-    if (rc != PCRE2_ERROR_NOMATCH) atomic_fetch_add_explicit(&limit_hits, 1, memory_order_relaxed);
-    return false;
+    if (!s || hl_slice_is_null(value)) return PCRE2_ERROR_NOMATCH;
+    return pcre2_match(state, (PCRE2_SPTR)value.data, value.len, 0, 0, s->data, s->limits);
+}
+
+static bool regex_match(const void *state, struct hl_slice value)
+{
+    int rc = match(state, value);
+    if (rc < 0 && rc != PCRE2_ERROR_NOMATCH) atomic_fetch_add_explicit(&limit_hits, 1, memory_order_relaxed);
+    return rc >= 0;
+}
+
+bool hl_regex_meets_limit(const struct hl_matcher *m, struct hl_slice value)
+{
+    int rc = match(m->state, value);
+    return rc < 0 && rc != PCRE2_ERROR_NOMATCH;
 }
 
 static void regex_free(void *state)
