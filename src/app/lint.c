@@ -10,7 +10,8 @@
 void hl_lint(const struct hl_model *m, const struct hl_yaml_node *root, struct hl_problems *p)
 {
     static void (*const checks[])(const struct hl_lint *l) = {
-        hl_lint_traits, hl_lint_matches, hl_lint_overlaps, hl_lint_points, hl_lint_thresholds, hl_lint_stages, hl_lint_patterns,
+        hl_lint_traits, hl_lint_matches,   hl_lint_overlaps, hl_lint_points,   hl_lint_thresholds,
+        hl_lint_stages, hl_lint_deadlines, hl_lint_routing,  hl_lint_patterns,
     };
     struct hl_lint l = {m, root, p};
     for (size_t i = 0; i < HL_ARRAY_LEN(checks); i++) checks[i](&l);

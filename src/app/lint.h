@@ -66,13 +66,20 @@ struct hl_bounds {
 };
 /* HL_E_NOMEM or HL_OK. */
 enum hl_status hl_lint_bounds(const struct hl_model *m, struct hl_bounds *out) HL_WARN_UNUSED;
-/* Bits of the stages that contacts come to without a move by hand. A stage that is left out is never reached. */
-enum hl_status hl_lint_reachable(const struct hl_model *m, uint32_t *out) HL_WARN_UNUSED;
+/* What contacts come to without a move by hand. A stage that is left out is never reached. */
+struct hl_reach {
+    uint32_t stages; /* bit 1 << enum hl_stage */
+    uint32_t kinds;  /* bit 1 << enum hl_kind, of MQLs */
+};
+enum hl_status hl_lint_reach(const struct hl_model *m, struct hl_reach *out) HL_WARN_UNUSED;
 /* False only if no event ever makes the rule score (or latch). */
 bool hl_lint_can_match(const struct hl_event_match *match);
 bool hl_lint_can_latch(const struct hl_latch_rule *rule);
 /* The stages of `from` out of which the edge can lead. */
 uint32_t hl_lint_edge_from(const struct hl_extra_edge *e);
+
+/* lint_rules.c: they ask the same, word for word. */
+bool hl_lint_same_condition(const struct hl_condition *a, const struct hl_condition *b);
 
 /* --- the checks --- */
 void hl_lint_traits(const struct hl_lint *l);
@@ -81,6 +88,8 @@ void hl_lint_overlaps(const struct hl_lint *l);
 void hl_lint_points(const struct hl_lint *l);
 void hl_lint_thresholds(const struct hl_lint *l);
 void hl_lint_stages(const struct hl_lint *l);
+void hl_lint_deadlines(const struct hl_lint *l);
+void hl_lint_routing(const struct hl_lint *l);
 void hl_lint_patterns(const struct hl_lint *l);
 
 #endif

@@ -145,6 +145,13 @@ static void check_pattern(const struct hl_lint *l, const struct hl_condition *c,
                            c->pattern, (int)(len < 40 ? len : 40), nested);
 }
 
+static void check_routes(const struct hl_lint *l)
+{
+    for (size_t i = 0; i < l->m->n_routing; i++)
+        for (size_t k = 0; k < l->m->routing[i].n_when; k++)
+            check_pattern(l, &l->m->routing[i].when[k], hl_lint_at_condition(l, "routing", i, "when", k, "matches"));
+}
+
 void hl_lint_patterns(const struct hl_lint *l)
 {
     struct hl_lint_fit fits[HL_LINT_N_FIT];
@@ -156,4 +163,5 @@ void hl_lint_patterns(const struct hl_lint *l)
     for (size_t pos = 0; hl_lint_next_match(l->m, &pos, &r);)
         for (size_t k = 0; k < r.match->n_where; k++)
             check_pattern(l, &r.match->where[k], hl_lint_at_condition(l, r.section, r.index, "where", k, "matches"));
+    check_routes(l);
 }

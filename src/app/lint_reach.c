@@ -197,18 +197,22 @@ static struct hl_edge *open_edges(const struct hl_model *m, size_t *n)
     return edges;
 }
 
-static uint32_t spread(const struct hl_edge *edges, size_t n)
+static struct hl_reach spread(const struct hl_edge *edges, size_t n)
 {
-    uint32_t reached = STAGE(ANONYMOUS), before;
+    struct hl_reach r = {.stages = STAGE(ANONYMOUS)}, before;
     do {
-        before = reached;
-        for (size_t i = 0; i < n; i++)
-            if (edges[i].from & reached) reached |= 1u << edges[i].to;
-    } while (reached != before);
-    return reached;
+        before = r;
+        for (size_t i = 0; i < n; i++) {
+            if (!(edges[i].from & r.stages)) continue;
+            r.stages |= 1u << edges[i].to;
+            /* who comes back (row 6) has the kind it had, or becomes a passive one */
+            if (edges[i].to == HL_STAGE_MQL) r.kinds |= 1u << (edges[i].kind ? edges[i].kind : HL_KIND_PASSIVE);
+        }
+    } while (r.stages != before.stages);
+    return r;
 }
 
-enum hl_status hl_lint_reachable(const struct hl_model *m, uint32_t *out)
+enum hl_status hl_lint_reach(const struct hl_model *m, struct hl_reach *out)
 {
     size_t n;
     struct hl_edge *edges = open_edges(m, &n);
@@ -368,7 +372,7 @@ void hl_lint_stages(const struct hl_lint *l)
         l->p->no_memory = true;
         return;
     }
-    uint32_t reached = spread(edges, n);
+    uint32_t reached = spread(edges, n).stages;
     check_missing(l, reached);
     check_return(l, edges, n, reached);
     free(edges);

@@ -191,7 +191,7 @@ static bool same_limit(bool has_a, hl_fixed a, bool has_b, hl_fixed b)
     return has_a == has_b && (!has_a || a == b);
 }
 
-static bool same_condition(const struct hl_condition *a, const struct hl_condition *b)
+bool hl_lint_same_condition(const struct hl_condition *a, const struct hl_condition *b)
 {
     return same_text(a->attribute, b->attribute) && a->exists == b->exists && same_text(a->equals, b->equals) &&
            same_text(a->pattern, b->pattern) && same_limit(a->has_at_least, a->at_least, b->has_at_least, b->at_least) &&
@@ -203,7 +203,7 @@ static bool same_where(const struct hl_event_match *a, const struct hl_event_mat
 {
     if (a->n_where != b->n_where) return false;
     for (size_t i = 0; i < a->n_where; i++)
-        if (!same_condition(&a->where[i], &b->where[i])) return false;
+        if (!hl_lint_same_condition(&a->where[i], &b->where[i])) return false;
     return true;
 }
 
@@ -272,7 +272,7 @@ static void check_same_fit(const struct hl_lint *l, const struct hl_lint_fit *f,
 {
     for (size_t i = 0; i < f->n; i++) {
         size_t j = 0;
-        while (j < i && !same_condition(&f->rules[i].when, &f->rules[j].when)) j++;
+        while (j < i && !hl_lint_same_condition(&f->rules[i].when, &f->rules[j].when)) j++;
         if (j == i) continue;
         hl_problem_warning(l->p, hl_lint_at(l, f->section, i, NULL),
                            points ? "'%s' asks the same as '%s': both give their points" : "'%s' asks the same as '%s'",

@@ -109,7 +109,7 @@ static struct hl_event random_event(struct fx *f, int64_t t, struct hl_kv *kv, u
 }
 
 struct seen {
-    uint32_t stages;
+    uint32_t stages, kinds;
     double score, fit_most, fit_least;
 };
 
@@ -118,6 +118,7 @@ static void look(struct fx *f, struct seen *s)
     double score = hl_fixed_to_double(fx_score(f, f->c.clock)), fit = hl_fixed_to_double(f->c.fit);
     for (unsigned k = 0; k < f->out.n_transitions; k++) s->stages |= 1u << f->out.transitions[k].to;
     s->stages |= 1u << f->c.stage;
+    if (f->c.stage == HL_STAGE_MQL) s->kinds |= 1u << f->c.kind;
     if (score > s->score) s->score = score;
     if (fit > s->fit_most) s->fit_most = fit;
     if (fit < s->fit_least) s->fit_least = fit;
@@ -154,13 +155,14 @@ static void assert_sound(const struct hl_model *m, const struct seen *s, uint64_
 {
     struct hl_bounds b;
     struct hl_buf lines;
-    uint32_t reachable;
+    struct hl_reach reach;
     const char *found = found_in(m, &lines);
     assert_int_equal(hl_lint_bounds(m, &b), HL_OK);
-    assert_int_equal(hl_lint_reachable(m, &reachable), HL_OK);
-    if (s->stages & ~reachable)
+    assert_int_equal(hl_lint_reach(m, &reach), HL_OK);
+    if (s->stages & ~reach.stages)
         fail_msg("model %#llx: a stage of %#x is reached, and said not to be\n%s", (unsigned long long)seed,
-                 s->stages & ~reachable, found);
+                 s->stages & ~reach.stages, found);
+    if (s->kinds & ~reach.kinds) fail_msg("model %#llx: an MQL of a kind that is said not to be", (unsigned long long)seed);
     if (s->score > b.fit_most + b.behavior_most + 0.01 || s->score > b.fit_most + b.behavior_capped + 0.01)
         fail_msg("model %#llx: score %f is above fit %f, behavior %f, %f", (unsigned long long)seed, s->score, b.fit_most,
                  b.behavior_most, b.behavior_capped);
@@ -178,16 +180,16 @@ static void what_is_called_impossible_never_happens(void **state)
     uint64_t r0 = fx_seed(), *r = &r0, reached = 0, called = 0, tight = 0;
     for (int i = 0; i < MODELS; i++) {
         struct fx f;
-        struct seen s = {0, 0, -1e9, 1e9};
+        struct seen s = {0, 0, 0, -1e9, 1e9};
         uint64_t seed = *r;
-        uint32_t reachable;
+        struct hl_reach reach;
         struct hl_bounds b;
         random_model(&f, r);
         for (int k = 0; k < LIVES; k++, relive(&f)) live(&f, &s, r);
         assert_sound(f.m, &s, seed);
-        assert_int_equal(hl_lint_reachable(f.m, &reachable), HL_OK);
+        assert_int_equal(hl_lint_reach(f.m, &reach), HL_OK);
         assert_int_equal(hl_lint_bounds(f.m, &b), HL_OK);
-        called += (uint64_t)__builtin_popcount(reachable);
+        called += (uint64_t)__builtin_popcount(reach.stages);
         reached += (uint64_t)__builtin_popcount(s.stages);
         tight += s.score > 0.99 * (b.fit_most + b.behavior_most) && b.fit_most + b.behavior_most > 0;
         fx_fini(&f);

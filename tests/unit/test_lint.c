@@ -308,6 +308,36 @@ static void stages_that_nobody_comes_to_are_told(void **state)
     takes(HEAD "stages: {sal: true}\n");
 }
 
+static void deadlines_that_only_a_hand_starts_are_warned_about(void **state)
+{
+    (void)state;
+    warns(HEAD "sla: [{name: s, stage: sal, within: 1h}, {name: p, stage: mql, kind: passive, within: 1h}]\n",
+          "m.yaml:4:24: warning: 's' starts only by hand: no contact comes to sal\n"
+          "m.yaml:4:70: warning: 'p' starts only by hand: nothing makes a passive MQL\n");
+    warns("model: m\nversion: 1\nthresholds: {mql: {enter: 5}}\nbehavior: {rules: [{name: a, points: 5}]}\n"
+          "sla: [{name: first, stage: mql, kind: active, within: 5m}]\n",
+          "m.yaml:5:39: warning: 'first' starts only by hand: nothing makes an active MQL\n");
+    takes(HEAD "stages: {sal: true, extra: [{name: x, from: lead, to: mql, on: chat_started}]}\n"
+               "sla: [{name: s, stage: sal, within: 1h}, {name: p, stage: mql, kind: passive, within: 1h}, {name: a, stage: mql, "
+               "kind: active, within: 1h}]\n");
+}
+
+static void rules_of_routing_that_never_deal_are_errors(void **state)
+{
+    (void)state;
+#define ROUTES(a, b) HEAD "routing:\n  - {when: " a ", to: [x]}\n  - {when: " b ", to: [y]}\n  - {to: [z]}\n"
+#define TAKEN "m.yaml:6:5: error: this rule never deals: whom it holds for, the rule in line 5 has taken\n"
+    refuses(ROUTES("{attribute: a, in: [GB, IE]}", "{attribute: a, in: [ie]}"), TAKEN);
+    refuses(ROUTES("{attribute: a, at_least: 5}", "[{attribute: b, equals: x}, {attribute: a, between: [5, 9]}]"), TAKEN);
+    refuses(ROUTES("{attribute: a, matches: x}", "{attribute: a, matches: x}"), TAKEN);
+    refuses(ROUTES("{attribute: a, exists: true}", "{attribute: a, matches: x}"), TAKEN);
+    refuses(ROUTES("{attribute: a, exists: true}", "[{attribute: a, at_most: 3}, {attribute: a, at_least: 4}]"),
+            "m.yaml:6:12: error: this rule never deals: its conditions exclude each other\n");
+    takes(ROUTES("{attribute: a, in: [GB]}", "{attribute: a, in: [GB, IE]}"));
+    takes(ROUTES("[{attribute: a, in: [GB]}, {attribute: b, exists: true}]", "{attribute: a, in: [GB]}"));
+    takes(ROUTES("{attribute: a, matches: x}", "{attribute: a, matches: xy}"));
+}
+
 static void costly_patterns_are_warned_about(void **state)
 {
     (void)state;
@@ -328,6 +358,9 @@ static void costly_patterns_are_warned_about(void **state)
     takes(PATTERN("(?>a+)+$"));
     takes(PATTERN("(a++)+$"));
     takes(PATTERN("(vp|head) of .*(sales|growth)"));
+    warns(HEAD "routing:\n  - {when: {attribute: p, matches: '(a+)+$'}, to: [x]}\n",
+          "m.yaml:5:36: warning: pattern '(a+)+$' is costly: some values of 64 bytes meet the match limit, and count as no "
+          "match\n");
     warns(HEAD
           "behavior: {rules: [{name: a, points: 1, where: [{attribute: p, exists: true}, {attribute: q, matches: '(a+)+$'}]}]}\n",
           "m.yaml:4:103: warning: pattern '(a+)+$' is costly: some values of 64 bytes meet the match limit, and count as no "
@@ -345,6 +378,7 @@ static void the_committed_models_have_no_findings(void **state)
         "tests/golden/hand_raise.model.yaml",
         "tests/golden/recycle.model.yaml",
         "tests/golden/trial_funnel.model.yaml",
+        "tests/prop/loan/model.yaml",
     };
     for (size_t i = 0; i < HL_ARRAY_LEN(paths); i++) {
         char path[500];
@@ -376,6 +410,8 @@ int main(void)
         cmocka_unit_test(exits_that_nobody_crosses_are_warned_about),
         cmocka_unit_test(grades_that_no_fit_has_are_told),
         cmocka_unit_test(stages_that_nobody_comes_to_are_told),
+        cmocka_unit_test(deadlines_that_only_a_hand_starts_are_warned_about),
+        cmocka_unit_test(rules_of_routing_that_never_deal_are_errors),
         cmocka_unit_test(costly_patterns_are_warned_about),
         cmocka_unit_test(the_committed_models_have_no_findings),
     };
