@@ -46,6 +46,14 @@ static const struct row_case cases[] = {
     {"1b unqualified", QUIET, FROM(UNQUALIFIED), .attributes = FIT | STUDENT, GOES(DISQUALIFIED, EXIT, FIT), .rule = "student"},
     {"1b held_fit", QUIET, FROM(LEAD), .attributes = FIT | STUDENT, .set = HL_C_HELD_FIT, STAYS},
     {"1b sal is sales' business", QUIET, FROM(SAL), .attributes = FIT | STUDENT, STAYS},
+    {"1a comes before 1b", ON(LEAD_DISQUALIFIED), FROM(LEAD), .attributes = FIT | STUDENT, GOES(DISQUALIFIED, EXIT, SALES)},
+    {"1b comes before 2", ON(LEAD_REJECTED), FROM(MQL), ACTIVE, .attributes = FIT | STUDENT, GOES(DISQUALIFIED, EXIT, FIT),
+     .to_kind = HL_KIND_ACTIVE, .rule = "student"},
+    {"2 comes before 3", ON(LEAD_REJECTED), FROM(MQL), ACTIVE, GOES(UNQUALIFIED, RECYCLE, SALES), .to_kind = HL_KIND_ACTIVE},
+    {"3 comes before 4", QUIET, FROM(MQL), ACTIVE, .attributes = RIVAL, GOES(SUBSCRIBER, REGRESS, FIT), .rule = "served",
+     .to_kind = HL_KIND_ACTIVE},
+    {"4 comes before 5", QUIET, FROM(MQL), PASSIVE, .attributes = FIT | RIVAL, GOES(LEAD, REGRESS, FIT), .rule = "competitor",
+     .to_kind = HL_KIND_PASSIVE},
     {"2 mql rejected", ON(LEAD_REJECTED), FROM(MQL), PASSIVE, .attributes = FIT, .points = 50, GOES(UNQUALIFIED, RECYCLE, SALES),
      .to_kind = HL_KIND_PASSIVE},
     {"2 sal rejected", ON(LEAD_REJECTED), FROM(SAL), GOES(UNQUALIFIED, RECYCLE, SALES)},
@@ -68,6 +76,16 @@ static const struct row_case cases[] = {
     {"5 active", QUIET, FROM(MQL), ACTIVE, .attributes = FIT, .points = 0, STAYS},
     {"5 held", QUIET, FROM(MQL), PASSIVE, .attributes = FIT, .points = 0, .set = HL_C_HELD, STAYS},
     {"5 no exit", QUIET, FROM(MQL), PASSIVE, .model = NO_EXIT, .attributes = FIT, .points = 0, STAYS},
+    {"5 anonymous", QUIET, FROM(ANONYMOUS), PASSIVE, STAYS},
+    {"5 sal", QUIET, FROM(SAL), PASSIVE, STAYS},
+    {"5 sql", QUIET, FROM(SQL), PASSIVE, STAYS},
+    {"5 opportunity", QUIET, FROM(OPPORTUNITY), PASSIVE, STAYS},
+    {"5 customer", QUIET, FROM(CUSTOMER), PASSIVE, STAYS},
+    {"5 evangelist", QUIET, FROM(EVANGELIST), PASSIVE, STAYS},
+    {"6 anonymous", QUIET, FROM(ANONYMOUS), .model = SCORE_DRIVEN, .set = HL_C_SQL_BY_SCORE, STAYS},
+    {"6 opportunity", QUIET, FROM(OPPORTUNITY), .model = SCORE_DRIVEN, .set = HL_C_SQL_BY_SCORE, STAYS},
+    {"6 customer", QUIET, FROM(CUSTOMER), .model = SCORE_DRIVEN, .set = HL_C_SQL_BY_SCORE, STAYS},
+    {"6 evangelist", QUIET, FROM(EVANGELIST), .model = SCORE_DRIVEN, .set = HL_C_SQL_BY_SCORE, STAYS},
     {"6", QUIET, FROM(SQL), PASSIVE, .model = SCORE_DRIVEN, .attributes = FIT, .set = HL_C_SQL_BY_SCORE, .points = 79.9,
      GOES(MQL, REGRESS, SCORE), .to_kind = HL_KIND_PASSIVE},
     {"6 to sal", QUIET, FROM(SQL), ACTIVE, .model = SCORE_DRIVEN | SAL_ON, .facts = ACCEPTED, .attributes = FIT,
@@ -407,6 +425,137 @@ static void rejected_at_never_goes_back(void **state)
     fx_fini(&f);
 }
 
+static void suspicion_takes_back_what_sales_said_and_arms_again(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0 + 1, "points", "100");
+    fx_say(&f, LEAD_ACCEPTED, FX_T0 + 2); /* SAL is off: it waits */
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 3, "rival", "yes");
+    ASSERT_PATH(&f, HL_STAGE_LEAD);
+    assert_int_equal(f.c.ext->facts[HL_FACT_ACCEPTED], HL_NO_TIME);
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 4, "rival", "no");
+    ASSERT_PATH(&f, HL_STAGE_MQL); /* the same 100 points */
+    fx_fini(&f);
+}
+
+static void a_hand_stays_up_while_fit_is_lost_or_in_doubt(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_seal(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0, "country", "US");
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 1); /* an MQL already: it stays up */
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 2, "rival", "yes");
+    ASSERT_PATH(&f, HL_STAGE_LEAD);
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 3, "country", "FR");
+    ASSERT_PATH(&f, HL_STAGE_SUBSCRIBER);
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 4, "country", "US", "rival", "no");
+    ASSERT_PATH(&f, HL_STAGE_LEAD, HL_STAGE_MQL);
+    assert_int_equal(f.c.kind, HL_KIND_ACTIVE);
+    fx_fini(&f);
+}
+
+static void a_hand_that_costs_points_is_up_when_the_score_falls(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_rule(&f, "curious", FX_TYPE(DEMO_REQUESTED), -50, 0);
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "60");
+    fx_say(&f, DEMO_REQUESTED, FX_T0);
+    ASSERT_PATH(&f, HL_STAGE_LEAD, HL_STAGE_MQL); /* passive no more, for 10 points; active, for the hand */
+    assert_int_equal(f.c.kind, HL_KIND_ACTIVE);
+    fx_fini(&f);
+}
+
+static void an_active_mql_that_falls_back_from_sql_keeps_the_arm_of_mql(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    f.m->score_driven = true;
+    fx_extra(&f, "cold", FX_STAGE(MQL), HL_STAGE_LEAD, FX_TYPE(EMAIL_BOUNCED));
+    fx_seal(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0, "country", "US");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "120");
+    ASSERT_PATH(&f, HL_STAGE_SQL);
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "-41");
+    ASSERT_PATH(&f, HL_STAGE_MQL);
+    fx_say(&f, EMAIL_BOUNCED, FX_T0);
+    ASSERT_PATH(&f, HL_STAGE_LEAD, HL_STAGE_MQL); /* 79 points: the first crossing of 60 by score */
+    assert_int_equal(f.c.kind, HL_KIND_PASSIVE);
+    fx_fini(&f);
+}
+
+static void a_late_rejection_leaves_what_happened_after_it(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_seal(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0, "country", "US");
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 10);
+    fx_say(&f, LEAD_ACCEPTED, FX_T0 + 10); /* SAL is off: it waits */
+    fx_say(&f, LEAD_REJECTED, FX_T0 + 5);
+    ASSERT_PATH(&f, HL_STAGE_UNQUALIFIED, HL_STAGE_MQL); /* by the hand of T0 + 10 */
+    assert_int_equal(f.c.visit, 2);
+    assert_int_equal(f.c.ext->facts[HL_FACT_ACCEPTED], FX_T0 + 10);
+    fx_fini(&f);
+}
+
+/* An extra edge leads back, once; the row leads there again. */
+static void rows_other_than_1a_2_and_19_may_fire_twice_for_one_event(void **state)
+{
+    static const struct {
+        enum hl_event_type event;
+        const char *country;
+        enum hl_stage from, to;
+    } rows[] = {
+        {HL_EVENT_FORM_SUBMITTED, "FR", HL_STAGE_LEAD, HL_STAGE_SUBSCRIBER}, /* 3 */
+        {HL_EVENT_FORM_SUBMITTED, "FR", HL_STAGE_ANONYMOUS, HL_STAGE_SUBSCRIBER}, /* 7 */
+        {HL_EVENT_FORM_SUBMITTED, "US", HL_STAGE_SUBSCRIBER, HL_STAGE_LEAD}, /* 8 */
+        {HL_EVENT_LEAD_ACCEPTED, "US", HL_STAGE_MQL, HL_STAGE_SAL}, /* 14 */
+        {HL_EVENT_SALES_CONTACT_MADE, "US", HL_STAGE_MQL, HL_STAGE_SQL}, /* 15a */
+        {HL_EVENT_QUOTE_REQUESTED, "US", HL_STAGE_SQL, HL_STAGE_OPPORTUNITY}, /* 16 */
+        {HL_EVENT_OPPORTUNITY_WON, "US", HL_STAGE_OPPORTUNITY, HL_STAGE_CUSTOMER}, /* 17 */
+        {HL_EVENT_ADVOCACY_GIVEN, "US", HL_STAGE_CUSTOMER, HL_STAGE_EVANGELIST}, /* 18 */
+    };
+    (void)state;
+    for (size_t i = 0; i < HL_ARRAY_LEN(rows); i++) {
+        struct fx f;
+        usual(&f);
+        f.m->sal = true;
+        f.m->mql.has_exit = false;
+        fx_extra(&f, "back", 1u << rows[i].to, rows[i].from, UINT64_C(1) << rows[i].event);
+        fx_seal(&f);
+        fx_say(&f, CONTACT_IDENTIFIED, FX_T0, "country", "US");
+        f.c.stage = (uint8_t)rows[i].from;
+        fx_send(&f, rows[i].event, FX_T0, "country", rows[i].country, (char *)NULL);
+        ASSERT_PATH(&f, rows[i].to, rows[i].from, rows[i].to);
+        fx_fini(&f);
+    }
+}
+
+static void suspicion_may_come_twice_for_one_event(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_extra(&f, "on", FX_STAGE(LEAD), HL_STAGE_MQL, FX_TYPE(TRIAL_STARTED));
+    fx_seal(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0, "country", "US");
+    fx_say(&f, TRIAL_STARTED, FX_T0 + 1, "rival", "yes");
+    ASSERT_PATH(&f, HL_STAGE_LEAD, HL_STAGE_MQL, HL_STAGE_LEAD);
+    fx_fini(&f);
+}
+
 static void a_late_rejection_does_not_open_the_door_to_what_an_earlier_one_closed(void **state)
 {
     struct fx f;
@@ -604,6 +753,13 @@ int main(void)
         cmocka_unit_test(leaving_mql_downwards_clears_what_sales_said),
         cmocka_unit_test(a_rejection_forgets_what_occurred_up_to_it_and_resets_behavior),
         cmocka_unit_test(rejected_at_never_goes_back),
+        cmocka_unit_test(suspicion_takes_back_what_sales_said_and_arms_again),
+        cmocka_unit_test(a_hand_stays_up_while_fit_is_lost_or_in_doubt),
+        cmocka_unit_test(a_hand_that_costs_points_is_up_when_the_score_falls),
+        cmocka_unit_test(an_active_mql_that_falls_back_from_sql_keeps_the_arm_of_mql),
+        cmocka_unit_test(a_late_rejection_leaves_what_happened_after_it),
+        cmocka_unit_test(rows_other_than_1a_2_and_19_may_fire_twice_for_one_event),
+        cmocka_unit_test(suspicion_may_come_twice_for_one_event),
         cmocka_unit_test(a_late_rejection_does_not_open_the_door_to_what_an_earlier_one_closed),
         cmocka_unit_test(sql_by_score_falls_back_and_needs_the_arm_to_return),
         cmocka_unit_test(a_qualify_latch_comes_before_the_score_and_is_not_by_score),
