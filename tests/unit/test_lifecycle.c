@@ -38,6 +38,8 @@ struct row_case {
 
 static const struct row_case cases[] = {
     {"1a anonymous", ON(LEAD_DISQUALIFIED), FROM(ANONYMOUS), GOES(DISQUALIFIED, EXIT, SALES)},
+    {"1a mql", ON(LEAD_DISQUALIFIED), FROM(MQL), ACTIVE, .attributes = FIT, GOES(DISQUALIFIED, EXIT, SALES),
+     .to_kind = HL_KIND_ACTIVE},
     {"1a opportunity", ON(LEAD_DISQUALIFIED), FROM(OPPORTUNITY), GOES(DISQUALIFIED, EXIT, SALES)},
     {"1a unqualified", ON(LEAD_DISQUALIFIED), FROM(UNQUALIFIED), GOES(DISQUALIFIED, EXIT, SALES)},
     {"1a customer stays", ON(LEAD_DISQUALIFIED), FROM(CUSTOMER), STAYS},
@@ -113,15 +115,28 @@ static const struct row_case cases[] = {
     {"10 below", QUIET, FROM(LEAD), .attributes = FIT, .points = 59.9, STAYS},
     {"10 disarmed", QUIET, FROM(LEAD), .attributes = FIT, .points = 60, .clear = HL_C_ARMED_MQL, STAYS},
     {"10 suspect", QUIET, FROM(LEAD), .attributes = FIT | RIVAL, .points = 60, STAYS},
+    {"10 was active before", QUIET, FROM(LEAD), ACTIVE, .attributes = FIT, .points = 60, GOES(MQL, ADVANCE, SCORE),
+     .to_kind = HL_KIND_PASSIVE},
     {"11", QUIET, FROM(MQL), PASSIVE, .attributes = FIT, .points = 60, .latches = DEMO, GOES(MQL, ADVANCE, HAND_RAISE),
      .to_kind = HL_KIND_ACTIVE, .rule = "demo"},
     {"11 active already", QUIET, FROM(MQL), ACTIVE, .attributes = FIT, .points = 60, .latches = DEMO, STAYS},
+    {"11 anonymous", QUIET, FROM(ANONYMOUS), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 subscriber", QUIET, FROM(SUBSCRIBER), PASSIVE, .latches = DEMO, STAYS},
+    {"11 suspect lead", QUIET, FROM(LEAD), PASSIVE, .attributes = FIT | RIVAL, .latches = DEMO, STAYS},
+    {"11 sal", QUIET, FROM(SAL), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 sql", QUIET, FROM(SQL), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 opportunity", QUIET, FROM(OPPORTUNITY), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 customer", QUIET, FROM(CUSTOMER), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 evangelist", QUIET, FROM(EVANGELIST), PASSIVE, .attributes = FIT, .latches = DEMO, STAYS},
+    {"11 suspect unqualified", QUIET, FROM(UNQUALIFIED), PASSIVE, .attributes = FIT | RIVAL, .latches = DEMO, STAYS},
     {"12", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .latches = DEMO, .rejected_days_ago = 1, GOES(MQL, ADVANCE, HAND_RAISE),
      .to_kind = HL_KIND_ACTIVE, .rule = "demo"},
     {"12 no fit", QUIET, FROM(UNQUALIFIED), .latches = DEMO, .rejected_days_ago = 1, STAYS},
     {"12 suspect", QUIET, FROM(UNQUALIFIED), .attributes = FIT | RIVAL, .latches = DEMO, .rejected_days_ago = 1, STAYS},
     {"13", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .rejected_days_ago = 10, GOES(MQL, ADVANCE, SCORE),
      .to_kind = HL_KIND_PASSIVE},
+    {"13 was active before", QUIET, FROM(UNQUALIFIED), ACTIVE, .attributes = FIT, .points = 60, .rejected_days_ago = 10,
+     GOES(MQL, ADVANCE, SCORE), .to_kind = HL_KIND_PASSIVE},
     {"13 cooling down", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .rejected_days_ago = 9, STAYS},
     {"13 disarmed", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .clear = HL_C_ARMED_MQL, .rejected_days_ago = 10, STAYS},
     {"13 below", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 59, .rejected_days_ago = 10, STAYS},
@@ -185,18 +200,24 @@ static void set_attribute(struct fx *f, const char *key, const char *value)
     assert_int_equal(hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), FX_T0), HL_OK);
 }
 
+/* The contact of a case, in its stage, and the event. */
+static void play(struct fx *f, const struct row_case *k)
+{
+    set_up(f, k);
+    if (k->attributes & FIT) set_attribute(f, "country", "US");
+    if (k->attributes & STUDENT) set_attribute(f, "title", "student");
+    if (k->attributes & RIVAL) set_attribute(f, "rival", "yes");
+    hl_contact_refit(&f->c, f->m);
+    f->c.stage = (uint8_t)k->from;
+    f->c.kind = (uint8_t)k->kind;
+    f->c.flags = (f->c.flags | k->set) & ~k->clear;
+    fx_send(f, k->event, FX_T0, (char *)NULL);
+}
+
 static void run_case(const struct row_case *k)
 {
     struct fx f;
-    set_up(&f, k);
-    if (k->attributes & FIT) set_attribute(&f, "country", "US");
-    if (k->attributes & STUDENT) set_attribute(&f, "title", "student");
-    if (k->attributes & RIVAL) set_attribute(&f, "rival", "yes");
-    hl_contact_refit(&f.c, f.m);
-    f.c.stage = (uint8_t)k->from;
-    f.c.kind = (uint8_t)k->kind;
-    f.c.flags = (f.c.flags | k->set) & ~k->clear;
-    fx_send(&f, k->event, FX_T0, (char *)NULL);
+    play(&f, k);
     if (k->to == NOWHERE) {
         if (f.out.n_transitions != 0) fail_msg("%s: went to %s", k->row, hl_stage_name(f.out.transitions[0].to));
     } else {
@@ -216,6 +237,54 @@ static void every_row_fires_and_does_not_fire_without_its_conditions(void **stat
 {
     (void)state;
     for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) run_case(&cases[i]);
+}
+
+static bool is_of(const struct row_case *k, const char *const *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(k->row, rows[i], strlen(rows[i])) == 0) return true;
+    return false;
+}
+
+static void rows_that_are_not_about_the_score_leave_the_arms_as_they_are(void **state)
+{
+    static const char *const others[] = {"2 ", "3", "4", "5", "6", "10", "13", "15b score", "19 to unqualified"};
+    const uint32_t arms = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
+    (void)state;
+    for (size_t i = 0; i < 2 * HL_ARRAY_LEN(cases); i++) {
+        struct row_case k = cases[i / 2];
+        bool on = i % 2;
+        if (k.to == NOWHERE || is_of(&k, others, HL_ARRAY_LEN(others))) continue;
+        struct fx f;
+        k.points = on ? 59 : 100; /* not to cross; not to arm */
+        k.set |= on ? arms : 0;
+        k.clear |= on ? 0 : arms;
+        play(&f, &k);
+        if (f.c.stage != k.to || (f.c.flags & arms) != (on ? arms : 0))
+            fail_msg("%s with arms %s: %x", k.row, on ? "on" : "off", f.c.flags & arms);
+        fx_fini(&f);
+    }
+}
+
+static void rows_that_are_not_about_hands_and_answers_leave_them(void **state)
+{
+    static const char *const hands[] = {"2 ", "9", "10", "11", "12", "13", "19 to unqualified"};
+    static const char *const answers[] = {"2 ", "3", "4", "5", "19 to unqualified"};
+    (void)state;
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        struct row_case k = cases[i];
+        if (k.to == NOWHERE || (k.model & SAL_ON)) continue;
+        struct fx f;
+        k.facts |= ACCEPTED;
+        k.latches |= DEMO;
+        play(&f, &k);
+        assert_true(f.out.n_transitions > 0 && f.out.transitions[0].to == k.to);
+        if (f.out.n_transitions == 1 && !is_of(&k, hands, HL_ARRAY_LEN(hands)) && f.c.ext->latches[0] != FX_T0)
+            fail_msg("%s: a raised hand is gone", k.row);
+        if (!is_of(&k, answers, HL_ARRAY_LEN(answers)) && f.c.ext->facts[HL_FACT_ACCEPTED] != FX_T0)
+            fail_msg("%s: an answer is gone", k.row);
+        fx_fini(&f);
+    }
 }
 
 static void assert_path(const struct fx *f, unsigned n, const enum hl_stage *path)
@@ -742,6 +811,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_fires_and_does_not_fire_without_its_conditions),
+        cmocka_unit_test(rows_that_are_not_about_the_score_leave_the_arms_as_they_are),
+        cmocka_unit_test(rows_that_are_not_about_hands_and_answers_leave_them),
         cmocka_unit_test(one_event_may_carry_a_contact_through_several_stages),
         cmocka_unit_test(a_fact_that_comes_early_waits_at_its_gate_until_it_is_too_old),
         cmocka_unit_test(a_latch_holds_to_the_end_of_its_validity_and_not_longer),
