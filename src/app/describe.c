@@ -273,9 +273,9 @@ static void put_thresholds(struct hl_words *w, const struct hl_model *m)
     put(w, "## Thresholds\n\n| stage | comes in at a score of | falls out below |\n|---|---:|---:|\n");
     put_threshold(w, "MQL", &m->mql);
     if (sql) put_threshold(w, "SQL", &m->sql);
-    put(w, "\nThe gap between the two keeps a contact from going in and out all the time. A threshold fires once; it is armed "
-           "again when the score "
-           "was\nseen below the second number. Who came in by a raised hand does not fall out.\n\n");
+    hl_buf_printf(w->b, "\nThe gap between the two keeps a contact from going in and out all the time. A threshold fires once; it is armed "
+                  "again when the score was\nseen below the second number.%s\n\n",
+                  m->n_hand_raise ? " Who came in by a raised hand does not fall out." : "");
 }
 
 static void put_times(struct hl_words *w, const struct hl_model *m)

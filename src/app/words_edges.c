@@ -250,6 +250,7 @@ const char *hl_words_stage(const struct hl_model *m, enum hl_stage stage)
         [HL_STAGE_UNQUALIFIED] = "Given back by sales. Still scored, and can become an MQL again.",
         [HL_STAGE_DISQUALIFIED] = "Left out for good. Only a stage set by hand leads back.",
     };
+    if (stage == HL_STAGE_MQL && m->n_hand_raise == 0) return "Marketing qualified lead: its score says that it is interested.";
     if (stage == HL_STAGE_SQL && m->score_driven)
         return "Sales qualified lead: its score or a rule says that sales should act now, or sales has talked to it.";
     return meanings[stage];

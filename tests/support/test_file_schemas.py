@@ -10,6 +10,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "config"
+SAMPLES = sorted([*CONFIG.glob("*.yaml"), *(CONFIG / "examples").glob("*.yaml")])
 
 
 class Loader(yaml.SafeLoader):
@@ -53,14 +54,15 @@ class FileSchemas(unittest.TestCase):
             self.assertFalse(validator.is_valid(broken))
 
     def test_sample_files_are_valid(self):
-        for path in sorted(CONFIG.glob("*.yaml")):
+        for path in SAMPLES:
             validator = self.config if path.name == "hotlead.yaml" else self.model
             with self.subTest(path.name):
-                self.assertEqual([e.message for e in validator.iter_errors(load(path.name))], [])
+                self.assertEqual([e.message for e in validator.iter_errors(load(path.relative_to(CONFIG)))], [])
 
     def test_sample_files_name_their_schema(self):
-        for path in sorted(CONFIG.glob("*.yaml")):
+        for path in SAMPLES:
             wanted = "hotlead.schema.json" if path.name == "hotlead.yaml" else "model.schema.json"
+            wanted = "../" * (len(path.relative_to(CONFIG).parts) - 1) + wanted
             with self.subTest(path.name):
                 self.assertIn(f"# yaml-language-server: $schema={wanted}\n", path.read_text(encoding="utf-8"))
 
