@@ -433,9 +433,25 @@ static void a_timer_that_was_overtaken_changes_nothing(void **state)
     fx_fini(&f);
 }
 
+static void a_raised_hand_waits_for_an_event_when_time_moves_the_contact(void **state)
+{
+    struct fx f;
+    (void)state;
+    set_up_sql(&f, false);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + FX_DAY);
+    act(&f, next(&f));
+    assert_int_equal(f.out.n_transitions, 1); /* time takes away, and gives nothing */
+    assert_int_equal(f.c.stage, HL_STAGE_MQL);
+    assert_int_equal(f.c.kind, HL_KIND_PASSIVE);
+    fx_say(&f, EMAIL_SENT, f.c.clock);
+    assert_int_equal(f.c.kind, HL_KIND_ACTIVE);
+    fx_fini(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_raised_hand_waits_for_an_event_when_time_moves_the_contact),
         cmocka_unit_test(the_moment_of_one_half_life_is_where_the_formula_puts_it),
         cmocka_unit_test(time_moves_a_cooled_mql_to_lead_at_its_moment),
         cmocka_unit_test(after_decay_a_new_crossing_fires_because_the_arm_was_set_again),

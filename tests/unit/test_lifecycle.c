@@ -278,9 +278,11 @@ static void rows_that_are_not_about_hands_and_answers_leave_them(void **state)
         k.facts |= ACCEPTED;
         k.latches |= DEMO;
         play(&f, &k);
-        assert_true(f.out.n_transitions > 0 && f.out.transitions[0].to == k.to);
+        assert_true(f.out.n_transitions > 0);
         if (f.out.n_transitions == 1 && !is_of(&k, hands, HL_ARRAY_LEN(hands)) && f.c.ext->latches[0] != FX_T0)
             fail_msg("%s: a raised hand is gone", k.row);
+        if (k.to == HL_STAGE_MQL && is_of(&k, hands, HL_ARRAY_LEN(hands)) && f.c.ext->latches[0] != HL_NO_TIME)
+            fail_msg("%s: the hand is still up", k.row);
         if (!is_of(&k, answers, HL_ARRAY_LEN(answers)) && f.c.ext->facts[HL_FACT_ACCEPTED] != FX_T0)
             fail_msg("%s: an answer is gone", k.row);
         fx_fini(&f);
