@@ -148,7 +148,9 @@ static void put_item(const struct hl_rank_item *i, struct hl_buf *out)
     hl_json_put_text(out, hl_slice_of(hl_kind_name((enum hl_kind)i->kind)));
     hl_json_put_raw(out, ",\"score\":");
     hl_json_put_points(out, i->score);
-    hl_buf_printf(out, ",\"grade\":\"%c\",\"suspect\":%s,\"owner\":", i->grade, i->suspect ? "true" : "false");
+    hl_json_put_raw(out, ",\"grade\":");
+    hl_json_put_text(out, i->grade ? (struct hl_slice){&i->grade, 1} : HL_SLICE_NULL);
+    hl_buf_printf(out, ",\"suspect\":%s,\"owner\":", i->suspect ? "true" : "false");
     hl_json_put_text(out, i->owner);
     hl_buf_printf(out, ",\"since\":%lld,\"sla_due\":", (long long)i->since);
     if (i->sla_due == HL_NO_TIME)
@@ -190,7 +192,7 @@ void hl_rank_put_table(const struct hl_rank *r, struct hl_buf *out)
         const struct hl_rank_item *i = &r->items[n];
         const char *kind = i->stage == HL_STAGE_MQL ? hl_kind_name((enum hl_kind)i->kind) : NULL; /* it is kept elsewhere */
         snprintf(stage, sizeof(stage), kind ? "%s, %s" : "%s", hl_stage_name((enum hl_stage)i->stage), kind);
-        hl_buf_printf(out, "%5zu %9.1f  %-5c  %-16s %-24s  ", n + 1, hl_fixed_to_double(i->score), i->grade, stage,
+        hl_buf_printf(out, "%5zu %9.1f  %-5c  %-16s %-24s  ", n + 1, hl_fixed_to_double(i->score), i->grade ? i->grade : '-', stage,
                       hl_iso8601_format(i->since, time));
         put_plain(i->id, out);
         if (i->owner.data) hl_buf_printf(out, " -> ");

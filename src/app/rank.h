@@ -20,7 +20,7 @@ struct hl_rank_item {
     int64_t since;   /* ms, entry into the stage */
     int64_t sla_due; /* HL_NO_TIME: no deadline runs */
     uint8_t stage, kind;
-    char grade;
+    char grade; /* 0: not worked out yet */
     bool suspect;
 };
 

@@ -1,5 +1,7 @@
 """/v1 of running scorers, and `hotlead rank`: what they say of contacts, from memory and from Redis, and how they refuse."""
 import json
+import os
+import signal
 import subprocess
 import time
 import unittest
@@ -90,7 +92,7 @@ class Http(unittest.TestCase):
             def both():
                 held = [self.json(fetch(h, "/v1/rank?limit=1"))["source"]["partitions"] for h in (one, two)
                         if h.get("/readyz")[0] == 200 and fetch(h, "/v1/rank?limit=1")[0] == 200]
-                return held if sorted(sum(held, [])) == list(range(setup.partitions)) and all(held) else None
+                return held if len(held) == 2 and all(held) and sorted(sum(held, [])) == list(range(setup.partitions)) else None
             held = harness.servers.wait_for("both to hold partitions", both, 90, every=0.5)
             print(f"    held: {held}")
             gen_events.produce(harness.kafka().bootstrap, work.records(setup))
@@ -144,7 +146,15 @@ class Http(unittest.TestCase):
         self.assertEqual(code, 0)
 
     def redis_away(self, work, one, two, known):
+        """Standing still, then gone: what is in memory is answered, the rest refused with the reason."""
         redis = harness.redis()
+        os.kill(redis.child.pid, signal.SIGSTOP)
+        try:
+            got = [contact(h, known[0]) for h in (one, two)]
+        finally:
+            os.kill(redis.child.pid, signal.SIGCONT)
+        self.assertEqual(sorted(g[0] for g in got), [200, 503])
+        self.refused(max(got), 503, "timed out")
         redis.kill()
         try:
             where = {}
