@@ -39,8 +39,6 @@ static size_t ask(struct hl_traits *t, const struct hl_route *route)
 /* Whom `route` holds for, `c` does, too. t has room for the conditions of route and one more. */
 static bool implies(struct hl_traits *t, const struct hl_route *route, const struct hl_condition *c)
 {
-    for (size_t k = 0; k < route->n_when; k++)
-        if (hl_lint_same_condition(&route->when[k], c)) return true;
     size_t n = ask(t, route);
     t[n] = (struct hl_traits){c, false, 0};
     return !hl_traits_possible(t, n + 1);

@@ -20,11 +20,11 @@ static void add_line(struct hl_problems *p, const char *place, const char *level
     if (is_error && p->errors++ == 0) hl_error_set(p->err, HL_E_CONFIG, HL_STOP, "%s: %s", place, message);
     if (!is_error) p->warnings++;
     if (!p->lines) return;
-    size_t shown = p->errors + p->warnings;
-    if (shown <= MAX_SHOWN)
+    size_t nth = is_error ? p->errors : p->warnings; /* warnings leave errors their room */
+    if (nth <= MAX_SHOWN)
         hl_buf_printf(p->lines, "%s: %s: %s\n", place, level, message);
-    else if (shown == MAX_SHOWN + 1)
-        hl_buf_printf(p->lines, "%s: error: more problems follow, not shown\n", p->file);
+    else if (nth == MAX_SHOWN + 1)
+        hl_buf_printf(p->lines, "%s: %s: more problems follow, not shown\n", p->file, level);
 }
 
 static void add(struct hl_problems *p, const struct hl_yaml_node *at, const char *level, const char *fmt, va_list ap)

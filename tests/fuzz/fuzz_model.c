@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hl_error err = {0};
     struct hl_buf problems;
     hl_buf_init(&problems);
-    enum hl_status st = hl_model_load_text("m.yaml", (struct hl_slice){(const char *)data, size}, &m, &problems, &err);
+    enum hl_status st = hl_model_check_text("m.yaml", (struct hl_slice){(const char *)data, size}, &m, &problems, &err);
     HL_BUG_ON((st == HL_OK) != (m != NULL));
     HL_BUG_ON(st != HL_OK && (problems.len == 0 || err.code != st || err.message[0] == 0));
     HL_BUG_ON(m && (!m->name || !m->version || m->n_hand_raise > 32 || m->n_qualify > 32));

@@ -112,6 +112,10 @@ static void a_suspect_that_is_no_lead_anyway_is_warned_about(void **state)
           "m.yaml:6:13: warning: 's' keeps nobody from becoming an MQL: whom it holds for, must_have or disqualify keeps from "
           "being "
           "a lead\n");
+    warns(HEAD
+          "fit:\n  disqualify: [{name: a, attribute: title, matches: x}]\n  suspect: [{name: s, attribute: title, matches: x}]\n",
+          "m.yaml:6:13: warning: 's' keeps nobody from becoming an MQL: whom it holds for, must_have or disqualify keeps from "
+          "being a lead\n");
     takes(HEAD "fit:\n  must_have: [{name: a, attribute: mail, not_in: [gmail.com]}]\n"
                "  suspect: [{name: rival, attribute: mail, in: [rival.example]}]\n");
 }
@@ -367,6 +371,25 @@ static void costly_patterns_are_warned_about(void **state)
           "match\n");
 }
 
+static void many_warnings_hide_no_error(void **state)
+{
+    (void)state;
+    struct hl_buf text, lines;
+    struct hl_model *m = NULL;
+    hl_buf_init(&text);
+    hl_buf_init(&lines);
+    hl_buf_printf(&text, HEAD "fit: {grades: {A: 5}}\nbehavior:\n  rules:\n");
+    for (int i = 0; i < 202; i++) hl_buf_printf(&text, "  - {name: r%d, on: chat_started, points: 1}\n", i);
+    assert_int_equal(hl_model_check_text("m.yaml", hl_buf_slice(&text), &m, &lines, NULL), HL_E_CONFIG);
+    hl_buf_put_u8(&lines, 0);
+    const char *end = strstr((const char *)lines.data, "m.yaml:207:5: warning: 'r200' ");
+    assert_non_null(end);
+    assert_string_equal(strchr(end, '\n') + 1, "m.yaml: warning: more problems follow, not shown\n"
+                                               "m.yaml:4:19: error: no fit reaches grade A: the most that fit.rules give is 0\n");
+    hl_buf_fini(&text);
+    hl_buf_fini(&lines);
+}
+
 static void the_committed_models_have_no_findings(void **state)
 {
     (void)state;
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(deadlines_that_only_a_hand_starts_are_warned_about),
         cmocka_unit_test(rules_of_routing_that_never_deal_are_errors),
         cmocka_unit_test(costly_patterns_are_warned_about),
+        cmocka_unit_test(many_warnings_hide_no_error),
         cmocka_unit_test(the_committed_models_have_no_findings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
