@@ -43,3 +43,20 @@ uint32_t hl_name_hash(struct hl_slice name)
     for (size_t i = 0; i < name.len; i++) h = (h ^ (uint8_t)name.data[i]) * 16777619u;
     return h;
 }
+
+static unsigned char fold(unsigned char ch)
+{
+    return ch >= 'A' && ch <= 'Z' ? ch | 0x20 : ch;
+}
+
+uint64_t hl_pair_bits(struct hl_slice s)
+{
+    const unsigned char *p = (const unsigned char *)s.data;
+    uint64_t bits = 0;
+    unsigned char all = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        all |= p[i];
+        if (i) bits |= UINT64_C(1) << ((uint32_t)(fold(p[i - 1]) << 8 | fold(p[i])) * 0x9e3779b1u >> 26);
+    }
+    return all & 0x80 ? UINT64_MAX : bits;
+}

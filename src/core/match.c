@@ -15,6 +15,12 @@ static size_t char_len(const char *p, const char *end)
     return n;
 }
 
+/* A literal of a glob that in a value, too, is nowhere but at the start of a character. */
+static bool starts_character(char ch)
+{
+    return ch != '?' && ((unsigned char)ch & 0xc0) != 0x80;
+}
+
 bool hl_glob_match(const char *glob, struct hl_slice value)
 {
     if (hl_slice_is_null(value)) return false;
@@ -36,6 +42,8 @@ bool hl_glob_match(const char *glob, struct hl_slice value)
         } else {
             if (!star || retry == end) return false;
             retry += char_len(retry, end);
+            if (starts_character(*star)) retry = memchr(retry, *star, (size_t)(end - retry)); /* to where it may go on at all */
+            if (!retry) return false;
             p = retry;
             glob = star;
         }

@@ -7,14 +7,18 @@
  *     attribute plan: absent    1 1 0 1 1 1 1 1
  *                             & 1 0 0 0 0 0 0 1
  *
- * The set for a value: of globs only those are tried whose literal beginning the value begins with. The beginnings are sorted, and each
- * names the longest other one that it begins with; all that a value begins with lie on that chain from the last one that is not above
- * the value. (Let p be that one, and q <= p a beginning of the value: what lies between q and the value begins with q, so p does.)
+ * The set for a value: before a glob, a list or a regular expression is tried on it, the pairs of letters that it needs are compared with
+ * those of the value, as sets of 64 bits. That turns nearly all away for a nanosecond each, whatever they look like; a regular expression
+ * costs 20 to 80 times that.
+ *
+ * WHY NOT a trie of the globs: it says nothing of `*word*`, and nothing of regular expressions, which cost the most.
  *
  * THREADS: made by hl_model_seal; read-only. */
 #include "match_index.h"
 
 #include <stdlib.h>
+
+#include "hotlead/base/hash.h"
 
 /* ---- one field ---- */
 
@@ -64,69 +68,43 @@ bool hl_match_field_holds(const struct hl_match_field *f, const struct hl_event_
     return true;
 }
 
-/* ---- globs by their literal beginning ---- */
+/* ---- what a value must contain ---- */
 
-static bool begins_with(struct hl_slice s, struct hl_slice prefix)
+static uint64_t needs_of_glob(const char *glob)
 {
-    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
-}
-
-static int compare_bytes(struct hl_slice a, struct hl_slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n ? memcmp(a.data, b.data, n) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    const struct hl_glob_entry *x = a, *y = b;
-    int order = compare_bytes(x->prefix, y->prefix);
-    return order ? order : (x->place > y->place) - (x->place < y->place);
-}
-
-static bool sort_globs(struct hl_match_field *f, const struct hl_match_index *x)
-{
-    f->globs = malloc((x->n + 1) * sizeof *f->globs);
-    if (!f->globs) return false;
-    for (size_t i = 0; i < x->n; i++) {
-        const char *glob = glob_of(f, x->matches[i]);
-        if (glob) f->globs[f->n_globs++] = (struct hl_glob_entry){{glob, strcspn(glob, "*?")}, (uint32_t)i, HL_NO_ENTRY};
+    uint64_t needs = 0;
+    while (*glob) {
+        size_t n = strcspn(glob, "*?");
+        needs |= hl_pair_bits((struct hl_slice){glob, n});
+        glob += n + (glob[n] != '\0');
     }
-    qsort(f->globs, f->n_globs, sizeof *f->globs, compare_entries);
-    for (uint32_t i = 1; i < f->n_globs; i++) {
-        uint32_t up = i - 1;
-        while (up != HL_NO_ENTRY && !begins_with(f->globs[i].prefix, f->globs[up].prefix)) up = f->globs[up].shorter;
-        f->globs[i].shorter = up;
-    }
-    return true;
+    return needs;
 }
 
-static uint32_t last_not_above(const struct hl_match_field *f, struct hl_slice value)
+/* Of a value that is one of the list. */
+static uint64_t needs_of_list(char *const *list, size_t n)
 {
-    size_t lo = 0, hi = f->n_globs; /* the first one above */
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (compare_bytes(f->globs[mid].prefix, value) <= 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo ? (uint32_t)(lo - 1) : HL_NO_ENTRY;
+    uint64_t needs = n ? UINT64_MAX : 0;
+    for (size_t i = 0; i < n; i++) needs &= hl_pair_bits(hl_slice_trim(hl_slice_of(list[i])));
+    return needs;
 }
 
-static void try_globs(const struct hl_match_index *x, const struct hl_match_field *f, struct hl_slice value, uint64_t *out)
+static uint64_t needs_of_condition(const struct hl_condition *c)
 {
-    for (uint32_t i = last_not_above(f, value); i != HL_NO_ENTRY; i = f->globs[i].shorter) {
-        size_t place = f->globs[i].place;
-        if (begins_with(value, f->globs[i].prefix) && hl_match_field_holds(f, x->matches[place], value)) hl_set_add(out, place);
-    }
+    uint64_t needs = c->pattern ? c->matches.needs : 0;
+    if (c->equals) needs |= hl_pair_bits(hl_slice_trim(hl_slice_of(c->equals)));
+    if (c->in) needs |= needs_of_list(c->in, c->n_in);
+    return needs;
 }
 
-static void try_all(const struct hl_match_index *x, const struct hl_match_field *f, struct hl_slice value, uint64_t *out)
+static uint64_t needs_of(const struct hl_match_field *f, const struct hl_event_match *match)
 {
-    for (size_t i = hl_set_next(f->asks, 0, x->n); i < x->n; i = hl_set_next(f->asks, i + 1, x->n))
-        if (hl_match_field_holds(f, x->matches[i], value)) hl_set_add(out, i);
+    uint64_t needs = 0;
+    if (f->part == HL_PART_FORM) return needs_of_list(match->forms, match->n_forms);
+    if (f->part != HL_PART_ATTRIBUTE) return needs_of_glob(glob_of(f, match));
+    for (size_t i = 0; i < match->n_where; i++)
+        if (is_about(f, &match->where[i])) needs |= needs_of_condition(&match->where[i]);
+    return needs;
 }
 
 void hl_match_field_answer(const struct hl_match_index *x, const struct hl_match_field *f, struct hl_slice value, uint64_t *out)
@@ -136,10 +114,9 @@ void hl_match_field_answer(const struct hl_match_index *x, const struct hl_match
         return;
     }
     for (size_t i = 0; i < x->words; i++) out[i] = ~f->asks[i];
-    if (f->globs)
-        try_globs(x, f, value, out);
-    else
-        try_all(x, f, value, out);
+    uint64_t lacks = ~hl_pair_bits(value);
+    for (const struct hl_asker *a = f->askers; a < f->askers + f->n_askers; a++)
+        if (!(a->needs & lacks) && hl_match_field_holds(f, x->matches[a->place], value)) hl_set_add(out, a->place);
 }
 
 /* ---- making it ---- */
@@ -158,20 +135,19 @@ static bool list_matches(struct hl_match_index *x, const struct hl_model *m)
     return true;
 }
 
+/* Add a field, if somebody asks for it. */
 static bool add_field(struct hl_match_index *x, struct hl_match_field f)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++) n += asks(&f, x->matches[i]);
+    if (n == 0) return true;
     struct hl_match_field *grown = realloc(x->fields, (x->n_fields + 1) * sizeof *grown);
     if (!grown) return false;
     x->fields = grown;
-    x->fields[x->n_fields++] = f;
-    return true;
-}
-
-static bool is_asked(const struct hl_match_index *x, const struct hl_match_field *f)
-{
-    for (size_t i = 0; i < x->n; i++)
-        if (asks(f, x->matches[i])) return true;
-    return false;
+    f.askers = malloc(n * sizeof *f.askers);
+    x->fields[x->n_fields] = f;
+    x->n_fields += f.askers != NULL;
+    return f.askers;
 }
 
 static bool is_indexed(const struct hl_match_index *x, const char *attribute)
@@ -184,10 +160,8 @@ static bool is_indexed(const struct hl_match_index *x, const char *attribute)
 /* Each attribute costs two sets, and a look for each event: beyond some, they are left to be tried. */
 static bool list_fields(struct hl_match_index *x)
 {
-    for (unsigned part = 0; part < HL_PART_ATTRIBUTE; part++) {
-        struct hl_match_field f = {.part = (enum hl_match_part)part};
-        if (is_asked(x, &f) && !add_field(x, f)) return false;
-    }
+    for (unsigned part = 0; part < HL_PART_ATTRIBUTE; part++)
+        if (!add_field(x, (struct hl_match_field){.part = (enum hl_match_part)part})) return false;
     size_t limit = x->n_fields + HL_MAX_INDEXED_ATTRIBUTES;
     for (size_t i = 0; i < x->n; i++)
         for (size_t j = 0; j < x->matches[i]->n_where && x->n_fields < limit; j++) {
@@ -207,8 +181,10 @@ static void fill_field(struct hl_match_index *x, struct hl_match_field *f)
 {
     for (size_t i = 0; i < x->n; i++) {
         bool asked = asks(f, x->matches[i]);
-        if (asked) hl_set_add(f->asks, i);
         if (!asked || hl_match_field_holds(f, x->matches[i], HL_SLICE_NULL)) hl_set_add(f->absent, i);
+        if (!asked) continue;
+        hl_set_add(f->asks, i);
+        f->askers[f->n_askers++] = (struct hl_asker){needs_of(f, x->matches[i]), i};
     }
 }
 
@@ -237,19 +213,11 @@ static bool fill_sets(struct hl_match_index *x)
     return true;
 }
 
-static bool is_glob(const struct hl_match_field *f)
-{
-    return f->part != HL_PART_FORM && f->part != HL_PART_ATTRIBUTE;
-}
-
 struct hl_match_index *hl_match_index_new(const struct hl_model *m)
 {
     struct hl_match_index *x = calloc(1, sizeof *x);
     if (!x) return NULL;
-    bool ok = list_matches(x, m) && list_fields(x) && fill_sets(x);
-    for (size_t i = 0; ok && i < x->n_fields; i++)
-        if (is_glob(&x->fields[i])) ok = sort_globs(&x->fields[i], x);
-    if (ok) return x;
+    if (list_matches(x, m) && list_fields(x) && fill_sets(x)) return x;
     hl_match_index_free(x);
     return NULL;
 }
@@ -257,7 +225,7 @@ struct hl_match_index *hl_match_index_new(const struct hl_model *m)
 void hl_match_index_free(struct hl_match_index *x)
 {
     if (!x) return;
-    for (size_t i = 0; i < x->n_fields; i++) free(x->fields[i].globs);
+    for (size_t i = 0; i < x->n_fields; i++) free(x->fields[i].askers);
     free(x->fields);
     free(x->sets);
     free(x->matches);

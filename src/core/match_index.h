@@ -19,14 +19,12 @@ enum hl_match_part {
     HL_PART_ATTRIBUTE,
 };
 
-/* A glob by what stands before its first wildcard. */
-struct hl_glob_entry {
-    struct hl_slice prefix;
-    uint32_t place;
-    uint32_t shorter; /* the entry before this one whose prefix this prefix begins with, the longest; HL_NO_ENTRY */
+/* A match that asks for the field, and the hl_pair_bits that every value that it takes has. */
+struct hl_asker {
+    uint64_t needs;
+    size_t place;
 };
 
-#define HL_NO_ENTRY UINT32_MAX
 #define HL_MAX_INDEXED_ATTRIBUTES 64
 
 /* One thing about an event that matches may ask for. */
@@ -35,8 +33,8 @@ struct hl_match_field {
     const char *attribute; /* HL_PART_ATTRIBUTE: its name, the model's */
     uint64_t *asks;        /* the matches that ask for it */
     uint64_t *absent;      /* the matches that an event without it leaves: those that do not ask, or ask that it be absent */
-    struct hl_glob_entry *globs; /* of the parts that are globs, in the order of the prefixes */
-    size_t n_globs;
+    struct hl_asker *askers;
+    size_t n_askers;
 };
 
 struct hl_match_index {

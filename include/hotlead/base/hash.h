@@ -7,6 +7,10 @@
 /* XXH3 64 bits with a fixed seed: the same on every machine and in every run (https://xxhash.com). */
 uint64_t hl_hash64(struct hl_slice s);
 
+/* The pairs of adjacent bytes in s as a set of 64 bits (several pairs share one), ASCII letters folded to lower case; UINT64_MAX when a
+ * byte is above 0x7f. A text that contains s, in whatever case, has all the bits of s. */
+uint64_t hl_pair_bits(struct hl_slice s);
+
 /* murmur2 of a key as the Kafka Java client computes it (org.apache.kafka.common.utils.Utils.murmur2, seed 0x9747b28c). */
 uint32_t hl_murmur2(struct hl_slice s);
 

@@ -44,6 +44,7 @@ struct hl_matcher {
     void *state;
     bool (*match)(const void *state, struct hl_slice value);
     void (*free)(void *state);
+    uint64_t needs; /* hl_pair_bits that every value that matches has; 0: not known */
 };
 
 /* All the parts that are set must hold. A missing or unparsable value makes it false, except exists: false. */

@@ -11,6 +11,8 @@
  * THREADS  The compiled pattern is read-only; a match touches nothing that is shared but the counter. */
 #include "hotlead/adapter/regex.h"
 
+#include "needs.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -118,7 +120,7 @@ enum hl_status hl_regex_compile(const char *pattern, struct hl_matcher *out, str
         return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s at offset %zu of the pattern", reason, offset);
     }
     (void)pcre2_jit_compile(re, PCRE2_JIT_COMPLETE); /* without JIT the interpreter gives the same answers */
-    *out = (struct hl_matcher){re, regex_match, regex_free};
+    *out = (struct hl_matcher){re, regex_match, regex_free, hl_regex_needs(pattern)};
     return HL_OK;
 }
 
