@@ -22,7 +22,7 @@ static const char USAGE[] =
     "score exactly, what is missing for the next stage, and when time alone will move it.\n"
     "\n"
     "  -e, --events FILE   the contact's events, from JSON Lines or an Avro container file; may be given several times\n"
-    "      --mapping FILE  with --events: the shape of their records, as for hotlead simulate\n"
+    "      --mapping FILE  the shape of the records in the --events that follow, as for hotlead simulate\n"
     "  -m, --model FILE    the model (default with --events: " DEFAULT_MODEL "; else the one that the configuration names)\n"
     "  -c, --config FILE   the configuration (default: " DEFAULT_CONFIG
     "), for the warm copy in Redis: the state as of the last\n"
@@ -35,17 +35,15 @@ static const char USAGE[] =
     "Exit codes: 0, 64 wrong use, 65 no such contact, or events that cannot be read, 69 Redis cannot be reached, 78 a wrong\n"
     "configuration or model.\n";
 
-enum { OPT_AT = 256, OPT_MAPPING, MAX_FILES = 256 };
+enum { OPT_AT = 256, OPT_MAPPING };
 
 struct explain {
-    const char *id, *model_path, *config_path, *mapping_path;
-    char *files[MAX_FILES];
-    size_t n_files;
+    const char *id, *model_path, *config_path;
+    struct hl_sim_sources events;
     int64_t at;
     bool json;
     struct hl_config *config;
     struct hl_model *model;
-    struct hl_input mapping;
 };
 
 static int wrong_use(const char *what, const char *value)
@@ -65,10 +63,9 @@ static int read_option(struct explain *x, int option)
     switch (option) {
     case 'm': x->model_path = optarg; return 0;
     case 'c': x->config_path = optarg; return 0;
-    case OPT_MAPPING: x->mapping_path = optarg; return 0;
+    case OPT_MAPPING: return hl_sim_sources_map(&x->events, optarg) == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
     case 'e':
-        if (x->n_files == MAX_FILES) return wrong_use("too many files", "");
-        x->files[x->n_files++] = optarg;
+        hl_sim_sources_add(&x->events, optarg);
         return 0;
     case OPT_AT:
         if (hl_time_parse(hl_slice_of(optarg), &x->at) && x->at >= 0) return 0;
@@ -101,8 +98,8 @@ static int read_options(struct explain *x, int argc, char **argv)
         if (code) return code;
     }
     if (optind + 1 != argc) return wrong_use(optind == argc ? "which contact?" : "one contact at a time", "");
-    if (x->mapping_path && !x->n_files) return wrong_use("--mapping is for --events", "");
-    if (x->n_files && x->config_path) return wrong_use("either --events or --config", "");
+    if (x->events.n_mappings && !x->events.n_files) return wrong_use("--mapping is for --events", "");
+    if (x->events.n_files && x->config_path) return wrong_use("either --events or --config", "");
     x->id = argv[optind];
     return x->id[0] ? -1 : wrong_use("which contact?", "");
 }
@@ -114,9 +111,8 @@ static int load_files(struct explain *x)
     struct hl_error err = {0};
     enum hl_status status = HL_OK;
     hl_buf_init(&problems);
-    if (!x->n_files) status = hl_config_load(x->config_path ? x->config_path : DEFAULT_CONFIG, &x->config, &problems, &err);
+    if (!x->events.n_files) status = hl_config_load(x->config_path ? x->config_path : DEFAULT_CONFIG, &x->config, &problems, &err);
     if (!x->model_path) x->model_path = x->config ? x->config->model : DEFAULT_MODEL;
-    if (x->mapping_path) status = hl_mapping_load(x->mapping_path, &x->mapping, &problems, &err);
     if (status == HL_OK) status = hl_model_load(x->model_path, &x->model, &problems, &err);
     if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */
     if (status && problems.len == 0) fprintf(stderr, "hotlead explain: %s\n", err.message);
@@ -161,8 +157,8 @@ static int explain(const struct explain *x)
     enum hl_status status = hl_subject_init(&s, hl_slice_of(x->id));
     if (status != HL_OK)
         hl_error_set(&err, status, HL_STOP, "out of memory");
-    else if (x->n_files)
-        status = hl_subject_read_events(&s, x->model, x->files, x->n_files, x->mapping_path ? &x->mapping : NULL, x->at, &err);
+    else if (x->events.n_files)
+        status = hl_subject_read_events(&s, x->model, &x->events, x->at, &err);
     else
         status = read_redis(x, &s, &err);
     int code = 0;
@@ -170,7 +166,7 @@ static int explain(const struct explain *x)
         code = fail(status == HL_E_IO ? HL_E_DECODE : status, err.message);
     } else if (!s.found) {
         snprintf(message, sizeof(message), "no contact '%.200s' in %s", x->id,
-                 x->n_files ? "these events" : "Redis (as of the last checkpoint)");
+                 x->events.n_files ? "these events" : "Redis (as of the last checkpoint)");
         code = fail(HL_E_DECODE, message);
     } else {
         if (s.c.grade == 0) hl_contact_refit(&s.c, x->model);
@@ -181,15 +177,19 @@ static int explain(const struct explain *x)
     return code;
 }
 
+static int load_and_explain(struct explain *x)
+{
+    int code = load_files(x);
+    return code ? code : explain(x);
+}
+
 int hl_cmd_explain(int argc, char **argv)
 {
     struct explain x = {.at = HL_NO_TIME};
-    int code = read_options(&x, argc, argv);
-    if (code >= 0) return code;
-    code = load_files(&x);
-    if (code == 0) code = explain(&x);
+    int code = hl_sim_sources_init(&x.events, argc) == HL_OK ? read_options(&x, argc, argv) : fail(HL_E_NOMEM, "out of memory");
+    if (code < 0) code = load_and_explain(&x);
     hl_model_free(x.model);
     hl_config_free(x.config);
-    hl_input_fini(&x.mapping);
+    hl_sim_sources_fini(&x.events);
     return code;
 }

@@ -18,8 +18,9 @@ static const char USAGE[] =
     "\n"
     "  -m, --model FILE      the scoring model\n"
     "  -a, --against FILE    a second model: who becomes an MQL under one of them only, and what changes in each stage\n"
-    "      --mapping FILE    the shape of the records: where their fields are, and how their types are called; the keys of an\n"
-    "                        input in hotlead.yaml, in a file of their own (default: the canonical names)\n"
+    "      --mapping FILE    the shape of the records in the EVENTS that follow: where their fields are, and how their types\n"
+    "                        are called; the keys of an input in hotlead.yaml, in a file of their own (default: the\n"
+    "                        canonical names)\n"
     "      --arrival ORDER   file (default): events arrive as they stand in the files; time: in the order of occurred_at\n"
     "      --until TIME      let time run on to this moment; RFC 3339 with an offset, or milliseconds since 1970\n"
     "      --state FILE      write each contact at the end, a line of JSON each, scores as of the end of the stream's time:\n"
@@ -33,9 +34,9 @@ static const char USAGE[] =
     "Exit codes: 0, 65 when some events could not be read (they are told, and the others are scored), 78 a wrong model or mapping.\n";
 
 struct simulate {
-    const char *model_path, *against_path, *state_path, *alerts_path, *mapping_path;
+    const char *model_path, *against_path, *state_path, *alerts_path;
     struct hl_model *model, *against;
-    struct hl_input mapping;
+    struct hl_sim_sources events;
     bool json;
     struct hl_sim_options o;
 };
@@ -46,7 +47,7 @@ static int wrong_use(const char *what, const char *value)
     return hl_status_exit_code(HL_E_USAGE);
 }
 
-enum { OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_ALERTS, OPT_MAPPING };
+enum { FILE_OF_EVENTS = 1, OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_ALERTS, OPT_MAPPING };
 
 static int read_choice(struct simulate *s, int option, const char *value)
 {
@@ -77,7 +78,8 @@ static int read_option(struct simulate *s, int option)
     case 'm': s->model_path = optarg; return 0;
     case 'a': s->against_path = optarg; return 0;
     case OPT_STATE: s->state_path = optarg; return 0;
-    case OPT_MAPPING: s->mapping_path = optarg; return 0;
+    case FILE_OF_EVENTS: hl_sim_sources_add(&s->events, optarg); return 0;
+    case OPT_MAPPING: return hl_sim_sources_map(&s->events, optarg) == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
     case OPT_ALERTS: s->alerts_path = optarg; return 0;
     case 'o':
     case OPT_ARRIVAL: return read_choice(s, option, optarg);
@@ -98,7 +100,8 @@ static int read_options(struct simulate *s, int argc, char **argv)
         {"mapping", required_argument, NULL, OPT_MAPPING}, {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    for (int option; (option = getopt_long(argc, argv, "m:a:o:t:h", OPTIONS, NULL)) != -1;) {
+    /* - in front: files come in their place among the options, since a mapping is for those behind it. */
+    for (int option; (option = getopt_long(argc, argv, "-m:a:o:t:h", OPTIONS, NULL)) != -1;) {
         if (option == 'h') {
             fputs(USAGE, stdout);
             return 0;
@@ -107,9 +110,9 @@ static int read_options(struct simulate *s, int argc, char **argv)
         if (code) return code;
     }
     if (!s->model_path) return wrong_use("--model is missing", "");
-    if (optind == argc) return wrong_use("no file of events is named", "");
-    s->o.paths = argv + optind;
-    s->o.n_paths = (size_t)(argc - optind);
+    for (; optind < argc; optind++) hl_sim_sources_add(&s->events, argv[optind]); /* behind -- */
+    if (s->events.n_files == 0) return wrong_use("no file of events is named", "");
+    s->o.sources = &s->events;
     return -1;
 }
 
@@ -123,17 +126,6 @@ static int load_model(const char *path, struct hl_model **m)
     if (st != HL_OK && problems.len == 0) fprintf(stderr, "hotlead simulate: %s\n", err.message);
     hl_buf_fini(&problems);
     return st == HL_OK ? 0 : hl_status_exit_code(st == HL_E_IO ? HL_E_CONFIG : st);
-}
-
-static int load_mapping(struct simulate *s)
-{
-    struct hl_buf problems;
-    hl_buf_init(&problems);
-    enum hl_status st = hl_mapping_load(s->mapping_path, &s->mapping, &problems, NULL);
-    fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems)));
-    hl_buf_fini(&problems);
-    s->o.mapping = &s->mapping;
-    return st == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
 }
 
 static unsigned processors(void)
@@ -188,17 +180,21 @@ static int simulate(struct simulate *s)
     return code;
 }
 
+static int load_and_simulate(struct simulate *s)
+{
+    int code = load_model(s->model_path, &s->model);
+    if (code == 0 && s->against_path) code = load_model(s->against_path, &s->against);
+    if (code == 0 && s->alerts_path) code = open_alerts(s);
+    return code == 0 ? simulate(s) : code;
+}
+
 int hl_cmd_simulate(int argc, char **argv)
 {
     struct simulate s = {.o = {.until = HL_NO_TIME, .threads = processors()}};
-    int code = read_options(&s, argc, argv);
-    if (code >= 0) return code;
-    code = load_model(s.model_path, &s.model);
-    if (code == 0 && s.against_path) code = load_model(s.against_path, &s.against);
-    if (code == 0 && s.mapping_path) code = load_mapping(&s);
-    if (code == 0 && s.alerts_path) code = open_alerts(&s);
-    if (code == 0) code = simulate(&s);
-    hl_input_fini(&s.mapping);
+    int code = hl_status_exit_code(HL_E_NOMEM);
+    if (hl_sim_sources_init(&s.events, argc) == HL_OK) code = read_options(&s, argc, argv);
+    if (code < 0) code = load_and_simulate(&s);
+    hl_sim_sources_fini(&s.events);
     hl_model_free(s.model);
     hl_model_free(s.against);
     return code;

@@ -158,7 +158,10 @@ static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *ma
     else if (aliases)
         read_alias_map(r, aliases, in);
     bool avro = in->format == HL_FORMAT_AVRO || in->format == HL_FORMAT_AVRO_SINGLE_OBJECT;
-    if (avro && !hl_field_map_is_plain(&in->fields))
+    size_t combined = hl_field_map_combined(&in->fields);
+    if (combined > HL_FIELD_MAX_COMBINED)
+        hl_problem_error(&r->p, fields ? fields : map, "%zu paths are combined, at most %d can be", combined, HL_FIELD_MAX_COMBINED);
+    if (avro && (combined || in->fields.seconds))
         hl_problem_error(&r->p, time_unit ? time_unit : fields ? fields : map,
                          "paths combined by | or +, and time_unit s, are for the formats json and segment");
 }

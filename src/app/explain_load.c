@@ -80,7 +80,7 @@ static enum hl_status take_units(struct hl_subject *s, const struct hl_model *m,
         enum hl_status status = hl_sim_input_next(in, &b->unit, &bad, err);
         if (status == HL_E_END) return HL_OK;
         if (status != HL_OK) return status;
-        hl_sim_batch_decode(b, in);
+        hl_sim_batch_decode(b);
         tell_problems(s, b);
         status = b->status;
         for (size_t i = 0; status == HL_OK && i < b->n; i++) status = take_event(s, m, &b->events[i]);
@@ -88,13 +88,13 @@ static enum hl_status take_units(struct hl_subject *s, const struct hl_model *m,
     }
 }
 
-enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, char *const *paths, size_t n,
-                                      const struct hl_input *mapping, int64_t until, struct hl_error *err)
+enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, const struct hl_sim_sources *files,
+                                      int64_t until, struct hl_error *err)
 {
     struct hl_sim_input in;
     struct hl_sim_batch b;
     hl_sim_batch_init(&b);
-    enum hl_status status = hl_sim_input_open(&in, paths, n, mapping, err);
+    enum hl_status status = hl_sim_input_open(&in, files, err);
     if (status == HL_OK) status = take_units(s, m, &in, &b, err);
     if (status == HL_OK && until > s->stream) s->stream = until;
     if (status == HL_OK) status = let_time_act(s, m, s->stream);

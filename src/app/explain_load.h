@@ -4,6 +4,7 @@
 
 #include "hotlead/app/config.h"
 #include "hotlead/app/explain.h"
+#include "sim_input.h"
 
 struct hl_subject {
     struct hl_slab slab;
@@ -21,9 +22,9 @@ struct hl_subject {
 /* HL_E_NOMEM; fini is due in any case. */
 enum hl_status hl_subject_init(struct hl_subject *s, struct hl_slice id) HL_WARN_UNUSED;
 void hl_subject_fini(struct hl_subject *s);
-/* Apply the contact's events of the files (mapping: of simulate; or NULL), and let time run to `until` (HL_NO_TIME: the largest occurred_at). found: there was one. */
-enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, char *const *paths, size_t n,
-                                      const struct hl_input *mapping, int64_t until, struct hl_error *err) HL_WARN_UNUSED;
+/* Apply the contact's events of the files, and let time run to `until` (HL_NO_TIME: the largest occurred_at). found: there was one. */
+enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, const struct hl_sim_sources *files,
+                                      int64_t until, struct hl_error *err) HL_WARN_UNUSED;
 /* Look the contact up in all partitions. HL_E_UNAVAILABLE, HL_E_DECODE, ... */
 struct hl_store;
 enum hl_status hl_subject_read_store(struct hl_subject *s, const struct hl_model *m, struct hl_store *store,

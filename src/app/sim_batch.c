@@ -79,8 +79,9 @@ static void refuse(struct hl_sim_batch *b, const struct hl_error *why, uint64_t 
     b->n_bad += how_many;
 }
 
-static void decode_lines(struct hl_sim_batch *b, const struct hl_sim_input *in)
+static void decode_lines(struct hl_sim_batch *b)
 {
+    struct hl_decoder *json = b->unit.file->json;
     struct hl_event scratch;
     const char *p = b->unit.text.data, *end = p + b->unit.text.len;
     while (p < end && b->status == HL_OK) {
@@ -92,7 +93,7 @@ static void decode_lines(struct hl_sim_batch *b, const struct hl_sim_input *in)
         struct hl_event *ev = place(b, &scratch);
         if (!ev) return;
         struct hl_error why = {.code = HL_OK};
-        if (in->json->decode(in->json, line, &b->arena, ev, &why) == HL_OK)
+        if (json->decode(json, line, &b->arena, ev, &why) == HL_OK)
             keep(b, ev, line);
         else
             refuse(b, &why, 1);
@@ -100,16 +101,16 @@ static void decode_lines(struct hl_sim_batch *b, const struct hl_sim_input *in)
 }
 
 /* The next record of a container, its type by the mapping's names, too. */
-static enum hl_status next_record(struct hl_sim_batch *b, const struct hl_sim_input *in, const struct hl_sim_file *f, struct hl_slice *rest,
-                                  struct hl_event *ev, bool *framed, struct hl_error *why)
+static enum hl_status next_record(struct hl_sim_batch *b, const struct hl_sim_file *f, struct hl_slice *rest, struct hl_event *ev,
+                                  bool *framed, struct hl_error *why)
 {
     enum hl_status st = hl_avro_plan_next(f->plan, rest, &b->arena, ev, framed, why);
-    if (st == HL_OK && in->types) ev->type = hl_type_table_find(in->types, ev->type_name);
+    if (st == HL_OK && f->types) ev->type = hl_type_table_find(f->types, ev->type_name);
     return st;
 }
 
 /* The records of a container's block. Where the end of a record is not found, the rest of the block is lost. */
-static void decode_block(struct hl_sim_batch *b, const struct hl_sim_input *in)
+static void decode_block(struct hl_sim_batch *b)
 {
     struct hl_event scratch;
     struct hl_slice rest;
@@ -127,7 +128,7 @@ static void decode_block(struct hl_sim_batch *b, const struct hl_sim_input *in)
         bool framed = false;
         if (!ev) return;
         b->records = i + 1;
-        enum hl_status st = next_record(b, in, b->unit.file, &rest, ev, &framed, &why);
+        enum hl_status st = next_record(b, b->unit.file, &rest, ev, &framed, &why);
         bool lost = !framed || rest.len == before.len; /* records of no bytes: any number of them may be claimed */
         if (st == HL_OK)
             keep(b, ev, (struct hl_slice){before.data, before.len - rest.len});
@@ -138,29 +139,29 @@ static void decode_block(struct hl_sim_batch *b, const struct hl_sim_input *in)
     b->records = count;
 }
 
-static enum hl_status decode_ref(struct hl_sim_batch *b, const struct hl_sim_ref *r, const struct hl_sim_input *in, struct hl_event *ev)
+static enum hl_status decode_ref(struct hl_sim_batch *b, const struct hl_sim_ref *r, struct hl_event *ev)
 {
     struct hl_error why;
     struct hl_slice rest = r->bytes;
     bool framed;
-    if (!r->file->plan) return in->json->decode(in->json, r->bytes, &b->arena, ev, &why);
-    return next_record(b, in, r->file, &rest, ev, &framed, &why);
+    if (!r->file->plan) return r->file->json->decode(r->file->json, r->bytes, &b->arena, ev, &why);
+    return next_record(b, r->file, &rest, ev, &framed, &why);
 }
 
 /* They have been decoded before: only memory can be short. */
-static void decode_refs(struct hl_sim_batch *b, const struct hl_sim_input *in)
+static void decode_refs(struct hl_sim_batch *b)
 {
     for (size_t i = 0; i < b->unit.n_refs && b->status == HL_OK; i++) {
         struct hl_event *ev = place(b, NULL);
         if (!ev) return;
-        if (decode_ref(b, &b->unit.refs[i], in, ev) == HL_OK)
+        if (decode_ref(b, &b->unit.refs[i], ev) == HL_OK)
             keep(b, ev, b->unit.refs[i].bytes);
         else
             b->status = HL_E_NOMEM;
     }
 }
 
-void hl_sim_batch_decode(struct hl_sim_batch *b, const struct hl_sim_input *in)
+void hl_sim_batch_decode(struct hl_sim_batch *b)
 {
     b->n = 0;
     b->records = 0;
@@ -170,10 +171,10 @@ void hl_sim_batch_decode(struct hl_sim_batch *b, const struct hl_sim_input *in)
     hl_buf_clear(&b->unpacked);
     hl_arena_reset(&b->arena);
     if (b->unit.refs)
-        decode_refs(b, in);
+        decode_refs(b);
     else if (b->unit.file->plan)
-        decode_block(b, in);
+        decode_block(b);
     else
-        decode_lines(b, in);
+        decode_lines(b);
     if (b->problems.failed) b->status = HL_E_NOMEM;
 }

@@ -27,6 +27,6 @@ struct hl_sim_batch {
 void hl_sim_batch_init(struct hl_sim_batch *b);
 void hl_sim_batch_fini(struct hl_sim_batch *b);
 /* Decode b->unit. The texts of events borrow from the files, the arena and `unpacked`, and hold until the next call. */
-void hl_sim_batch_decode(struct hl_sim_batch *b, const struct hl_sim_input *in);
+void hl_sim_batch_decode(struct hl_sim_batch *b);
 
 #endif

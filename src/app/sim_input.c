@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,6 +13,34 @@
 
 #define UNIT_BYTES ((size_t)1 << 20)
 #define UNIT_REFS 4096
+
+enum hl_status hl_sim_sources_init(struct hl_sim_sources *s, int argc)
+{
+    *s = (struct hl_sim_sources){.files = calloc((size_t)argc, sizeof(*s->files)), .mappings = calloc((size_t)argc, sizeof(*s->mappings))};
+    return s->files && s->mappings ? HL_OK : HL_E_NOMEM;
+}
+
+void hl_sim_sources_fini(struct hl_sim_sources *s)
+{
+    for (size_t i = 0; i < s->n_mappings; i++) hl_input_fini(&s->mappings[i]);
+    free(s->mappings);
+    free(s->files);
+}
+
+void hl_sim_sources_add(struct hl_sim_sources *s, const char *path)
+{
+    s->files[s->n_files++] = (struct hl_sim_source){path, s->n_mappings ? &s->mappings[s->n_mappings - 1] : NULL};
+}
+
+enum hl_status hl_sim_sources_map(struct hl_sim_sources *s, const char *path)
+{
+    struct hl_buf problems;
+    hl_buf_init(&problems);
+    enum hl_status st = hl_mapping_load(path, &s->mappings[s->n_mappings++], &problems, NULL);
+    fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems)));
+    hl_buf_fini(&problems);
+    return st;
+}
 
 static enum hl_status io_error(const struct hl_sim_file *f, struct hl_error *err)
 {
@@ -61,7 +90,7 @@ static enum hl_status map_or_read(struct hl_sim_file *f, int fd, struct hl_error
 
 static enum hl_status open_container(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
 {
-    if (mapping && !hl_field_map_is_plain(&mapping->fields))
+    if (mapping && (mapping->fields.seconds || hl_field_map_combined(&mapping->fields) > 0))
         return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s: the mapping combines paths or has time_unit s, which is for JSON only", f->path);
     struct hl_error why = {0};
     enum hl_status st = hl_avro_file_open(&f->container, f->bytes, &why);
@@ -71,7 +100,17 @@ static enum hl_status open_container(struct hl_sim_file *f, const struct hl_inpu
                     : hl_error_set(&why, HL_E_NOMEM, HL_STOP, "out of memory");
         free(schema);
     }
+    if (st == HL_OK && mapping && hl_type_table_new(mapping->aliases, mapping->n_aliases, &f->types) != HL_OK)
+        st = hl_error_set(&why, HL_E_NOMEM, HL_STOP, "out of memory");
     return st == HL_OK ? st : hl_error_set(err, st, HL_STOP, "%s: %.400s", f->path, why.message);
+}
+
+static enum hl_status open_lines(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
+{
+    static const struct hl_input canonical = {.format = HL_FORMAT_JSON};
+    const struct hl_input *m = mapping ? mapping : &canonical;
+    enum hl_json_shape shape = m->format == HL_FORMAT_JSON_SEGMENT ? HL_JSON_SEGMENT : HL_JSON_CANONICAL;
+    return hl_json_decoder_new(shape, &m->fields, m->aliases, m->n_aliases, &f->json, err);
 }
 
 static enum hl_status open_file(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
@@ -84,30 +123,17 @@ static enum hl_status open_file(struct hl_sim_file *f, const struct hl_input *ma
     if (st != HL_OK) return st;
     struct hl_slice name = hl_slice_of(f->path);
     bool named = name.len > 5 && memcmp(name.data + name.len - 5, ".avro", 5) == 0;
-    return named || hl_avro_file_is(f->bytes) ? open_container(f, mapping, err) : HL_OK;
+    return named || hl_avro_file_is(f->bytes) ? open_container(f, mapping, err) : open_lines(f, mapping, err);
 }
 
-static enum hl_status open_decoders(struct hl_sim_input *in, const struct hl_input *mapping, struct hl_error *err)
+enum hl_status hl_sim_input_open(struct hl_sim_input *in, const struct hl_sim_sources *sources, struct hl_error *err)
 {
-    static const struct hl_input canonical = {.format = HL_FORMAT_JSON};
-    const struct hl_input *m = mapping ? mapping : &canonical;
-    enum hl_json_shape shape = m->format == HL_FORMAT_JSON_SEGMENT ? HL_JSON_SEGMENT : HL_JSON_CANONICAL;
-    if (mapping && hl_type_table_new(m->aliases, m->n_aliases, &in->types) != HL_OK)
-        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    return hl_json_decoder_new(shape, &m->fields, m->aliases, m->n_aliases, &in->json, err);
-}
-
-enum hl_status hl_sim_input_open(struct hl_sim_input *in, char *const *paths, size_t n, const struct hl_input *mapping,
-                                 struct hl_error *err)
-{
-    *in = (struct hl_sim_input){.files = calloc(n + 1, sizeof(*in->files))};
+    *in = (struct hl_sim_input){.files = calloc(sources->n_files + 1, sizeof(*in->files))};
     if (!in->files) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    enum hl_status decoders = open_decoders(in, mapping, err);
-    if (decoders != HL_OK) return decoders;
-    for (; in->n_files < n; in->n_files++) {
+    for (; in->n_files < sources->n_files; in->n_files++) {
         struct hl_sim_file *f = &in->files[in->n_files];
-        f->path = paths[in->n_files];
-        enum hl_status st = open_file(f, mapping, err);
+        f->path = sources->files[in->n_files].path;
+        enum hl_status st = open_file(f, sources->files[in->n_files].mapping, err);
         if (st != HL_OK) {
             in->n_files++; /* it may hold bytes */
             return st;
@@ -122,6 +148,8 @@ void hl_sim_input_close(struct hl_sim_input *in)
     for (size_t i = 0; i < in->n_files; i++) {
         struct hl_sim_file *f = &in->files[i];
         hl_avro_plan_free(f->plan);
+        hl_type_table_free(f->types);
+        if (f->json) f->json->free(f->json);
         void *bytes = (void *)(uintptr_t)f->bytes.data;
         if (f->mapped)
             munmap(bytes, f->bytes.len);
@@ -129,8 +157,6 @@ void hl_sim_input_close(struct hl_sim_input *in)
             free(bytes);
     }
     free(in->files);
-    hl_type_table_free(in->types);
-    if (in->json) in->json->free(in->json);
 }
 
 /* About UNIT_BYTES of lines, the last one whole. */

@@ -50,7 +50,7 @@ struct seat {
 static void decode_step(struct run *r, unsigned thread)
 {
     (void)thread;
-    for (size_t i; (i = r->claimed++) < r->used;) hl_sim_batch_decode(&r->batches[i], &r->input);
+    for (size_t i; (i = r->claimed++) < r->used;) hl_sim_batch_decode(&r->batches[i]);
 }
 
 static void apply_step(struct run *r, unsigned thread)
@@ -340,7 +340,7 @@ static enum hl_status prepare(struct run *r, struct hl_error *err)
 {
     const struct hl_sim_options *o = r->o;
     struct hl_sim *sim = r->sim;
-    enum hl_status st = hl_sim_input_open(&r->input, o->paths, o->n_paths, o->mapping, err);
+    enum hl_status st = hl_sim_input_open(&r->input, o->sources, err);
     if (st != HL_OK) return st;
     r->batches = calloc((size_t)o->threads * BATCHES_PER_THREAD, sizeof(*r->batches));
     sim->shards = calloc(o->threads, sizeof(*sim->shards));

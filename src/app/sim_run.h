@@ -10,9 +10,7 @@
 
 struct hl_sim_options {
     const struct hl_model *model, *against; /* against: NULL or the other one */
-    char *const *paths;
-    size_t n_paths;
-    const struct hl_input *mapping; /* the shape of the records; NULL: the canonical one */
+    const struct hl_sim_sources *sources;
     unsigned threads;     /* 1 .. HL_SIM_MAX_THREADS */
     bool by_time;         /* arrival in the order of occurred_at */
     FILE *transitions, *alerts; /* where they go, as JSON; NULL: nowhere */

@@ -35,13 +35,15 @@ bool hl_field_path_next(struct hl_slice *rest, struct hl_slice *path, char *op)
     return true;
 }
 
-bool hl_field_map_is_plain(const struct hl_field_map *m)
+size_t hl_field_map_combined(const struct hl_field_map *m)
 {
+    size_t n = 0;
     for (size_t i = 0; i < HL_FIELD_COUNT; i++) {
-        struct hl_slice path = hl_slice_of(m->path[i] ? m->path[i] : "");
-        if (operator_at(path) < path.len) return false;
+        struct hl_slice text = m->path[i] ? hl_slice_of(m->path[i]) : HL_SLICE_NULL, rest = text, path;
+        char op;
+        while (hl_field_path_next(&rest, &path, &op)) n += path.len < text.len;
     }
-    return !m->seconds;
+    return n;
 }
 
 void hl_field_map_fini(struct hl_field_map *m)

@@ -131,10 +131,20 @@ class Simulate(unittest.TestCase):
             args = ("-m", MODEL, "-o", "json", "--until", UNTIL, "--arrival", order, "-t", threads)
             self.assertEqual(simulate(*args, "--mapping", mapping, file).stdout, simulate(*args, self.events).stdout)
 
+        half = [self.file("half1.jsonl", "".join(self.lines[:5000])),
+                self.file("half2.jsonl", "".join(json.dumps(nested(ev)) + "\n" for ev in self.list[5000:]))]
+        canonical = self.file("canonical.yaml", "format: json\n")
+        args = ("-m", MODEL, "-o", "json", "--until", UNTIL)
+        self.assertEqual(simulate(*args, half[0], "--mapping", mapping, half[1]).stdout, self.expected)   # for the files behind it
+        self.assertEqual(simulate("--mapping", canonical, half[0], "--mapping", mapping, "--", half[1], ok=(64,)).stdout, b"")
+        self.assertEqual(simulate(*args, "--mapping", canonical, half[0], "--mapping", mapping, "--", half[1]).stdout, self.expected)
+        got = simulate(*args, "--mapping", mapping, half[0], half[1], ok=(65,))
+        self.assertIn(b"5000 events could not be read", got.stderr)
+
         contact = self.list[0]["contact_id"]
         explain = [HOTLEAD, "explain", contact, "--model", MODEL, "-o", "json"]
         plain = subprocess.run([*explain, "--events", self.events], capture_output=True, timeout=60, check=True).stdout
-        mapped = subprocess.run([*explain, "--events", file, "--mapping", mapping], capture_output=True, timeout=60, check=True).stdout
+        mapped = subprocess.run([*explain, "--mapping", mapping, "--events", file], capture_output=True, timeout=60, check=True).stdout
         self.assertEqual(mapped, plain)
 
     def test_a_mapping_reads_container_files_of_another_schema(self):
@@ -155,7 +165,7 @@ class Simulate(unittest.TestCase):
         self.assertIn(f"{wrong}:2:10: error: no field 'contact' in an event".encode(), got.stderr)
         got = simulate("-m", MODEL, "--mapping", self.dir / "none.yaml", self.events, ok=(78,))
         self.assertIn(b"none.yaml: error: No such file or directory", got.stderr)
-        got = subprocess.run([HOTLEAD, "explain", "x", "--mapping", wrong], capture_output=True, timeout=60)
+        got = subprocess.run([HOTLEAD, "explain", "x", "--mapping", self.file("fine.yaml", "format: json\n")], capture_output=True, timeout=60)
         self.assertEqual((got.returncode, b"--mapping is for --events" in got.stderr), (64, True))
 
     def test_arrival_by_time_is_a_stable_sort(self):

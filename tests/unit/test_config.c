@@ -301,6 +301,10 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
                  "paths\n", bad[i]);
         refuses(text, lines);
     }
+    char many[500] = "kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, fields: {reason: plain, type: p";
+    for (int i = 1; i < 25; i++) strcat(many, " | p");
+    strcat(many, "}}]\n");
+    refuses(many, "c.yaml:2:45: error: 25 paths are combined, at most 24 can be\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a | b}}]\n",
             "c.yaml:2:31: error: paths combined by | or +, and time_unit s, are for the formats json and segment\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, time_unit: s}]\n",

@@ -39,7 +39,9 @@ struct hl_field_map {
 /* The next path of a combination, which *rest is moved behind; *op is what stands before it: 0 for the first, '|' or '+'. False behind the
  * last. */
 bool hl_field_path_next(struct hl_slice *rest, struct hl_slice *path, char *op);
-bool hl_field_map_is_plain(const struct hl_field_map *m); /* no combination, no seconds */
+/* How many paths are in combinations; a decoder takes so many. */
+size_t hl_field_map_combined(const struct hl_field_map *m);
+#define HL_FIELD_MAX_COMBINED 24
 
 /* Other spellings of event types, for instance "Page Viewed" -> page_viewed. Looked up by the exact text before the canonical names. */
 struct hl_type_alias {

@@ -22,7 +22,6 @@
 #define MAX_NODES 512
 #define MAX_PATH_DEPTH 32
 #define BUCKETS 256
-#define MAX_PARTS (64 - SLOT_COUNT)
 
 /* Slots of the Segment shape, behind those of the canonical fields. */
 #define SEGMENT_SLOTS(X)                                                                                             \
@@ -40,7 +39,7 @@ enum slot {
 #undef X
     SLOT_COUNT,
 };
-_Static_assert(SLOT_COUNT < 64, "slots are bits of a word");
+_Static_assert(SLOT_COUNT + HL_FIELD_MAX_COMBINED <= 64, "slots are bits of a word");
 
 struct node {
     char *key;
@@ -62,7 +61,7 @@ struct json_decoder {
     struct hl_type_table *types;
     bool mapped[HL_FIELD_COUNT]; /* the topic's map names this field */
     bool seconds;                /* numbers in occurred_at */
-    struct part parts[MAX_PARTS]; /* those of a field lie together */
+    struct part parts[HL_FIELD_MAX_COMBINED]; /* those of a field lie together */
     size_t n_parts;
     size_t n_nodes;
     uint16_t buckets[BUCKETS]; /* nodes by parent and key */
@@ -73,7 +72,7 @@ struct walk {
     const struct json_decoder *d;
     struct hl_json_scan scan;
     struct hl_arena *arena;
-    struct hl_json_value at[SLOT_COUNT + MAX_PARTS];
+    struct hl_json_value at[SLOT_COUNT + HL_FIELD_MAX_COMBINED];
 };
 
 /* --- the tree --- */
@@ -137,7 +136,7 @@ static bool add_mapped(struct json_decoder *d, enum hl_field f, struct hl_slice 
     for (bool first = true; hl_field_path_next(&rest, &path, &op); first = false) {
         if (first != (op == 0)) return false;
         if (first && path.len == text.len) return add_path(d, path, f);
-        if (d->n_parts == MAX_PARTS || !add_path(d, path, SLOT_COUNT + d->n_parts)) return false;
+        if (d->n_parts == HL_FIELD_MAX_COMBINED || !add_path(d, path, SLOT_COUNT + d->n_parts)) return false;
         d->parts[d->n_parts++] = (struct part){f, op};
     }
     return true;
@@ -482,8 +481,8 @@ static enum hl_status add_paths(struct json_decoder *d, const struct hl_field_ma
         d->mapped[f] = map && map->path[f];
         const char *path = d->mapped[f] ? map->path[f] : hl_field_name((enum hl_field)f);
         if (add_mapped(d, (enum hl_field)f, hl_slice_of(path))) continue;
-        if (d->n_parts == MAX_PARTS)
-            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: too many paths are combined, at most %d", MAX_PARTS);
+        if (d->n_parts == HL_FIELD_MAX_COMBINED)
+            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: too many paths are combined, at most %d", HL_FIELD_MAX_COMBINED);
         return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: '%.100s' is no path for '%s'", path, hl_field_name((enum hl_field)f));
     }
     for (size_t i = 0; i < HL_ARRAY_LEN(segment); i++)
