@@ -65,9 +65,18 @@ static void put_source(const struct ranking *x, struct hl_buf *b)
     hl_buf_printf(b, "],\"of\":%" PRId32 "}}\n", x->n_partitions);
 }
 
+/* A process that does not know yet what it will hold has nothing to say. */
+static bool is_ready(const struct hl_http_api *api, struct hl_http_response *r)
+{
+    char why[128];
+    if (hl_health_is_ready(api->health, why, sizeof(why))) return true;
+    hl_http_not_now(r, why);
+    return false;
+}
+
 static void put_ranking(struct ranking *x, struct hl_http_response *r)
 {
-    if (!read_tickets(x, r)) return;
+    if (!is_ready(x->api, r) || !read_tickets(x, r)) return;
     hl_table_scan(x->api->table, on_contact, x);
     if (!tickets_hold(x, r)) return;
     if (x->top.failed) {

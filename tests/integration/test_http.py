@@ -179,12 +179,14 @@ class Http(unittest.TestCase):
         with setup.run() as h:
             h.wait_ready()
             gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
-                [harness.event("a/b c%ä", "form_submitted", attributes=harness.GOOD_FIT, form="demo")], setup.inputs))
+                [harness.event("a/b c%ä", "form_submitted", attributes=harness.GOOD_FIT, form="demo"),
+                 harness.event("a/b c%ä", "owner_assigned", attributes={"owner": "us-1"})], setup.inputs))
             setup.wait_done(h)
             odd = {"token": "s3cret"}
             got = self.json(contact(h, "a/b c%ä", **odd))
-            self.assertEqual((got["contact_id"], got["stage"], got["kind"]), ("a/b c%ä", "mql", "active"))
-            self.assertEqual(self.json(fetch(h, "/v1/rank?stage=mql", **odd))["contacts"][0]["contact_id"], "a/b c%ä")
+            self.assertEqual((got["contact_id"], got["stage"], got["kind"], got["owner"]), ("a/b c%ä", "mql", "active", "us-1"))
+            hottest = self.json(fetch(h, "/v1/rank?stage=mql", **odd))["contacts"][0]
+            self.assertEqual((hottest["contact_id"], hottest["owner"]), ("a/b c%ä", "us-1"))
 
             for path in ("/v1/rank", "/v1/model", "/v1/contacts/x", "/v1/contacts/x/explain", "/%761/rank"):
                 self.refused(fetch(h, path), 401, "a bearer token is needed for /v1")

@@ -86,7 +86,10 @@ static int make_world(void **state)
     holdings = hl_holdings_new(1);
     if (!table || !holdings) return -1;
     for (int i = 0; i < CONTACTS; i++) snprintf(names[i], sizeof names[i], "c%d", i);
-    api = (struct hl_http_api){.table = table, .config = &config, .model = f.m, .holdings = holdings};
+    struct hl_health *health = hl_health_new(1, 0, 0);
+    if (!health) return -1;
+    hl_health_set_partitions(health, 0, 1, 1); /* ready all the time: what is tested is what holds without it */
+    api = (struct hl_http_api){.health = health, .table = table, .config = &config, .model = f.m, .holdings = holdings};
     return 0;
 }
 
@@ -96,6 +99,7 @@ static int drop_world(void **state)
     hl_http_api_fini(&api);
     hl_table_free(table);
     hl_holdings_free(holdings);
+    hl_health_free(api.health);
     fx_fini(&f);
     return 0;
 }

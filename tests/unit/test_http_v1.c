@@ -27,8 +27,9 @@ static int make_world(void **state)
     w->f.m->version = strdup("7");
     fx_seal(&w->f);
     w->config = (struct hl_config){.group_id = group, .redis_url = none, .redis_user = none, .redis_password_file = none};
-    w->api = (struct hl_http_api){
-        .table = hl_table_new(16), .config = &w->config, .model = w->f.m, .holdings = hl_holdings_new(PARTITIONS)};
+    w->api = (struct hl_http_api){.health = hl_health_new(1, 0, hl_clock_mono_ns()), .table = hl_table_new(16), .config = &w->config,
+                                  .model = w->f.m, .holdings = hl_holdings_new(PARTITIONS)};
+    hl_health_set_partitions(w->api.health, 0, 0, 0);
     *state = w;
     return 0;
 }
@@ -39,6 +40,7 @@ static int drop_world(void **state)
     hl_http_api_fini(&w->api);
     hl_table_free(w->api.table);
     hl_holdings_free(w->api.holdings);
+    hl_health_free(w->api.health);
     hl_buf_fini(&w->body);
     fx_fini(&w->f);
     free(w);
@@ -184,6 +186,9 @@ static void a_rank_covers_what_is_held_and_says_so(void **state)
     expect(w, "/v1/rank", "", 200, other);
     hl_holdings_set(w->api.holdings, there, HL_HOLD_RESTORING);
     expect(w, "/v1/rank", "stage=sql", 503, "partitions are being restored; try again");
+    hl_health_set_partitions(w->api.health, 0, 2, 1);
+    expect(w, "/v1/rank", "stage=sql", 503, "thread 0 has restored 1 of 2 partitions");
+    hl_health_set_partitions(w->api.health, 0, 2, 2);
     hl_holdings_set(w->api.holdings, there, HL_HOLD_ELSEWHERE);
     expect(w, "/v1/rank", "stage=lead&limit=2", 200, "\"limit\":2");
     assert_null(strstr((const char *)w->body.data, other));
