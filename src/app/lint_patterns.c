@@ -93,12 +93,13 @@ static size_t nested_len(const char *p)
     return close > inner && outer ? (size_t)(close + 1 + (ptrdiff_t)outer - p) : 0;
 }
 
+/* One with something behind it that may fail, and so make it try other ways. */
 static size_t find_nested(const char *pattern, const char **at)
 {
     for (const char *p = pattern; *p; p += *p == '(' ? 1 : atom_len(p)) {
         size_t len = nested_len(p);
         *at = p;
-        if (len) return len;
+        if (len && p[len]) return len;
     }
     return 0;
 }

@@ -86,10 +86,11 @@ static void random_model(struct fx *f, uint64_t *r)
     m->sql.exit = m->sql.enter / 2;
     if (fx_random(r) % 3 == 0) fx_hand_raise(f, "h", random_types(r), 30 * FX_DAY);
     if (fx_random(r) % 3 == 0) fx_qualify(f, "q", random_types(r), 30 * FX_DAY);
-    if (fx_random(r) % 3 == 0) {
-        enum hl_stage from = (enum hl_stage)(fx_random(r) % (HL_STAGE_COUNT - 1)),
-                      to = (enum hl_stage)(fx_random(r) % HL_STAGE_COUNT);
-        if (from != to) fx_extra(f, "e", 1u << from, to, random_types(r));
+    for (unsigned k = 0, n = fx_random(r) % 4; k < n; k++) {
+        static const char *const names[] = {"e0", "e1", "e2"};
+        enum hl_stage to = (enum hl_stage)(fx_random(r) % HL_STAGE_COUNT);
+        uint32_t from = 1u << fx_random(r) % HL_STAGE_DISQUALIFIED | 1u << fx_random(r) % HL_STAGE_CUSTOMER;
+        if (from & ~(1u << to)) fx_extra(f, names[k], from & ~(1u << to), to, random_types(r));
     }
     fx_seal(f);
 }
@@ -109,14 +110,19 @@ static struct hl_event random_event(struct fx *f, int64_t t, struct hl_kv *kv, u
 }
 
 struct seen {
-    uint32_t stages, kinds;
+    uint32_t stages, kinds, rules, edges;
     double score, fit_most, fit_least;
 };
 
 static void look(struct fx *f, struct seen *s)
 {
     double score = hl_fixed_to_double(fx_score(f, f->c.clock)), fit = hl_fixed_to_double(f->c.fit);
-    for (unsigned k = 0; k < f->out.n_transitions; k++) s->stages |= 1u << f->out.transitions[k].to;
+    for (unsigned k = 0; k < f->out.n_transitions; k++) {
+        const struct hl_transition *t = &f->out.transitions[k];
+        s->stages |= 1u << t->to;
+        if (t->cause == HL_CAUSE_RULE) s->edges |= 1u << (t->rule[1] - '0');
+    }
+    for (unsigned i = 0; i < f->c.n_rows; i++) s->rules |= 1u << f->c.rows[i].rule;
     s->stages |= 1u << f->c.stage;
     if (f->c.stage == HL_STAGE_MQL) s->kinds |= 1u << f->c.kind;
     if (score > s->score) s->score = score;
@@ -151,6 +157,18 @@ static const char *found_in(const struct hl_model *m, struct hl_buf *b)
     return (const char *)b->data;
 }
 
+/* Lines that begin with the name of a rule: what is said to match nothing, or to be taken never. */
+static void assert_rules_are_dead(const char *found, const struct seen *s)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        char nothing[40], taken[40];
+        snprintf(nothing, sizeof nothing, "error: 'r%u' matches nothing", i);
+        snprintf(taken, sizeof taken, "error: 'e%u' is never taken", i);
+        if (((s->rules >> i & 1) && strstr(found, nothing)) || ((s->edges >> i & 1) && strstr(found, taken)))
+            fail_msg("%s", found);
+    }
+}
+
 static void assert_sound(const struct hl_model *m, const struct seen *s, uint64_t seed)
 {
     struct hl_bounds b;
@@ -159,6 +177,7 @@ static void assert_sound(const struct hl_model *m, const struct seen *s, uint64_
     const char *found = found_in(m, &lines);
     assert_int_equal(hl_lint_bounds(m, &b), HL_OK);
     assert_int_equal(hl_lint_reach(m, &reach), HL_OK);
+    assert_rules_are_dead(found, s);
     if (s->stages & ~reach.stages)
         fail_msg("model %#llx: a stage of %#x is reached, and said not to be\n%s", (unsigned long long)seed,
                  s->stages & ~reach.stages, found);
@@ -180,7 +199,7 @@ static void what_is_called_impossible_never_happens(void **state)
     uint64_t r0 = fx_seed(), *r = &r0, reached = 0, called = 0, tight = 0;
     for (int i = 0; i < MODELS; i++) {
         struct fx f;
-        struct seen s = {0, 0, 0, -1e9, 1e9};
+        struct seen s = {.fit_most = -1e9, .fit_least = 1e9};
         uint64_t seed = *r;
         struct hl_reach reach;
         struct hl_bounds b;

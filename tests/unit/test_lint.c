@@ -326,6 +326,16 @@ static void deadlines_that_only_a_hand_starts_are_warned_about(void **state)
                "kind: active, within: 1h}]\n");
 }
 
+static void who_falls_back_from_sql_without_having_been_an_mql_is_a_passive_one(void **state)
+{
+    (void)state;
+    warns("model: m\nversion: 1\npreset: score-driven\nthresholds: {sql: {enter: 10, exit: 5}}\n"
+          "behavior: {half_life: 1d, rules: [{name: a, points: 5}]}\n"
+          "stages: {extra: [{name: x, from: lead, to: sal, on: chat_started}]}\n"
+          "sla: [{name: p, stage: mql, kind: passive, within: 1h}]\n",
+          "m.yaml:1:1: warning: nothing leads out of unqualified: whom sales reject once never comes back but by hand\n");
+}
+
 static void rules_of_routing_that_never_deal_are_errors(void **state)
 {
     (void)state;
@@ -361,6 +371,8 @@ static void costly_patterns_are_warned_about(void **state)
     takes(PATTERN("(\\w+ )+manager"));
     takes(PATTERN("(?>a+)+$"));
     takes(PATTERN("(a++)+$"));
+    takes(PATTERN("(a+)++$"));
+    takes(PATTERN("go (a+)+")); /* what ends there does not fail behind it */
     takes(PATTERN("(vp|head) of .*(sales|growth)"));
     warns(HEAD "routing:\n  - {when: {attribute: p, matches: '(a+)+$'}, to: [x]}\n",
           "m.yaml:5:36: warning: pattern '(a+)+$' is costly: some values of 64 bytes meet the match limit, and count as no "
@@ -434,6 +446,7 @@ int main(void)
         cmocka_unit_test(grades_that_no_fit_has_are_told),
         cmocka_unit_test(stages_that_nobody_comes_to_are_told),
         cmocka_unit_test(deadlines_that_only_a_hand_starts_are_warned_about),
+        cmocka_unit_test(who_falls_back_from_sql_without_having_been_an_mql_is_a_passive_one),
         cmocka_unit_test(rules_of_routing_that_never_deal_are_errors),
         cmocka_unit_test(costly_patterns_are_warned_about),
         cmocka_unit_test(many_warnings_hide_no_error),
