@@ -12,7 +12,8 @@ import harness
 class Compared(unittest.TestCase):
     """What every run of the whole workload is held to."""
 
-    def check(self, work, setup, repeats=False):
+    def check(self, work, setup, repeats=False, live=True):
+        """live: events came while it ran, so that stream time could be now in between."""
         outs = setup.transitions()
         got = [o.value for o in outs]
         if repeats:   # at least once: the same id may come again, and then it must say the same
@@ -25,10 +26,23 @@ class Compared(unittest.TestCase):
         wrong = harness.differences(work.scorer.transitions, got)
         self.assertEqual(wrong, [], "transitions differ:\n" + "\n".join(wrong))
         self.check_headers(setup, outs)
+        self.check_alerts(work, setup, outs, repeats, live)
         wrong = harness.state_differences(work.scorer, setup.states())
         self.assertEqual(wrong, [], "final states differ:\n" + "\n".join(wrong))
         self.assertEqual(setup.dead_letters(), [])
         print(f"    {len(work.events)} events, {len(got)} transitions and {len(work.scorer.contacts)} contacts equal the reference")
+
+    def check_alerts(self, work, setup, transitions, repeats, live):
+        outs = setup.alerts()
+        wrong = harness.alert_differences(work.scorer.alerts, [o.value for o in outs], None if live else work.early.alerts, repeats)
+        self.assertEqual(wrong, [], "alerts differ:\n" + "\n".join(wrong))
+        cause = {o.value["transition_id"]: o for o in transitions}
+        for o in outs:
+            started = cause[o.value["alert_id"].removesuffix(f":{o.value['sla']}:{o.value['event']}")]
+            self.assertEqual((o.key, o.partition, o.headers["model.version"]), (o.value["contact_id"], started.partition, b"it.1"))
+            if o.value["event"] == "due" and not repeats:
+                self.assertEqual(o.headers, started.headers)
+        print(f"    {dict(collections.Counter(o.value['event'] for o in outs))} alerts agree with the reference")
 
     def check_headers(self, setup, outs):
         """source.* lead to the very record whose event caused the transition, in the same partition."""
@@ -58,8 +72,8 @@ class MainPath(Compared):
             setup.wait_done(h)
             print(f"    all records committed {time.monotonic() - began:.1f} s after start")
             results = h.results()
-            self.assertEqual(h.stop(), 0)
-        self.check(work, setup)
+            self.assertEqual(setup.finish(work.scorer, h), [0])
+        self.check(work, setup, live=False)
         counts = work.scorer.counts
         self.assertEqual(sum(results.values()), len(work.events), f"counters do not balance: {dict(results)}")
         self.assertEqual({k: results[k] for k in ("scored", "ignored", "duplicate")},
@@ -69,9 +83,8 @@ class MainPath(Compared):
         work, setup = harness.workload(40_000, 2000), harness.Setup(delivery="low_latency")
         gen_events.produce(harness.kafka().bootstrap, work.records(setup))
         with setup.run() as h:
-            setup.wait_done(h)
-            self.assertEqual(h.stop(), 0)
-        self.check(work, setup)
+            self.assertEqual(setup.finish(work.scorer, h), [0])
+        self.check(work, setup, live=False)
 
     def test_two_processes_share_the_work(self):
         work, setup = harness.workload(40_000, 2000), harness.Setup(threads=1)
@@ -82,7 +95,7 @@ class MainPath(Compared):
             gen_events.produce(harness.kafka().bootstrap, work.records(setup, 1, 2))
             setup.wait_done(a, b)
             shares = [sum(h.results().values()) for h in (a, b)]
-            self.assertEqual([a.stop(), b.stop()], [0, 0])
+            self.assertEqual(setup.finish(work.scorer, a, b), [0, 0])
         self.assertTrue(all(shares), f"one process did all the work: {shares}")
         self.check(work, setup)
 
@@ -107,10 +120,7 @@ class Crash(Compared):
                 running[victim] = setup.run(victim)
             feeder.join()
             self.assertIsNone(feeder.error)
-            setup.wait_done(*running.values(), seconds=150)
-            for h in running.values():   # the last kill may have come after the last commit: only a process that lives again checkpoints
-                h.wait_ready()
-            self.assertEqual([h.stop() for h in running.values()], [0] * len(instances))
+            self.assertEqual(setup.finish(work.scorer, *running.values()), [0] * len(instances))
         finally:
             for h in running.values():
                 h.kill()
@@ -143,8 +153,7 @@ class Crash(Compared):
             harness.kafka().kill()
             harness.kafka().start()
             gen_events.produce(harness.kafka().bootstrap, work.records(setup, 1, 2))
-            setup.wait_done(h, seconds=150)
-            self.assertEqual(h.stop(), 0)
+            self.assertEqual(setup.finish(work.scorer, h), [0])
         self.check(work, setup)
 
 

@@ -1,7 +1,7 @@
 """`hotlead simulate` and the plain reference (tests/support/reference.py) say the same: random models on random streams, with
-late, repeated and machine events, unknown types and gaps of weeks, so that time acts. Usage: test_against_reference.py HOTLEAD.
-HL_SEED: the first case; HL_CASES: how many. Exit 77 (skipped): PyYAML is not there. A case that differs is made small and
-printed as a model and its events."""
+late, repeated and machine events, unknown types and gaps of weeks, so that time acts, and answers before and after deadlines.
+Usage: test_against_reference.py HOTLEAD. HL_SEED: the first case; HL_CASES: how many. Exit 77 (skipped): PyYAML is not there.
+A case that differs is made small and printed as a model and its events."""
 import json
 import os
 import pathlib
@@ -35,7 +35,8 @@ STREAM_TYPES = ("page_viewed form_submitted file_downloaded link_clicked video_w
                 "trial_started meeting_booked email_opened email_clicked email_unsubscribed event_attended list_imported "
                 "contact_identified").split()
 SALES_TYPES = ("lead_accepted lead_rejected sales_contact_made quote_requested opportunity_opened opportunity_won "
-               "opportunity_lost advocacy_given owner_assigned").split()
+               "opportunity_lost advocacy_given owner_assigned owner_assigned").split()
+OWNERS = ["rep-1", "rep-2", "rep-3", "", "", "", "J\u00f8rgen", "\u00e6" * 127 + "xy", "r" * 254 + "\u00e6", " "]
 SCORABLE = sorted(reference.SCORABLE)
 
 
@@ -140,6 +141,26 @@ class Maker:
             fit["grades"] = {"A": 20, "B": 10, "C": 0.25}
         return fit
 
+    def agreement(self):
+        """within: from shorter than most gaps between events to longer than all."""
+        rng, rule = self.rng, {"name": self.name("sla"), "stage": "mql"}
+        if self.chance(0.4):
+            rule["stage"] = rng.choice([stage for stage in reference.STAGES if stage not in ("anonymous", "disqualified")])
+        elif self.chance(0.5):
+            rule["kind"] = rng.choice(["active", "passive"])
+        return {**rule, "within": rng.choice(["1s", "90s", "5m", "1h", "8h", "1d", "3d", "14d", "8w"])}
+
+    def desk(self):
+        rng = self.rng
+        rule = {"to": rng.sample([name for name in OWNERS if name.strip() and len(name.encode()) < 256], rng.choice([1, 2, 3]))}
+        if self.chance(0.6):
+            rule["when"] = self.condition() if self.chance(0.6) else [self.condition(), self.condition()]
+        if self.chance(0.6):
+            rule["by"] = rng.choice(["weight", "weight", "round_robin"])
+        if rule.get("by") == "weight":
+            rule["weights"] = [rng.choice([1, 2, 7, 1_000_000]) for _ in rule["to"]]
+        return rule
+
     def model(self):
         rng = self.rng
         groups = {name: rng.choice([{"max": 12}, {"max": 30}, {}]) for name in ("web", "mail") if self.chance(0.6)}
@@ -163,6 +184,8 @@ class Maker:
             m["recycle"] = {"cooldown": self.duration(), "reset_behavior": rng.choice(["true", "false"])}
         if self.chance(0.3):
             m["subscribe"] = {"on": rng.sample(SCORABLE, 3)}
+        m["sla"] = [self.agreement() for _ in range(rng.choice([0, 1, 1, 2, 3, 6]))]
+        m["routing"] = [self.desk() for _ in range(rng.choice([0, 1, 1, 2, 3]))]
         if not groups:
             del behavior["groups"]
         return {k: v for k, v in m.items() if v not in ({}, [])}
@@ -195,12 +218,16 @@ class Maker:
             value = rng.choice(pool) if self.chance(0.5) else None
             if value is not None:
                 ev[key] = value
+        if self.chance(sales / 3):
+            ev["type"] = kind = "owner_assigned"
         if kind in reference.SETS_ATTRIBUTES or self.chance(0.1):
             own = {key: rng.choice(pool) for key, pool in VALUES.items() if self.chance(0.4)}
         if kind == "score_adjusted":
             own["points"] = rng.choice(["5", "-7.25", " 12.5", "-20", "oops", "1e2"])
+        if kind == "owner_assigned" and self.chance(0.9):
+            own["owner"] = rng.choice(OWNERS)
         if kind == "stage_set":
-            own["stage"] = rng.choice(reference.STAGES + ["champion", "MQL"])
+            own["stage"] = rng.choice(reference.STAGES + ["mql"] * 3 + ["champion", "MQL"])
             if self.chance(0.4):
                 own["kind"] = rng.choice(["active", "passive"])
         if own:
@@ -211,18 +238,38 @@ class Maker:
 # ---------------------------------------------------------------- the two programs
 
 ROWS = set("1a 1b 2 3 4 5 6 7 8 9 10 11 12 13 14 15a 15b 16-18 19".split()) | {"time 5", "time 6"}
-fired = set()
+ENDS = {"breached", "met: moved", "met: stays mql", "met: at once", "no word", "runs on"}
+fired, ended = set(), set()
 
 
 class Watched(reference.Scorer):
-    """Notes the rows that fire, and how fast the score falls (points a millisecond) where time moves a contact: the two
-    may differ by 0.001 points' worth of time."""
+    """Notes the rows that fire, the ways in which clocks end, and how fast the score falls (points a millisecond) where time moves
+    a contact: the two may differ by 0.001 points' worth of time."""
 
     def _make(self, c, move, ev):
         fired.add(move.row if ev else "time " + move.row)
         fall = None if ev else c.score(self.m, c.clock - 500) - c.score(self.m, c.clock + 500)
         super()._make(c, move, ev)
         self.transitions[-1]["may_differ_ms"] = None if fall is None else max(1.0, 0.001 / max(fall / 1000, 1e-12))
+        self.transitions[-1]["due_seq"] = min(c.running, key=lambda run: run.due).seq if c.running else None
+
+    def _end_clocks(self, c, stage, move, ev, score):
+        running, told = len(c.running), len(self.alerts)
+        super()._end_clocks(c, stage, move, ev, score)
+        if c.stage == stage and c.running:
+            ended.add("runs on")
+        if running - len(c.running) > len(self.alerts) - told:
+            ended.add("no word")
+
+    def _answered(self, c, run, at, score):
+        super()._answered(c, run, at, score)
+        ended.add("met: at once" if at < run.since else "met: stays mql" if c.stage == "mql" == run.rule.stage else "met: moved")
+
+    def _alert(self, c, run, event, at, score):
+        super()._alert(c, run, event, at, score)
+        self.alerts[-1]["seq"] = run.seq
+        if event == "breached":
+            ended.add(event)
 
 
 def run_reference(model, events, until):
@@ -239,18 +286,20 @@ class Binary:
         self.path, self.folder = path, pathlib.Path(folder)
 
     def run(self, model, events, until):
-        files = [str(self.folder / name) for name in ("model.yaml", "events.jsonl", "state.jsonl")]
-        pathlib.Path(files[0]).write_text(json.dumps(model))
-        pathlib.Path(files[1]).write_text("".join(json.dumps(ev) + "\n" for ev in events))
-        command = [self.path, "simulate", "-m", files[0], "-o", "json", "--state", files[2], "-t", str(1 + len(events) % 3)]
-        command += ["--until", str(until)] if until is not None else []
-        got = subprocess.run(command + [files[1]], capture_output=True, text=True, encoding="utf-8", timeout=120)
+        """transitions, alerts, states by contact"""
+        model_file, events_file, states, alerts = (self.folder / n for n in ("model.yaml", "events.jsonl", "state.jsonl", "alerts.jsonl"))
+        model_file.write_text(json.dumps(model))
+        events_file.write_text("".join(json.dumps(ev) + "\n" for ev in events))
+        command = [self.path, "simulate", "-m", model_file, "-o", "json", "--state", states, "--alerts", alerts]
+        command += ["-t", str(1 + len(events) % 3)] + (["--until", str(until)] if until is not None else [])
+        got = subprocess.run(command + [events_file], capture_output=True, text=True, encoding="utf-8", timeout=120)
         assert got.returncode == 0, f"exit {got.returncode}: {got.stderr}"
-        with open(files[2], encoding="utf-8") as states:
-            return [json.loads(line) for line in got.stdout.splitlines()], {s["contact_id"]: s for s in map(json.loads, states)}
+        lines = lambda text: [json.loads(line) for line in text.splitlines()]
+        return lines(got.stdout), lines(alerts.read_text("utf-8")), {s["contact_id"]: s for s in lines(states.read_text("utf-8"))}
 
 
-SAME = ["seq", "from", "to", "kind", "direction", "cause", "rule", "visit", "trigger_event_id", "grade", "suspect"]
+SAME = ["seq", "from", "to", "kind", "direction", "cause", "rule", "visit", "trigger_event_id", "grade", "suspect", "owner"]
+SAME_ALERT = ["alert_id", "contact_id", "sla", "event", "stage", "owner"]
 
 
 def close(want, got, keys, where):
@@ -260,7 +309,8 @@ def close(want, got, keys, where):
     return None
 
 
-def compare_contact(name, want, got):
+def compare_contact(name, want, got, shift):
+    """shift: becomes, for each seq, by how much the clocks of the two are apart."""
     slack = 0.0   # ms by which the clocks of the two may be apart since time moved the contact
     for w, g in zip(want, got):
         where = f"transition {name}:{w['seq']}"
@@ -273,15 +323,38 @@ def compare_contact(name, want, got):
         wrong = close(w, g, ["score", "fit", "behavior"], where)
         if wrong:
             return wrong
+        shift[w["seq"]] = g["occurred_at"] - w["occurred_at"]
+        due = w["sla_due"] and w["sla_due"] + shift[w["due_seq"]]
+        if due != g["sla_due"]:
+            return f"{where}: sla_due is {g['sla_due']}, the reference says {due}\n  {g}\n  {w}"
     if len(want) != len(got):
         more = max(want, got, key=len)[min(len(want), len(got))]
         return f"{name} has {len(got)} transitions, the reference says {len(want)}; the first one more: {more}"
     return None
 
 
+def compare_alerts(name, want, got, shift):
+    for w, g in zip(want, got):
+        where = f"alert {w['alert_id']}"
+        for key in SAME_ALERT:
+            if w[key] != g[key]:
+                return f"{where}: {key} is {g[key]!r}, the reference says {w[key]!r}\n  {g}\n  {w}"
+        apart = shift[w["seq"]]
+        for key in ("due_at", "at"):
+            if g[key] - w[key] != apart and not (w["event"] == "met" and key == "at" and g[key] == w[key]):
+                return f"{where}: {key} is {g[key]}, the reference says {w[key] + apart}\n  {g}\n  {w}"
+        wrong = close(w, g, ["score"], where)
+        if wrong or g.keys() != w.keys() - {"seq"}:
+            return wrong or f"{where}: fields are {sorted(g)}"
+    if len(want) != len(got):
+        more = max(want, got, key=len)[min(len(want), len(got))]
+        return f"{name} has {len(got)} alerts, the reference says {len(want)}; the first one more: {more}"
+    return None
+
+
 def compare_state(name, scorer, got):
     want = scorer.state(name, max(scorer.stream_time, 0))
-    for key in ("stage", "kind", "visit", "seq", "grade", "suspect"):
+    for key in ("stage", "kind", "visit", "seq", "grade", "owner", "suspect"):
         if want[key] != got[key]:
             return f"state of {name}: {key} is {got[key]!r}, the reference says {want[key]!r}"
     rows = {row["rule"]: row for row in got["rows"]}
@@ -296,17 +369,23 @@ def compare_state(name, scorer, got):
 def difference(binary, model, events, until):
     """What the two programs say differently; None: nothing."""
     scorer = run_reference(model, events, until)
-    transitions, states = binary.run(model, events, until)
+    transitions, alerts, states = binary.run(model, events, until)
     if states.keys() != scorer.contacts.keys():
         return f"contacts {sorted(states)}, the reference says {sorted(scorer.contacts)}"
     of = lambda them, name: [t for t in them if t["contact_id"] == name]
     for name in sorted(states):
-        wrong = compare_contact(name, of(scorer.transitions, name), of(transitions, name))
-        wrong = wrong or compare_state(name, scorer, states[name])
+        shift = {}
+        wrong = (compare_contact(name, of(scorer.transitions, name), of(transitions, name), shift)
+                 or compare_alerts(name, of(scorer.alerts, name), of(alerts, name), shift)
+                 or compare_state(name, scorer, states[name]))
         if wrong:
             return wrong
     by_events = lambda them: [(t["contact_id"], t["seq"]) for t in them if t["trigger_event_id"] is not None]
-    return None if by_events(transitions) == by_events(scorer.transitions) else "the transitions come in another order"
+    if by_events(transitions) != by_events(scorer.transitions):
+        return "the transitions come in another order"
+    moved = {t["contact_id"] for t in scorer.transitions if t["trigger_event_id"] is None}   # their moments may differ
+    in_order = lambda them: [a["alert_id"] for a in them if a["contact_id"] not in moved]
+    return None if in_order(alerts) == in_order(scorer.alerts) else "the alerts come in another order"
 
 
 # ---------------------------------------------------------------- making a case small
@@ -379,6 +458,7 @@ def main():
         assert seen == set(reference.STAGES), f"the streams do not reach every stage, only {sorted(seen)}"
     if cases >= 1000:
         assert ROWS <= fired, f"rows that never fire: {sorted(ROWS - fired)}"
+        assert ENDS <= ended, f"ways in which no clock ends: {sorted(ENDS - ended)}"
     print("no difference in", cases, "cases")
     return 0
 

@@ -28,7 +28,7 @@ PERSONAS = {
     "reader": (25, {**EVERYDAY, "file_downloaded": 20, "newsletter": 4, "profile": 6, "webinar_registered": 3, "webinar_attended": 3}),
     "buyer": (25, {**EVERYDAY, "file_downloaded": 12, "profile": 8, "demo": 5, "lead_accepted": 3, "sales_contact_made": 3,
                    "quote_requested": 1.5, "opportunity_opened": 1.5, "opportunity_won": 2, "opportunity_lost": 1.5,
-                   "lead_rejected": 3, "advocacy_given": 1, "owner_assigned": 1, "meeting_booked": 1, "trial_started": 1}),
+                   "lead_rejected": 3, "advocacy_given": 1, "owner_assigned": 2, "meeting_booked": 1, "trial_started": 1}),
     "noise": (10, {**EVERYDAY, "profile": 10, "demo": 5, "list_imported": 2, "event_attended": 2, "lead_disqualified": 0.3,
                    "lead_rejected": 2, "score_adjusted": 2, "stage_set": 2, "opportunity_won": 1}),
 }
@@ -115,7 +115,7 @@ class Generator:
         elif kind in ("lead_rejected", "lead_disqualified", "opportunity_lost"):
             ev["actor"], ev["reason"] = "rep-7", rng.choice(["no budget", "wrong timing", "no answer – twice"])
         elif kind == "owner_assigned":
-            own["owner"] = rng.choice(["rep-1", "rep-2"])
+            own["owner"] = rng.choice(["rep-1", "rep-2", "J\u00f8rgen", ""])   # empty: nobody any more
 
     def _profile(self, own):
         rng = self.rng

@@ -4,6 +4,7 @@ import collections
 import functools
 import itertools
 import json
+import math
 import os
 import pathlib
 import re
@@ -151,6 +152,20 @@ class Setup:
         number = self.schema_id("transitions", 2)
         return [Out(m, "stage_transition", number) for m in read_all(self.out["transitions"])]
 
+    def alerts(self):
+        number = self.schema_id("alerts", 4)
+        return [Out(m, "alert", number) for m in read_all(self.out["alerts"])]
+
+    def finish(self, scorer, *running):
+        """Until all is committed and all deadlines that have passed are told; then every process ends."""
+        self.wait_done(*running, seconds=150)
+        for h in running:   # one that was killed and starts again after the last commit: only a process that lives checkpoints
+            h.wait_ready()
+        passed = {a["alert_id"] for a in scorer.alerts if a["event"] == "breached"}
+        told = lambda: {o.value["alert_id"] for o in self.alerts()}
+        servers.wait_for(f"{len(passed)} deadlines that pass", lambda: passed <= told(), 60, every=0.3)
+        return [h.stop() for h in running]
+
     def dead_letters(self):
         return read_all(self.out["dead_letter"])
 
@@ -170,7 +185,7 @@ class Out:
         raw = message.value()
         assert raw[:5] == b"\0" + schema_id.to_bytes(4, "big"), f"framing of {message.topic()}: {raw[:5]!r}"
         self.value = fastavro.schemaless_reader(io.BytesIO(raw[5:]), schema(schema_name), None)
-        for field in ("occurred_at", "emitted_at", "as_of", "stage_since", "sla_due"):   # logical types come as datetime
+        for field in ("occurred_at", "emitted_at", "as_of", "stage_since", "sla_due", "due_at", "at"):   # logical types come as datetime
             if hasattr(self.value.get(field), "timestamp"):
                 self.value[field] = millis(self.value[field])
         self.key, self.partition, self.headers = message.key().decode(), message.partition(), dict(message.headers() or [])
@@ -285,13 +300,16 @@ class Hotlead:
 
 # ---------------------------------------------------------------- comparison with the reference
 
-EXACT = ("from", "to", "kind", "direction", "cause", "rule", "visit", "trigger_event_id", "occurred_at", "grade", "suspect")
+EXACT = ("from", "to", "kind", "direction", "cause", "rule", "visit", "trigger_event_id", "occurred_at", "grade", "suspect",
+         "owner", "sla_due")
 CLOSE = ("score", "fit", "behavior")
 
 
 def same_moment(key, a, b):
     """Moments by time alone follow from scores; a second is far less than a thousandth of a point here."""
-    return key == "occurred_at" and a["cause"] == b["cause"] == "decay" and abs(a[key] - b[key]) <= 1000
+    if key not in ("occurred_at", "sla_due") or None in (a[key], b[key]):
+        return False
+    return a["cause"] == b["cause"] == "decay" and abs(a[key] - b[key]) <= 1000
 
 
 def differences(expected, got, limit=10):
@@ -317,6 +335,59 @@ def differences(expected, got, limit=10):
     return wrong[:limit] + ([f"... and {len(wrong) - limit} more"] if len(wrong) > limit else [])
 
 
+def alert_differences(late, got, early=None, repeats=False, limit=10):
+    """Alerts of the reference and of hotlead, a list each, in order per contact. Sentences; empty when they agree.
+
+    When a deadline passes depends on how far the stream time of the partition has come, and so do the owner and the score of a
+    breach, and whether it came before the answer. So there are two references: `late`, where deadlines pass after the last event,
+    and `early`, where they pass as soon as any event lets them; None: stream time may have been now all the time. What both say must
+    come. The order of a contact is exact where both have the same, else that of what events alone decide.
+    repeats: the same ids may come again, and so may the other end of a clock."""
+    wrong, sides = [], [collections.defaultdict(dict) for _ in range(3)]
+    for side, alerts in zip(sides, (late, early or [], got)):
+        for a in alerts:
+            if side is sides[2] and not repeats and a["alert_id"] in side[a["contact_id"]]:
+                wrong.append(f"{a['alert_id']} comes twice")
+            side[a["contact_id"]].setdefault(a["alert_id"], a)
+    for contact in sorted(set().union(*sides)):
+        want, soon, have = (side[contact] for side in sides)
+        if early is None:
+            soon = {**want, **{breach["alert_id"]: breach for breach in map(breach_of, want.values()) if breach}}
+        ends = collections.Counter(a.rpartition(":")[0] for a, alert in have.items() if alert["event"] != "due")
+        wrong += [f"{clock} has two ends" for clock, n in ends.items() if n > 1 and not repeats]
+        wrong += [f"{a} does not come" for a, alert in want.items() if a not in have
+                  and not (alert["event"] == "met" and soon.keys() & have.keys() & {a.removesuffix("met") + "breached"})]
+        for a, alert in have.items():
+            wrong += [f"{a}: {x}" for x in alert_wrong(alert, [side[a] for side in (want, soon) if a in side])]
+        order = lambda side, *events: [a for a in side if a in want and a in have and side[a]["event"] in events]
+        same = early is not None and list(want) == list(soon)
+        events = ("due", "met", "breached") if same else ("due", "met")
+        if order(want, *events) != order(have, *events) and not repeats:
+            wrong.append(f"{contact}: the order is {list(have)}, expected {list(want)}")
+        places = {a: i for i, a in enumerate(have)}
+        wrong += [f"{a} comes before its start" for a in have if places[a] < places.get(a.rpartition(":")[0] + ":due", 0)]
+    return wrong[:limit] + ([f"... and {len(wrong) - limit} more"] if len(wrong) > limit else [])
+
+
+def breach_of(due):
+    """The breach that a wall clock can make of a clock that started; None: its time has not come."""
+    if due["event"] == "due" and due["due_at"] <= time.time() * 1000:
+        return {**due, "alert_id": due["alert_id"].removesuffix("due") + "breached", "event": "breached", "at": due["due_at"],
+                "owner": math.nan, "score": math.nan}   # equal to nothing: not known
+    return None
+
+
+def alert_wrong(got, wanted):
+    """Fields on which all references agree, and hotlead does not."""
+    if not wanted:
+        return ["is not expected"]
+    same = lambda key, a, b: abs(a - b) <= 0.01 if key == "score" else a == b
+    first = wanted[0]
+    sure = [key for key in first if all(same(key, w[key], first[key]) for w in wanted)
+            and not (got["event"] == "breached" and key in ("owner", "score") and len(wanted) < 2)]
+    return [f"{key}: {first[key]!r} expected, got {got.get(key)!r}" for key in sure if not same(key, first[key], got[key])]
+
+
 def state_differences(scorer, states, limit=10):
     """Final states: every contact that the reference knows and that has a clock must be there, and agree."""
     wrong = []
@@ -325,7 +396,7 @@ def state_differences(scorer, states, limit=10):
         wrong.append(f"{len(known - states.keys())} of {len(known)} contacts have no state, {min(known - states.keys())} for one")
     for contact in sorted(known & states.keys()):
         got, want = states[contact], scorer.state(contact, states[contact]["as_of"])
-        bad = [f"{k}: {want[k]!r} expected, got {got[k]!r}" for k in ("stage", "kind", "visit", "seq", "grade", "suspect")
+        bad = [f"{k}: {want[k]!r} expected, got {got[k]!r}" for k in ("stage", "kind", "visit", "seq", "grade", "owner", "suspect")
                if want[k] != got[k]]
         bad += [f"{k}: {want[k]:.6f} expected, got {got[k]:.6f}" for k in CLOSE if abs(want[k] - got[k]) > 0.01]
         rows = {r["rule"]: r["points"] for r in got["rows"]}
@@ -351,9 +422,14 @@ class Workload:
 
     def __init__(self, n, contacts, seed=1, topics=gen_events.TOPICS):
         self.events = list(gen_events.Generator(seed, contacts, start_of_events(), n=n))
-        self.scorer = reference.run(MODEL.read_text(), self.events)
+        self.scorer = reference.run(MODEL.read_text(), self.events, True, int(time.time() * 1000), follow=False)
         encode = gen_events.AvroEncoder()
         self.values = [encode(ev) for ev in self.events]
+
+    @functools.cached_property
+    def early(self):
+        """The reference, where deadlines pass as soon as the events let them."""
+        return reference.run(MODEL.read_text(), self.events, True, int(time.time() * 1000))
 
     def records(self, setup, part=0, parts=1):
         lo, hi = len(self.events) * part // parts, len(self.events) * (part + 1) // parts

@@ -4,8 +4,8 @@
 Written from the description of the semantics alone and never from the C code, in the plainest way: dictionaries, floats, one
 decayed sum for each rule. Two programs that agree without having seen each other are the test.
 
-Not here: merge, void and erase (those events count as ignored), and a model that changes. What time alone does (moves and deadlines) is a
-switch, off by default; stream time then follows the events, or, with follow=False, only calls of advance_to.
+Not here: merge, void and erase (those events count as ignored), and a model that changes. What time alone does (moves and
+deadlines) is a switch, off by default; stream time then follows the events, or, with follow=False, only calls of advance_to.
 
 Where the description leaves room, this is what was chosen:
  1. `rule` of a transition: hand_raise and qualify: of the rules whose latch is on the newest; fit: the first trait
@@ -30,8 +30,8 @@ Where the description leaves room, this is what was chosen:
 19. Text is trimmed of ASCII white space; the items of a list in the model are trimmed as well.
 20. Of several `where` conditions, all must hold.
 21. A stage_set passes step 3: a rule that names stage_set in `on` scores. A stage_set to the present or an unknown stage counts as ignored.
-22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time reaches only after the
-    contact's clock has passed it shows the score at the clock.
+22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time
+    reaches only after the contact's clock has passed it shows the score at the clock.
 23. Evaluation is over, and an answer is looked for, after a move by time as well.
 """
 import argparse
