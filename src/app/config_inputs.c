@@ -20,19 +20,19 @@ bool hl_config_check_topic(struct hl_config_reader *r, const struct hl_yaml_node
     return ok;
 }
 
-static void read_format(struct hl_config_reader *r, const struct hl_yaml_node *n, struct hl_input *in)
+/* Index of the choice that stands there; `otherwise` when there is none, or a wrong one. */
+static int read_choice(struct hl_config_reader *r, const struct hl_yaml_node *n, const char *key, const char *const *choices, const char *all,
+                       int otherwise)
 {
-    if (!hl_node_is(&r->p, n, HL_YAML_SCALAR, "format")) return;
+    if (!hl_node_is(&r->p, n, HL_YAML_SCALAR, key)) return otherwise;
     struct hl_nearest nearest;
     hl_nearest_init(&nearest, n->text);
-    for (int i = 0; hl_config_formats[i]; i++) {
-        hl_nearest_offer(&nearest, hl_config_formats[i]);
-        if (!hl_slice_eq_cstr(n->text, hl_config_formats[i])) continue;
-        in->format = (enum hl_format)i;
-        return;
+    for (int i = 0; choices[i]; i++) {
+        if (hl_slice_eq_cstr(n->text, choices[i])) return i;
+        hl_nearest_offer(&nearest, choices[i]);
     }
-    hl_problem_error(&r->p, n, "format must be avro, avro-single-object, json or segment, not '%.*s'%s", HL_SLICE_ARG(n->text),
-                     hl_nearest_hint(&nearest));
+    hl_problem_error(&r->p, n, "%s must be %s, not '%.*s'%s", key, all, HL_SLICE_ARG(n->text), hl_nearest_hint(&nearest));
+    return otherwise;
 }
 
 static bool is_path(struct hl_slice s)
@@ -150,7 +150,8 @@ static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *ma
 {
     const struct hl_yaml_node *aliases = hl_node_find(map, "aliases"), *fields = hl_node_find(map, "fields"),
                               *time_unit = hl_node_find(map, "time_unit"), *format = hl_node_find(map, "format");
-    read_format(r, format, in);
+    in->format = (enum hl_format)read_choice(r, format, "format", hl_config_formats, "avro, avro-single-object, json or segment",
+                                             (int)in->format);
     read_time_unit(r, time_unit, in);
     read_fields(r, fields, in);
     if (aliases && aliases->kind == HL_YAML_SCALAR)
@@ -184,17 +185,27 @@ static void read_input(struct hl_config_reader *r, const struct hl_yaml_node *ma
     }
     if (hl_node_is(&r->p, mapping, HL_YAML_SCALAR, "mapping")) read_other_file(r, "mapping", mapping, read_mapping, in);
     read_shape(r, map, in); /* over what the mapping says */
+    in->priority = (enum hl_priority)read_choice(r, hl_node_find(map, "priority"), "priority", hl_config_priorities, "normal or high",
+                                                 HL_PRIORITY_NORMAL);
+}
+
+static void warn_of_priority(struct hl_config_reader *r, const struct hl_yaml_node *inputs)
+{
+    for (size_t i = 0; i < r->c->n_inputs; i++)
+        if (r->c->inputs[i].priority != HL_PRIORITY_HIGH) return;
+    if (r->c->n_inputs) hl_problem_warning(&r->p, inputs, "priority: high on every input puts none before another");
 }
 
 void hl_config_read_inputs(struct hl_config_reader *r, const struct hl_yaml_node *inputs)
 {
-    static const char *const known[] = {"topic", "mapping", "format", "time_unit", "fields", "aliases", NULL};
+    static const char *const known[] = {"topic", "priority", "mapping", "format", "time_unit", "fields", "aliases", NULL};
     if (!hl_node_is(&r->p, inputs, HL_YAML_LIST, "inputs")) return;
     r->c->inputs = hl_node_alloc(&r->p, inputs->n, sizeof(*r->c->inputs));
     for (size_t i = 0; r->c->inputs && i < inputs->n; i++) {
         if (!hl_node_check_map(&r->p, inputs->values[i], "an input", known)) continue;
         read_input(r, inputs->values[i], &r->c->inputs[r->c->n_inputs++]);
     }
+    warn_of_priority(r, inputs);
 }
 
 enum hl_status hl_mapping_load(const char *path, struct hl_input *out, struct hl_buf *problems, struct hl_error *err)

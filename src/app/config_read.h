@@ -42,6 +42,7 @@ extern const struct hl_config_owned hl_config_owned[]; /* ends with NULL */
 extern const char *const hl_config_properties[];       /* known to librdkafka 2.0 to 2.14, for hints; ends with NULL */
 extern const char *const hl_config_secrets[];          /* properties with a _file twin; ends with NULL */
 extern const char *const hl_config_formats[];          /* by enum hl_format; ends with NULL */
+extern const char *const hl_config_priorities[];       /* by enum hl_priority; ends with NULL */
 
 struct hl_config_reader {
     struct hl_problems p;

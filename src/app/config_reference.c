@@ -51,11 +51,15 @@ static void print_inputs(struct hl_buf *out)
         out, "\n## Inputs\n\n`inputs` is a list of topics, each a map of\n\n"
              "- `topic`: required. All inputs have the same number of partitions and are keyed by contact id.\n- `format`: ");
     for (int i = 0; hl_config_formats[i]; i++) hl_buf_printf(out, "%s`%s`", i ? ", " : "", hl_config_formats[i]);
+    hl_buf_printf(out, "; default `%s`.\n- `priority`: ", hl_config_formats[0]);
+    for (int i = 0; hl_config_priorities[i]; i++) hl_buf_printf(out, "%s`%s`", i ? ", " : "", hl_config_priorities[i]);
     hl_buf_printf(
         out,
-        "; default `%s`.\n- `fields`: where a record keeps a field of the event, when its name differs: `{contact_id: user.id}`. "
+        "; default `%s`. Records of a topic of high priority are taken before all others, so that they do not wait behind a backlog;\n"
+        "  of a full batch a quarter is left to the others. Costs one more client for each thread.\n"
+        "- `fields`: where a record keeps a field of the event, when its name differs: `{contact_id: user.id}`. "
         "Dots lead into\n  nested records. Fields:",
-        hl_config_formats[0]);
+        hl_config_priorities[0]);
     for (int f = 0; f < HL_FIELD_COUNT; f++) hl_buf_printf(out, "%s `%s`", f ? "," : "", hl_field_name((enum hl_field)f));
     hl_buf_printf(
         out,

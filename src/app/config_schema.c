@@ -136,7 +136,10 @@ static void put_inputs(struct hl_buf *out)
         "                \"properties\": {\n                    \"topic\": {\"type\": \"string\", \"pattern\": "
         "\"^[a-zA-Z0-9._-]{1,249}$\"},\n                    \"format\": {");
     put_choices(out, hl_config_formats);
-    hl_buf_printf(out, ", \"default\": \"%s\"},\n                    ", hl_config_formats[0]);
+    hl_buf_printf(out, ", \"default\": \"%s\"},\n                    \"priority\": {", hl_config_formats[0]);
+    put_choices(out, hl_config_priorities);
+    hl_buf_printf(out, ", \"default\": \"%s\", \"description\": \"Records of a topic of high priority are taken before all others.\"},\n"
+                       "                    ", hl_config_priorities[0]);
     hl_buf_printf(out, "\"mapping\": {\"type\": \"string\", \"description\": \"A YAML file with format, time_unit, fields and aliases; what "
                        "stands here, too, comes on top.\"},\n                    ");
     hl_buf_printf(out, "\"time_unit\": {\"enum\": [\"ms\", \"s\"], \"default\": \"ms\", \"description\": \"Of numbers in "

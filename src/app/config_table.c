@@ -16,6 +16,7 @@ const char *const hl_config_formats[] = {
     [HL_FORMAT_JSON_SEGMENT] = "segment",
     NULL,
 };
+const char *const hl_config_priorities[] = {[HL_PRIORITY_NORMAL] = "normal", [HL_PRIORITY_HIGH] = "high", NULL};
 
 const struct hl_config_key hl_config_keys[] = {
     {"kafka", "group.id", HL_CONFIG_TEXT, AT(group_id), "hotlead", 1, 200, NULL,

@@ -90,9 +90,13 @@ static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
     enum hl_status status = identity_make(e, err);
     if (status) return status;
     e->inputs = calloc(c->n_inputs, sizeof(*e->inputs));
+    e->high_priority = calloc(c->n_inputs, sizeof(*e->high_priority));
     e->properties = calloc(c->n_kafka + 1, sizeof(*e->properties));
-    if (!e->inputs || !e->properties) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    for (size_t i = 0; i < c->n_inputs; i++) e->inputs[i] = c->inputs[i].topic;
+    if (!e->inputs || !e->high_priority || !e->properties) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    for (size_t i = 0; i < c->n_inputs; i++) {
+        e->inputs[i] = c->inputs[i].topic;
+        e->high_priority[i] = c->inputs[i].priority == HL_PRIORITY_HIGH;
+    }
     for (size_t i = 0; i < c->n_kafka; i++) e->properties[i] = (struct hl_kafka_property){c->kafka[i].key, c->kafka[i].value};
     struct hl_kafka_config k = {
         .properties = e->properties,
@@ -102,6 +106,7 @@ static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
         .static_membership = c->static_membership,
         .transactions = c->delivery == HL_EXACTLY_ONCE,
         .inputs = e->inputs,
+        .high_priority = e->high_priority,
         .n_inputs = c->n_inputs,
         .outputs = {c->transitions, c->state, c->alerts, c->dead_letter},
         .create_topics = c->create_topics,
@@ -306,6 +311,7 @@ void hl_engine_free(struct hl_engine *e)
     hl_holdings_free(e->holdings);
     free(e->api);
     free(e->inputs);
+    free(e->high_priority);
     free(e->properties);
     free(e->identity);
     free(e);

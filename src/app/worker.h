@@ -140,6 +140,7 @@ struct hl_engine {
     _Atomic bool *stop;
     char *identity;
     const char **inputs; /* names of the input topics */
+    bool *high_priority; /* of each */
     struct hl_kafka_property *properties;
 };
 

@@ -93,6 +93,7 @@ static void what_is_not_written_has_the_defaults_of_the_contract(void **state)
     assert_string_equal(c->log_level, "info");
     assert_int_equal(c->n_inputs, 1);
     assert_int_equal(c->inputs[0].format, HL_FORMAT_AVRO);
+    assert_int_equal(c->inputs[0].priority, HL_PRIORITY_NORMAL);
     hl_config_free(c);
 }
 
@@ -103,7 +104,7 @@ static void every_key_lands_in_its_field(void **state)
                                "  bootstrap.servers: b:1\n  linger.ms: 5\n  group.id: g\n  instance: i\n  create_topics: false\n"
                                "  replication_factor: 3\n  static_membership: false\n  startup_timeout: 2s\n"
                                "inputs:\n"
-                               "  - {topic: a}\n  - {topic: b, format: avro-single-object}\n  - {topic: c, format: segment}\n"
+                               "  - {topic: a, priority: normal}\n  - {topic: b, format: avro-single-object, priority: high}\n  - {topic: c, format: segment}\n"
                                "  - topic: d\n    format: json\n    fields: {contact_id: user.id, type: event_name}\n"
                                "    aliases: {\"Page Viewed\": page_viewed, Signed Up: trial_started}\n"
                                "outputs: {transitions: t, state: s, alerts: al, dead_letter: dl}\n"
@@ -122,6 +123,8 @@ static void every_key_lands_in_its_field(void **state)
     assert_false(c->static_membership);
     assert_int_equal(c->startup_timeout_ms, 2000);
     assert_int_equal(c->n_inputs, 4);
+    assert_int_equal(c->inputs[0].priority, HL_PRIORITY_NORMAL);
+    assert_int_equal(c->inputs[1].priority, HL_PRIORITY_HIGH);
     assert_int_equal(c->inputs[1].format, HL_FORMAT_AVRO_SINGLE_OBJECT);
     assert_int_equal(c->inputs[2].format, HL_FORMAT_JSON_SEGMENT);
     assert_int_equal(c->inputs[3].format, HL_FORMAT_JSON);
@@ -291,6 +294,10 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
             "c.yaml:2:18: error: 'a/b' is no topic name: letters, digits, '.', '_' and '-', at most 249\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: avrp}]\n",
             "c.yaml:2:31: error: format must be avro, avro-single-object, json or segment, not 'avrp', did you mean 'avro'?\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, priority: hihg}]\n",
+            "c.yaml:2:33: error: priority must be normal or high, not 'hihg', did you mean 'high'?\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, priority: [high]}]\n",
+            "c.yaml:2:33: error: priority must be a single value, not a list\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a..b}}]\n",
             "c.yaml:2:38: error: 'a..b' is no path of a field: names with dots between; 'a | b' and 'a + b' combine paths\n");
     static const char *const bad[] = {"a|b", "a+b", "a | b.", "a | | b", "a + b +"};
@@ -424,6 +431,14 @@ static void variables_of_others_are_ignored_and_slips_are_warned_about(void **st
                                    "HOTLEAD_REDIS_URL: warning: this variable is ignored, did you mean 'HOTLEAD_REDIS__URL'?\n");
     assert_int_equal(c->threads, 0);
     hl_config_free(c);
+}
+
+static void one_that_is_first_among_all_is_told_that_it_is_first_before_none(void **state)
+{
+    (void)state;
+    hl_config_free(load_env("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: a, priority: high}, {topic: b, priority: high}]\n", NULL,
+                            "dir/c.yaml:2:9: warning: priority: high on every input puts none before another\n"));
+    hl_config_free(load("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: a, priority: high}, {topic: b}]\n"));
 }
 
 static void a_secret_in_the_file_is_taken_with_a_warning(void **state)
@@ -672,6 +687,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_environment_overrides_the_file),
         cmocka_unit_test(wrong_variables_are_told_by_name),
         cmocka_unit_test(variables_of_others_are_ignored_and_slips_are_warned_about),
+        cmocka_unit_test(one_that_is_first_among_all_is_told_that_it_is_first_before_none),
         cmocka_unit_test(a_secret_in_the_file_is_taken_with_a_warning),
         cmocka_unit_test(files_named_in_the_file_are_read_from_its_folder),
         cmocka_unit_test(files_that_are_missing_or_wrong_are_told),

@@ -16,6 +16,7 @@ struct hl_kafka_config {
     bool static_membership;
     bool transactions;      /* false: low latency */
     const char **inputs;
+    const bool *high_priority; /* for each input; NULL: none is */
     size_t n_inputs;
     const char *outputs[HL_OUT_COUNT];
     bool create_topics;

@@ -8,11 +8,13 @@
 
 enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT };
 enum hl_delivery { HL_EXACTLY_ONCE, HL_LOW_LATENCY };
+enum hl_priority { HL_PRIORITY_NORMAL, HL_PRIORITY_HIGH };
 enum hl_on_gap { HL_GAP_STOP, HL_GAP_ACCEPT };
 
 struct hl_input {
     char *topic;
     enum hl_format format;
+    enum hl_priority priority;
     struct hl_field_map fields;
     struct hl_type_alias *aliases;
     size_t n_aliases;

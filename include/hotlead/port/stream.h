@@ -41,7 +41,8 @@ enum hl_assignment_change { HL_ASSIGNMENT_SAME, HL_ASSIGNMENT_GAINED, HL_ASSIGNM
 typedef enum hl_status hl_record_fn(void *ctx, const struct hl_record *r);
 
 struct hl_stream {
-    /* Up to cap records; waits up to timeout_ms for the first. Returns early when the assignment changed. Records are valid until release. */
+    /* Up to cap records; waits up to timeout_ms for the first. Returns early when the assignment changed. Records are valid until release.
+     * Order is kept within a partition of a topic, and promised nowhere else; a log may bring what is urgent first. */
     enum hl_status (*poll)(struct hl_stream *s, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err);
     void (*release)(struct hl_stream *s, struct hl_record *records, size_t n);
     /* Value of the last header of this name; null when absent. Borrowed from the record. NULL: this log has no headers. Asked for what is emitted,

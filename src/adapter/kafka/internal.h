@@ -13,7 +13,7 @@ struct hl_kafka {
     int32_t n_partitions; /* 0 until prepared */
 };
 
-enum hl_kafka_role { HL_KAFKA_CONSUMER, HL_KAFKA_PRODUCER, HL_KAFKA_READER, HL_KAFKA_TAIL, HL_KAFKA_ADMIN };
+enum hl_kafka_role { HL_KAFKA_CONSUMER, HL_KAFKA_EXPRESS, HL_KAFKA_PRODUCER, HL_KAFKA_READER, HL_KAFKA_TAIL, HL_KAFKA_ADMIN };
 
 /* Configuration for a client: our defaults, then the user's properties, then what hotlead owns. NULL on error. */
 rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err);

@@ -5,13 +5,17 @@
  * partitions are then assigned with explicit offsets. The same call rewinds after an abort.
  *
  * WHY NOT rd_kafka_consume_batch_queue: on 2.0.2 it loses track of offsets over pause, seek and rebalance (issue 4208), and the loop over
- * consumer_poll was measured as fast. WHY NOT pause and resume: resume of a partition that was not paused rewinds (issue 4637). */
+ * consumer_poll was measured as fast. WHY NOT pause and resume: resume of a partition that was not paused rewinds (issue 4637).
+ *
+ * Inputs of high priority come by a client of their own, see express.c. What is said of the assignment here holds for both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hotlead/base/log.h"
 #include "stream.h"
+
+#define NORMAL_SHARE 4 /* one part in this many of a batch is kept for inputs of normal priority: a flood of high ones must not starve them */
 
 static int input_index(struct hl_kafka_stream *s, rd_kafka_topic_t *rkt)
 {
@@ -61,6 +65,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code, rd_kafka_topi
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS && !s->closing) {
         rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(1);
         rd_kafka_assign(rk, none); /* acknowledged at once, so that heartbeats go on while the partitions are recovered */
+        if (s->express) rd_kafka_assign(s->express, none);
         rd_kafka_topic_partition_list_destroy(none);
         note_gained(s, list);
         s->change = HL_ASSIGNMENT_GAINED;
@@ -77,7 +82,7 @@ static bool *end_flag(struct hl_kafka_stream *s, uint16_t topic, int32_t partiti
 }
 
 /* Errors that come as messages: most are passing troubles that librdkafka mends by itself. */
-static enum hl_status consumer_error(struct hl_kafka_stream *s, const rd_kafka_message_t *m, struct hl_error *err)
+static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, const rd_kafka_message_t *m, struct hl_error *err)
 {
     char text[256], quoted[400];
     rd_kafka_resp_err_t code = m->err;
@@ -87,7 +92,7 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, const rd_kafka_m
         return HL_OK;
     }
     snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
-    if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(s->consumer, text, sizeof(text));
+    if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(rk, text, sizeof(text));
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         return hl_error_set(err, HL_E_FENCED, HL_STOP,
                             "another process runs as the same instance of group '%s'; give each process its own kafka.instance (%s)",
@@ -99,13 +104,12 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, const rd_kafka_m
     return HL_OK;
 }
 
-static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
+/* What a client has, up to cap records in all; waits when there are none yet. */
+static enum hl_status take(struct hl_kafka_stream *s, rd_kafka_t *rk, int timeout_ms, struct hl_record *records, size_t cap, size_t *n,
+                           struct hl_error *err)
 {
-    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_poll(s->producer, 0); /* delivery reports */
-    *n = 0;
     while (*n < cap && s->change == HL_ASSIGNMENT_SAME) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->consumer, *n ? 0 : timeout_ms);
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, *n ? 0 : timeout_ms);
         if (!m) break;
         int topic = m->err ? -1 : input_index(s, m->rkt);
         if (topic >= 0) {
@@ -113,7 +117,7 @@ static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct
             hl_kafka_record(m, (uint16_t)topic, &records[(*n)++]);
             continue;
         }
-        enum hl_status status = m->err ? consumer_error(s, m, err) : HL_OK;
+        enum hl_status status = m->err ? consumer_error(s, rk, m, err) : HL_OK;
         rd_kafka_message_destroy(m);
         if (status) return status;
     }
@@ -124,6 +128,20 @@ static void stream_release(struct hl_stream *port, struct hl_record *records, si
 {
     (void)port;
     for (size_t i = 0; i < n; i++) rd_kafka_message_destroy(records[i].handle);
+}
+
+/* The member of the group is asked each time, whatever came before: it brings rebalances, and must be seen to poll. */
+static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    rd_kafka_poll(s->producer, 0); /* delivery reports */
+    *n = 0;
+    enum hl_status status = s->express ? take(s, s->express, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;
+    if (!status) status = take(s, s->consumer, timeout_ms, records, cap, n, err);
+    if (!status) return HL_OK;
+    stream_release(port, records, *n);
+    *n = 0;
+    return status;
 }
 
 static struct hl_slice stream_header(struct hl_stream *port, const struct hl_record *r, const char *name)
@@ -155,11 +173,15 @@ static bool stream_changed(struct hl_stream *port)
     return hl_kafka_stream_of(port)->change != HL_ASSIGNMENT_SAME;
 }
 
+static void list_add(rd_kafka_topic_partition_list_t *list, const struct hl_kafka_stream *s, const struct hl_position *p)
+{
+    rd_kafka_topic_partition_list_add(list, s->k->config.inputs[p->topic], p->partition)->offset = p->offset;
+}
+
 static rd_kafka_topic_partition_list_t *list_of(const struct hl_kafka_stream *s, const struct hl_position *p, size_t n)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
-    for (size_t i = 0; i < n; i++)
-        rd_kafka_topic_partition_list_add(list, s->k->config.inputs[p[i].topic], p[i].partition)->offset = p[i].offset;
+    for (size_t i = 0; i < n; i++) list_add(list, s, &p[i]);
     return list;
 }
 
@@ -171,13 +193,24 @@ static void reader_close(struct hl_kafka_stream *s)
     s->reader = NULL;
 }
 
+/* Give a client its part of the positions. */
+static rd_kafka_resp_err_t assign_to(const struct hl_kafka_stream *s, rd_kafka_t *rk, const struct hl_position *p, size_t n)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
+    for (size_t i = 0; i < n; i++)
+        if (hl_kafka_client_of(s, p[i].topic) == rk) list_add(list, s, &p[i]);
+    rd_kafka_resp_err_t code = rd_kafka_assign(rk, p ? list : NULL);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code;
+}
+
 static enum hl_status stream_assign(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
-    rd_kafka_resp_err_t code = rd_kafka_assign(s->consumer, positions ? list : NULL);
+    rd_kafka_resp_err_t express = s->express ? assign_to(s, s->express, positions, n) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t code = assign_to(s, s->consumer, positions, n); /* whatever else fails: the group waits for it */
+    if (!code) code = express;
     memset(s->at_end, 0, s->k->config.n_inputs * (size_t)s->k->n_partitions * sizeof(bool));
-    rd_kafka_topic_partition_list_destroy(list);
     if (n) reader_close(s);
     return code ? hl_kafka_error(err, code, "assigning partitions") : HL_OK;
 }
@@ -216,8 +249,7 @@ static const char *topic_name(const struct hl_kafka_stream *s, uint16_t topic)
     return topic == HL_STATE_TOPIC ? s->k->config.outputs[HL_OUT_STATE] : s->k->config.inputs[topic];
 }
 
-/* Where a topic's leaders are, asked for now: a client that first meets a topic in assign looks for them only once a second. */
-static void know_topic(rd_kafka_t *rk, const char *name)
+void hl_kafka_know_topic(rd_kafka_t *rk, const char *name)
 {
     const rd_kafka_metadata_t *md;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
@@ -233,8 +265,8 @@ static enum hl_status reader_open(struct hl_kafka_stream *s, struct hl_error *er
     enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->reader, err);
     if (status) return status;
     rd_kafka_poll_set_consumer(s->reader);
-    know_topic(s->reader, topic_name(s, HL_STATE_TOPIC));
-    for (uint16_t t = 0; t < s->k->config.n_inputs; t++) know_topic(s->reader, topic_name(s, t));
+    hl_kafka_know_topic(s->reader, topic_name(s, HL_STATE_TOPIC));
+    for (uint16_t t = 0; t < s->k->config.n_inputs; t++) hl_kafka_know_topic(s->reader, topic_name(s, t));
     return HL_OK;
 }
 
@@ -263,7 +295,8 @@ static int64_t stream_lag(struct hl_stream *port, uint16_t topic, int32_t partit
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     int64_t low, high;
-    if (rd_kafka_get_watermark_offsets(s->consumer, s->k->config.inputs[topic], partition, &low, &high) || high < 0) return -1;
+    rd_kafka_t *rk = hl_kafka_client_of(s, topic);
+    if (rd_kafka_get_watermark_offsets(rk, s->k->config.inputs[topic], partition, &low, &high) || high < 0) return -1;
     return high > next ? high - next : 0;
 }
 
@@ -279,6 +312,7 @@ static void stream_free(struct hl_stream *port)
     s->closing = true;
     if (s->producer) hl_kafka_producer_close(s);
     reader_close(s);
+    hl_kafka_express_close(s);
     if (s->consumer) {
         rd_kafka_consumer_close(s->consumer);
         rd_kafka_destroy(s->consumer);
@@ -342,6 +376,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
     /* the producer first: it aborts what a predecessor of this name left open, before the group hands out partitions */
     enum hl_status status = hl_kafka_producer_open(s, err);
     if (!status) status = consumer_open(s, err);
+    if (!status) status = hl_kafka_express_open(s, err);
     if (status) {
         stream_free(&s->port);
         return status;

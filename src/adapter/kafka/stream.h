@@ -1,4 +1,5 @@
-/* Private: the session of one worker, in two files: stream.c consumes, produce.c produces and commits. */
+/* Private: the session of one worker, in three files: stream.c consumes, express.c lets inputs of high priority go first, produce.c produces and
+ * commits. */
 #ifndef HL_KAFKA_STREAM_H
 #define HL_KAFKA_STREAM_H
 
@@ -10,7 +11,9 @@ struct hl_kafka_stream {
     struct hl_stream port;
     struct hl_kafka *k;
     unsigned index;
-    rd_kafka_t *consumer;
+    rd_kafka_t *consumer; /* the member of the group */
+    rd_kafka_t *express;  /* reads the inputs of high priority; NULL: there are none */
+    rd_kafka_queue_t *consumer_queue, *express_queue; /* the second wakes a wait on the first */
     rd_kafka_t *producer;
     rd_kafka_t *reader; /* made for recovery, gone when records flow */
     rd_kafka_topic_t *outputs[HL_OUT_COUNT];
@@ -33,6 +36,17 @@ static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)
 {
     return (struct hl_kafka_stream *)s; /* port is the first member */
 }
+
+/* express.c */
+enum hl_status hl_kafka_express_open(struct hl_kafka_stream *s, struct hl_error *err);
+void hl_kafka_express_close(struct hl_kafka_stream *s);
+/* The client that reads an input. */
+static inline rd_kafka_t *hl_kafka_client_of(const struct hl_kafka_stream *s, uint16_t input)
+{
+    return s->express && s->k->config.high_priority[input] ? s->express : s->consumer;
+}
+/* Where a topic's leaders are, asked for now: a client that first meets a topic in assign looks for them only once a second. */
+void hl_kafka_know_topic(rd_kafka_t *rk, const char *name);
 
 enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error *err);
 void hl_kafka_producer_close(struct hl_kafka_stream *s);
