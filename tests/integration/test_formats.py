@@ -150,6 +150,20 @@ class Json(unittest.TestCase):
         self.assertEqual([m.headers() for m in setup.dead_letters()], [])
         self.assertEqual(self.stages(setup), {"bo": "mql"})
 
+    def test_the_webhooks_of_a_mail_service_as_they_come(self):
+        def click(n, **more):
+            return ("cy@x.example", {"signature": {"token": "t"}, "event-data": {
+                "id": str(n), "timestamp": time.time(), "recipient": "cy@x.example", "tags": ["spring"], "event": "clicked", **more}})
+
+        setup = self.score([click(1, url="https://x.example/", **{"client-info": {"bot": ""}}), click(1), click(2, **{"client-info": {"bot": "apple"}}),
+                            click(3, event="failed", severity="temporary"), click(4, timestamp="yesterday")],
+                           mapping=str(harness.ROOT / "config" / "examples" / "inputs" / "mailgun.yaml"))
+        dead = [dict(m.headers()) for m in setup.dead_letters()]
+        self.assertEqual([d["error.class"] for d in dead], [b"decode"])
+        self.assertIn(b"neither seconds nor RFC 3339", dead[0]["error.message"])
+        state = setup.states()["cy@x.example"]
+        self.assertAlmostEqual(state["behavior"], 3, delta=0.01)   # one click: not the same again, not a machine's
+
 
 if __name__ == "__main__":
     unittest.main()

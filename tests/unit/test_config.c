@@ -488,19 +488,24 @@ static enum hl_status load_file(struct hl_config **c, char *lines, size_t cap)
 static int make_folder(void **state)
 {
     (void)state;
-    return mkdtemp(folder) ? 0 : -1;
+    char sub[100];
+    if (!mkdtemp(folder)) return -1;
+    snprintf(sub, sizeof(sub), "%s/sub", folder);
+    return mkdir(sub, 0700);
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
-    static const char *const names[] = {"hotlead.yaml", "secret", "empty", "aliases.yaml", "mapping.yaml"};
+    static const char *const names[] = {"hotlead.yaml", "secret", "empty", "aliases.yaml", "mapping.yaml", "sub/aliases.yaml", "sub/mapping.yaml"};
     for (size_t i = 0; i < HL_ARRAY_LEN(names); i++) {
         char path[100];
         snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
         unlink(path);
     }
-    return rmdir(folder);
+    char sub[100];
+    snprintf(sub, sizeof(sub), "%s/sub", folder);
+    return rmdir(sub) || rmdir(folder);
 }
 
 static void files_named_in_the_file_are_read_from_its_folder(void **state)
@@ -526,10 +531,10 @@ static void files_named_in_the_file_are_read_from_its_folder(void **state)
 static void a_mapping_is_read_and_what_stands_beside_it_comes_on_top(void **state)
 {
     (void)state;
-    write_file("aliases.yaml", "Page Viewed: page_viewed\nQuote: form_submitted\n");
-    write_file("mapping.yaml", "format: json\ntime_unit: s\nfields: {contact_id: user.id | anon, type: kind + why}\naliases: aliases.yaml\n");
-    write_file("hotlead.yaml", "kafka: {bootstrap.servers: b:1}\ninputs:\n  - {topic: a, mapping: mapping.yaml}\n"
-                               "  - {topic: b, mapping: mapping.yaml, time_unit: ms, fields: {type: event}, aliases: {Quote: quote_requested}}\n");
+    write_file("sub/aliases.yaml", "Page Viewed: page_viewed\nQuote: form_submitted\n");
+    write_file("sub/mapping.yaml", "format: json\ntime_unit: s\nfields: {contact_id: user.id | anon, type: kind + why}\naliases: aliases.yaml\n");
+    write_file("hotlead.yaml", "kafka: {bootstrap.servers: b:1}\ninputs:\n  - {topic: a, mapping: sub/mapping.yaml}\n"
+                               "  - {topic: b, mapping: sub/mapping.yaml, time_unit: ms, fields: {type: event}, aliases: {Quote: quote_requested}}\n");
     struct hl_config *c = NULL;
     char lines[1000];
     assert_int_equal(load_file(&c, lines, sizeof(lines)), HL_OK);
