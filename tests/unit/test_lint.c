@@ -408,6 +408,9 @@ static void the_committed_models_have_no_findings(void **state)
     static const char *const paths[] = {
         "config/model.yaml",
         "config/model-score-driven.yaml",
+        "config/examples/b2b-saas.yaml",
+        "config/examples/services-agency.yaml",
+        "config/examples/trial-funnel.yaml",
         "tests/integration/model.yaml",
         "tests/golden/cooling.model.yaml",
         "tests/golden/hand_raise.model.yaml",
