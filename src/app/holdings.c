@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #define HOLD_BITS 2
+#define WORKER_BITS 16
 
 struct hl_holdings {
     int32_t n;
-    _Atomic uint32_t tickets[]; /* times set, then the hold in the low bits */
+    _Atomic uint64_t tickets[]; /* times set, then the worker, then the hold in the low bits */
 };
 
 struct hl_holdings *hl_holdings_new(int32_t partitions)
@@ -29,21 +30,33 @@ int32_t hl_holdings_partitions(const struct hl_holdings *h)
     return h->n;
 }
 
-void hl_holdings_set(struct hl_holdings *h, int32_t partition, enum hl_hold hold)
+static uint64_t pack(uint64_t times, uint16_t worker, enum hl_hold hold)
+{
+    return times << (WORKER_BITS + HOLD_BITS) | (uint64_t)worker << HOLD_BITS | (uint64_t)hold;
+}
+
+void hl_holdings_set(struct hl_holdings *h, int32_t partition, uint16_t worker, enum hl_hold hold)
 {
     if (!h) return;
     HL_BUG_ON(partition < 0 || partition >= h->n);
-    uint32_t next = ((atomic_load(&h->tickets[partition]) >> HOLD_BITS) + 1) << HOLD_BITS | (uint32_t)hold;
-    atomic_store(&h->tickets[partition], next);
+    uint64_t now = atomic_load(&h->tickets[partition]);
+    do
+        if (hold == HL_HOLD_ELSEWHERE && hl_holdings_worker(now) != worker) return;
+    while (!atomic_compare_exchange_weak(&h->tickets[partition], &now, pack((now >> (WORKER_BITS + HOLD_BITS)) + 1, worker, hold)));
 }
 
-uint32_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition)
+uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition)
 {
     HL_BUG_ON(partition < 0 || partition >= h->n);
     return atomic_load(&h->tickets[partition]);
 }
 
-enum hl_hold hl_holdings_of(uint32_t ticket)
+enum hl_hold hl_holdings_of(uint64_t ticket)
 {
     return (enum hl_hold)(ticket & ((1u << HOLD_BITS) - 1));
+}
+
+uint16_t hl_holdings_worker(uint64_t ticket)
+{
+    return (uint16_t)(ticket >> HOLD_BITS);
 }

@@ -33,13 +33,13 @@ struct look {
 
 /* --- from the table --- */
 
-static enum hl_status copy_out(struct look *l)
+static enum hl_status copy_out(struct look *l, uint16_t worker)
 {
     struct hl_http_api *api = l->api;
     struct hl_subject *s = &l->s;
     hl_buf_clear(&api->state);
     hl_table_acquire(api->table, s->c.hash);
-    const struct hl_contact *c = hl_table_find(api->table, s->c.hash, hl_contact_id(&s->c));
+    const struct hl_contact *c = hl_table_find(api->table, worker, s->c.hash, hl_contact_id(&s->c));
     if (c) hl_state_encode(c, api->model, &api->state);
     hl_table_release(api->table, s->c.hash);
     s->found = c != NULL;
@@ -47,9 +47,9 @@ static enum hl_status copy_out(struct look *l)
     return api->state.failed ? HL_E_NOMEM : hl_state_decode(&s->c, &s->slab, api->model, hl_buf_slice(&api->state));
 }
 
-static void from_table(struct look *l, uint32_t ticket, struct hl_http_response *r)
+static void from_table(struct look *l, uint64_t ticket, struct hl_http_response *r)
 {
-    enum hl_status status = copy_out(l);
+    enum hl_status status = copy_out(l, hl_holdings_worker(ticket));
     if (hl_holdings_ticket(l->api->holdings, l->partition) != ticket)
         hl_http_not_now(r, "the contact's partition is changing hands; try again");
     else if (status)
@@ -90,7 +90,7 @@ static void from_redis(struct look *l, struct hl_http_response *r)
 
 static void find(struct look *l, struct hl_http_response *r)
 {
-    uint32_t ticket = hl_holdings_ticket(l->api->holdings, l->partition);
+    uint64_t ticket = hl_holdings_ticket(l->api->holdings, l->partition);
     switch (hl_holdings_of(ticket)) {
     case HL_HOLD_LIVE: from_table(l, ticket, r); break;
     case HL_HOLD_RESTORING: hl_http_not_now(r, "the contact's partition is being restored; try again"); break;

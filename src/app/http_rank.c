@@ -20,7 +20,7 @@
 struct ranking {
     struct hl_http_api *api;
     int32_t n_partitions;
-    uint32_t *tickets; /* of before the pass */
+    uint64_t *tickets; /* of before the pass */
     struct hl_rank top;
 };
 
@@ -28,7 +28,8 @@ struct ranking {
 static bool on_contact(void *ctx, struct hl_contact *c)
 {
     struct ranking *x = ctx;
-    if (hl_holdings_of(x->tickets[c->partition]) == HL_HOLD_LIVE) hl_rank_offer(&x->top, c);
+    uint64_t ticket = x->tickets[c->partition];
+    if (hl_holdings_of(ticket) == HL_HOLD_LIVE && hl_holdings_worker(ticket) == c->worker) hl_rank_offer(&x->top, c);
     return false;
 }
 

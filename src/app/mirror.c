@@ -29,7 +29,8 @@ struct span {
 };
 
 struct copy { /* of one partition */
-    _Atomic bool wanted;
+    _Atomic uint64_t wish; /* how often it changed, then 1 + the worker that wants the copy, or 0 */
+    uint64_t heard;        /* the wish that `owned` is about */
     bool owned;
     uint64_t token;
     int64_t marker;   /* what Redis has */
@@ -55,15 +56,34 @@ struct hl_mirror {
     int64_t retry_ns;
 };
 
-void hl_mirror_add(struct hl_mirror *m, int32_t partition)
+#define WISH_BITS 17
+#define WISH_MASK ((UINT64_C(1) << WISH_BITS) - 1)
+
+static bool is_wanted(const struct copy *c)
 {
-    m->copies[partition].wanted = true;
+    return c->wish & WISH_MASK;
+}
+
+static uint64_t next_wish(uint64_t wish, uint64_t who)
+{
+    return ((wish >> WISH_BITS) + 1) << WISH_BITS | who;
+}
+
+void hl_mirror_add(struct hl_mirror *m, int32_t partition, uint16_t worker)
+{
+    struct copy *c = &m->copies[partition];
+    uint64_t now = c->wish;
+    while (!atomic_compare_exchange_weak(&c->wish, &now, next_wish(now, UINT64_C(1) + worker))) continue;
     m->changed = true;
 }
 
-void hl_mirror_remove(struct hl_mirror *m, int32_t partition)
+void hl_mirror_remove(struct hl_mirror *m, int32_t partition, uint16_t worker)
 {
-    m->copies[partition].wanted = false;
+    struct copy *c = &m->copies[partition];
+    uint64_t now = c->wish;
+    do
+        if ((now & WISH_MASK) != UINT64_C(1) + worker) return;
+    while (!atomic_compare_exchange_weak(&c->wish, &now, next_wish(now, 0)));
     m->changed = true;
 }
 
@@ -88,8 +108,10 @@ static void take_over(struct hl_mirror *m)
     for (int32_t p = 0; p < m->e->n_partitions; p++) {
         struct copy *c = &m->copies[p];
         struct hl_error err = {0};
-        if (!c->wanted) c->owned = false;
-        if (!c->wanted || c->owned) continue;
+        uint64_t wish = c->wish;
+        if (wish != c->heard) c->owned = false; /* whoever asked since has taken the partition over in Redis, too */
+        c->heard = wish;
+        if (!(wish & WISH_MASK) || c->owned) continue;
         enum hl_status status = m->store->own(m->store, p, &c->token, &err);
         if (!status) status = m->store->marker(m->store, p, &c->marker, &err);
         if (status) {
@@ -137,7 +159,7 @@ static void write_batch(struct hl_mirror *m, int32_t p)
         return;
     }
     c->owned = false; /* owner and marker are read again, and the topic from there */
-    if (status == HL_E_FENCED) c->wanted = false; /* another has it now; a worker that still owns it will ask again */
+    /* Fenced: a worker of this process has recovered it since, or another process has it and our worker will notice; until then we ask again. */
     trouble(m, status == HL_E_FENCED ? "redis_fenced" : "redis_write_failed", p, &err);
 }
 
@@ -190,13 +212,13 @@ static void write_aged(struct hl_mirror *m, int64_t now)
 static void set_targets(struct hl_mirror *m)
 {
     for (int32_t p = 0; p < m->e->n_partitions; p++)
-        if (m->copies[p].wanted) m->copies[p].target = hl_kafka_tail_end(m->tail, p);
+        if (is_wanted(&m->copies[p])) m->copies[p].target = hl_kafka_tail_end(m->tail, p);
 }
 
 static bool all_caught_up(const struct hl_mirror *m)
 {
     for (int32_t p = 0; p < m->e->n_partitions; p++)
-        if (m->copies[p].wanted && m->copies[p].marker < m->copies[p].target) return false;
+        if (is_wanted(&m->copies[p]) && m->copies[p].marker < m->copies[p].target) return false;
     return true;
 }
 

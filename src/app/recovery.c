@@ -43,7 +43,7 @@ static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, st
     struct hl_engine *e = r->w->e;
     uint64_t hash = hl_hash64(id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_find(e->table, hash, id);
+    struct hl_contact *c = hl_table_find(e->table, r->w->index, hash, id);
     if (c) hl_table_remove(e->table, c); /* the newer record replaces the older */
     enum hl_status status = HL_OK;
     if (!hl_slice_is_null(value)) {
@@ -51,7 +51,7 @@ static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, st
         struct hl_applied_slice applied[64];
         size_t n;
         status = hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n);
-        c = status ? NULL : hl_table_put(e->table, hash, id, (uint16_t)r->p->id, NULL);
+        c = status ? NULL : hl_table_put(e->table, r->w->index, hash, id, (uint16_t)r->p->id, NULL);
         if (!status && !c) status = HL_E_NOMEM;
         if (!status) status = hl_state_decode(c, slab, e->model, engine);
         if (!status) {
@@ -103,7 +103,7 @@ static void load_redis(struct recovery *r, int64_t *position)
     if (!status) return;
     char quoted[400];
     hl_log(HL_LOG_WARN, "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
-    hl_table_drop_partition(r->w->e->table, (uint16_t)p);
+    hl_table_drop(r->w->e->table, r->w->index, p);
     r->p->n_applied = 0;
     r->from_redis = 0;
     *position = -1;
@@ -148,7 +148,7 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     if (status || ev.type == HL_EVENT_UNKNOWN) return HL_OK; /* it went to the dead letters, or was ignored, the first time */
     uint64_t hash = hl_hash64(ev.contact_id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_put(e->table, hash, ev.contact_id, (uint16_t)r->p->id, NULL);
+    struct hl_contact *c = hl_table_put(e->table, r->w->index, hash, ev.contact_id, (uint16_t)r->p->id, NULL);
     status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(r->p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
         status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, r->w->outcome);
@@ -221,7 +221,7 @@ static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, c
 
 void hl_worker_hold(const struct hl_worker *w, enum hl_hold hold)
 {
-    for (size_t i = 0; i < w->n_assigned; i++) hl_holdings_set(w->e->holdings, w->assigned[i], hold);
+    for (size_t i = 0; i < w->n_assigned; i++) hl_holdings_set(w->e->holdings, w->assigned[i], w->index, hold);
 }
 
 void hl_drop_partitions(struct hl_worker *w)
@@ -229,12 +229,12 @@ void hl_drop_partitions(struct hl_worker *w)
     hl_worker_hold(w, HL_HOLD_ELSEWHERE); /* first: who reads the table goes by it */
     for (size_t i = 0; i < w->n_parts; i++) {
         struct hl_partition *p = w->parts[i];
-        if (w->e->mirror && !*w->e->stop) hl_mirror_remove(w->e->mirror, p->id); /* at the end it still catches up */
+        if (w->e->mirror && !*w->e->stop) hl_mirror_remove(w->e->mirror, p->id, w->index); /* at the end it still catches up */
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) hl_metrics_set_lag(w->e->metrics, t, p->id, -1);
         w->by_id[p->id] = NULL;
-        hl_table_drop_partition(w->e->table, (uint16_t)p->id);
         hl_partition_free(p);
     }
+    if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
     w->n_parts = 0;
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
@@ -270,7 +270,6 @@ enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
         struct hl_partition *p = hl_partition_new(w->assigned[i], hl_engine_inputs(w->e));
         if (!p) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
         w->parts[w->n_parts++] = w->by_id[p->id] = p;
-        hl_table_drop_partition(w->e->table, (uint16_t)p->id);
         status = recover_one(w, p, w->positions + i * hl_engine_inputs(w->e), err);
         hl_health_set_partitions(w->e->health, (int)w->index, (uint32_t)w->n_assigned, (uint32_t)w->n_parts);
     }

@@ -107,7 +107,7 @@ static struct hl_sim_moment pop(struct hl_sim_side *s)
 static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct hl_slice id)
 {
     bool created;
-    struct hl_contact *c = hl_table_put(s->t, hash, id, 0, &created);
+    struct hl_contact *c = hl_table_put(s->t, 0, hash, id, 0, &created);
     if (!c || !created) return c;
     if (s->n_memos >= s->cap_memos) {
         size_t cap = s->cap_memos ? s->cap_memos * 2 : 1024;

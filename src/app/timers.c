@@ -142,7 +142,7 @@ struct seed {
 static bool seed_one(void *ctx, struct hl_contact *c)
 {
     struct seed *s = ctx;
-    struct hl_partition *p = s->w->by_id[c->partition];
+    struct hl_partition *p = c->worker == s->w->index ? s->w->by_id[c->partition] : NULL;
     if (p && !hl_timers_note(p, s->w->e->model, c)) s->failed = true;
     return false;
 }

@@ -87,7 +87,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     hl_outcome_clear(o);
     o->result = HL_RESULT_DUPLICATE;
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_put(e->table, hash, ev->contact_id, (uint16_t)p->id, NULL);
+    struct hl_contact *c = hl_table_put(e->table, w->index, hash, ev->contact_id, (uint16_t)p->id, NULL);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
         status = hl_apply(c, slab, e->model, w->matches, ev, HL_APPLY_LIVE, o);
@@ -212,7 +212,7 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     }
     status = hl_timers_seed(w, err);
     if (!status) status = hl_worker_assign(w, err);
-    for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id);
+    for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id, w->index);
     w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
     if (!status) hl_worker_hold(w, HL_HOLD_LIVE);
     return status;

@@ -84,7 +84,7 @@ struct hl_mirror;
 
 struct hl_worker {
     struct hl_engine *e;
-    unsigned index;
+    uint16_t index;
     pthread_t thread;
     bool started;
     struct hl_stream *stream;
@@ -219,8 +219,9 @@ const char *hl_dead_letter_class(enum hl_status code);
 /* mirror.c */
 struct hl_kafka;
 enum hl_status hl_mirror_start(struct hl_engine *e, struct hl_store *store, struct hl_mirror **out, struct hl_error *err);
-void hl_mirror_add(struct hl_mirror *m, int32_t partition);
-void hl_mirror_remove(struct hl_mirror *m, int32_t partition);
+void hl_mirror_add(struct hl_mirror *m, int32_t partition, uint16_t worker);
+/* Nothing happens where another worker has added it since. */
+void hl_mirror_remove(struct hl_mirror *m, int32_t partition, uint16_t worker);
 /* Let it catch up with the state topic, at most timeout_ms, then end it. */
 void hl_mirror_stop(struct hl_mirror *m, int timeout_ms);
 

@@ -88,14 +88,14 @@ static size_t slot_home(uint64_t slot, size_t mask)
 }
 
 /* Bucket of the contact, or the empty bucket where the search for it ends. */
-static size_t probe(const struct stripe *st, uint64_t hash, struct hl_slice id)
+static size_t probe(const struct stripe *st, uint16_t worker, uint64_t hash, struct hl_slice id)
 {
     const uint64_t *slots = slots_of(st);
     size_t mask = mask_of(st), i = hash & mask;
     for (; slots[i]; i = (i + 1) & mask) {
         if ((slots[i] ^ hash) & TAG_MASK) continue;
         const struct hl_contact *c = slot_contact(slots[i]);
-        if (c->hash == hash && hl_slice_eq(hl_contact_id(c), id)) break;
+        if (c->hash == hash && c->worker == worker && hl_slice_eq(hl_contact_id(c), id)) break;
     }
     return i;
 }
@@ -246,17 +246,18 @@ void hl_table_release(struct hl_table *t, uint64_t hash)
     hl_lock_release(&stripe_of(t, hash)->lock);
 }
 
-struct hl_contact *hl_table_find(struct hl_table *t, uint64_t hash, struct hl_slice id)
+struct hl_contact *hl_table_find(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id)
 {
     const struct stripe *st = stripe_of(t, hash);
-    return slot_contact(slots_of(st)[probe(st, hash, id)]);
+    return slot_contact(slots_of(st)[probe(st, worker, hash, id)]);
 }
 
-struct hl_contact *hl_table_put(struct hl_table *t, uint64_t hash, struct hl_slice id, uint16_t partition, bool *created)
+struct hl_contact *hl_table_put(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id, uint16_t partition,
+                                bool *created)
 {
     struct stripe *st = stripe_of(t, hash);
     if (created) *created = false;
-    struct hl_contact *c = hl_table_find(t, hash, id);
+    struct hl_contact *c = hl_table_find(t, worker, hash, id);
     if (c) return c;
     if (!reserve(st)) return NULL;
     c = hl_slab_alloc(&st->slab, CONTACT_BYTES);
@@ -265,6 +266,7 @@ struct hl_contact *hl_table_put(struct hl_table *t, uint64_t hash, struct hl_sli
         hl_slab_free(&st->slab, c, CONTACT_BYTES);
         return NULL;
     }
+    c->worker = worker;
     place(slots_of(st), mask_of(st), slot_pack(c));
     st->count++;
     if (created) *created = true;
@@ -274,7 +276,7 @@ struct hl_contact *hl_table_put(struct hl_table *t, uint64_t hash, struct hl_sli
 void hl_table_remove(struct hl_table *t, struct hl_contact *c)
 {
     struct stripe *st = stripe_of(t, c->hash);
-    size_t i = probe(st, c->hash, hl_contact_id(c));
+    size_t i = probe(st, c->worker, c->hash, hl_contact_id(c));
     HL_BUG_ON(slot_contact(slots_of(st)[i]) != c);
     vacate(st, i);
     discard(st, c);
@@ -313,22 +315,23 @@ size_t hl_table_scan(struct hl_table *t, hl_table_scan_fn *fn, void *ctx)
 }
 
 struct drop {
-    uint16_t partition;
+    uint16_t worker;
+    int32_t partition;
     size_t dropped;
 };
 
-static bool is_of_partition(void *ctx, struct hl_contact *c)
+static bool is_to_drop(void *ctx, struct hl_contact *c)
 {
     struct drop *drop = ctx;
-    bool is = c->partition == drop->partition;
+    bool is = c->worker == drop->worker && (drop->partition < 0 || c->partition == drop->partition);
     drop->dropped += is;
     return is;
 }
 
-size_t hl_table_drop_partition(struct hl_table *t, uint16_t partition)
+size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition)
 {
-    struct drop drop = {.partition = partition};
-    hl_table_scan(t, is_of_partition, &drop);
+    struct drop drop = {.worker = worker, .partition = partition};
+    hl_table_scan(t, is_to_drop, &drop);
     return drop.dropped;
 }
 
@@ -360,7 +363,7 @@ static const char *verify_slot(const struct hl_table *t, const struct stripe *st
     if ((slot ^ c->hash) & TAG_MASK) return "tag is not the hash's";
     if (stripe_of(t, c->hash) != st) return "contact of another stripe";
     if (!c->id && c->id_len) return "contact without its id";
-    if (probe(st, c->hash, hl_contact_id(c)) != i) return "contact is not found, or is there twice";
+    if (probe(st, c->worker, c->hash, hl_contact_id(c)) != i) return "contact is not found, or is there twice";
     return NULL;
 }
 

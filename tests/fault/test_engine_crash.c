@@ -122,6 +122,7 @@ struct world {
     const char *dead[FAKE_INPUTS][FAKE_PARTITIONS][2 * RECORDS]; /* class of the dead letter that a record is to become */
     unsigned dead_seen[FAKE_INPUTS][FAKE_PARTITIONS][2 * RECORDS];
     struct plan plan;
+    struct hl_engine *host; /* of the life that is on */
     uint64_t warm; /* restores from the store */
     unsigned lives, depth, event_ids;
     bool calm;
@@ -437,10 +438,12 @@ static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
 
 /* --- a life: from start to crash, or to a clean end --- */
 
-static void worker_init(struct hl_worker *worker, struct hl_engine *e, struct world *w)
+static void worker_init(struct hl_worker *worker, struct hl_engine *e, uint16_t index, struct world *w)
 {
+    memset(worker, 0, sizeof(*worker));
     worker->e = e;
-    worker->metrics = hl_metrics_thread(e->metrics, 0);
+    worker->index = index;
+    worker->metrics = hl_metrics_thread(e->metrics, index);
     worker->checkpoint_due_ns = INT64_MAX;
     hl_arena_init(&worker->arena, 1 << 16);
     hl_buf_init(&worker->engine_buf);
@@ -474,7 +477,7 @@ static void worker_fini(struct hl_worker *worker)
 
 static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
 {
-    struct hl_metrics_config m = {.topics = e->inputs, .n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 1};
+    struct hl_metrics_config m = {.topics = e->inputs, .n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 2};
     *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA,
                             .state_schema = SCHEMA, .alert_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
                             .stop = stop};
@@ -482,10 +485,9 @@ static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *wo
     m.topics = names;
     e->table = hl_table_new(4);
     e->metrics = hl_metrics_new(&m);
-    e->health = hl_health_new(1, 0, 0);
+    e->health = hl_health_new(2, 0, 0);
     assert_true(e->table && e->metrics && e->health);
-    memset(worker, 0, sizeof(*worker));
-    worker_init(worker, e, w);
+    worker_init(worker, e, 0, w);
 }
 
 static void life_fini(struct hl_engine *e, struct hl_worker *worker)
@@ -509,22 +511,45 @@ static struct plan new_plan(struct world *w, _Atomic bool *stop)
     return plan;
 }
 
+/* A second worker of the same process, with the same table, takes the place of one that was thrown out and does not know it yet. */
+static void colleague_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
+{
+    *e = *w->host;
+    e->workers = worker;
+    e->stop = stop;
+    worker_init(worker, e, 1, w);
+}
+
+static void colleague_fini(struct hl_engine *e, struct hl_worker *worker)
+{
+    assert_int_equal(hl_table_drop(e->table, 1, -1), 0);
+    worker_fini(worker);
+}
+
 /* True when it ended cleanly. */
 static bool life(struct world *w)
 {
-    static const struct hl_worker zero;
-    struct hl_worker worker = zero;
-    struct hl_engine e;
+    struct hl_worker worker;
+    struct hl_engine e, *host = w->host;
+    bool colleague = host && chance(w, 2);
     _Atomic bool stop = false;
     uint64_t crashes = w->log.stats.crashes;
     struct plan outer = w->plan;
     w->plan = new_plan(w, &stop);
-    life_init(w, &e, &worker, &stop);
+    if (colleague)
+        colleague_init(w, &e, &worker, &stop);
+    else
+        life_init(w, &e, &worker, &stop);
+    w->host = &e;
     hl_worker_main(&worker);
+    w->host = host;
     bool crashed = w->log.stats.crashes > crashes;
     if (worker.status && !crashed) fail_msg("the worker gave up: %s: %s", hl_status_name(worker.status), worker.error.message);
     w->warm += worker.metrics->restores[HL_RESTORE_REDIS];
-    life_fini(&e, &worker);
+    if (colleague)
+        colleague_fini(&e, &worker);
+    else
+        life_fini(&e, &worker);
     w->plan = outer;
     return !worker.status;
 }

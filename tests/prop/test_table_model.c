@@ -56,7 +56,7 @@ static bool put(struct hl_table *t, struct reference *ref, unsigned i, unsigned 
     bool created = false;
     uint16_t partition = ref->at[i] ? ref->partition[i] : (uint16_t)draw(5);
     hl_table_acquire(t, ref->hash[i]);
-    struct hl_contact *c = hl_table_put(t, ref->hash[i], id_of(i, buf), partition, &created);
+    struct hl_contact *c = hl_table_put(t, 0, ref->hash[i], id_of(i, buf), partition, &created);
     check(created == (c && !ref->at[i]), "created is wrong", step);
     if (ref->at[i]) {
         check(c == ref->at[i] && c->seq == ref->mark[i], "put found another contact", step);
@@ -76,7 +76,7 @@ static void find(struct hl_table *t, const struct reference *ref, unsigned i, un
     hl_table_prefetch(t, ref->hash[i]);
     hl_table_prefetch_contact(t, ref->hash[i]);
     hl_table_acquire(t, ref->hash[i]);
-    struct hl_contact *c = hl_table_find(t, ref->hash[i], id_of(i, buf));
+    struct hl_contact *c = hl_table_find(t, 0, ref->hash[i], id_of(i, buf));
     check(c == ref->at[i] && (!c || c->seq == ref->mark[i]), "find differs", step);
     hl_table_release(t, ref->hash[i]);
 }
@@ -101,7 +101,7 @@ static void drop(struct hl_table *t, struct reference *ref, unsigned step)
         n++;
     }
     ref->n -= (unsigned)n;
-    check(hl_table_drop_partition(t, partition) == n, "drop counts differently", step);
+    check(hl_table_drop(t, 0, partition) == n, "drop counts differently", step);
 }
 
 struct visit {

@@ -35,7 +35,7 @@ static uint32_t draw(struct worker *w, uint32_t below)
 static void step_put(struct worker *w, uint64_t hash, struct hl_slice id)
 {
     bool created = false;
-    struct hl_contact *c = hl_table_put(t, hash, id, (uint16_t)(hash % 3), &created);
+    struct hl_contact *c = hl_table_put(t, 0, hash, id, (uint16_t)(hash % 3), &created);
     if (!c) {
         w->wrong++;
         return;
@@ -48,7 +48,7 @@ static void step_put(struct worker *w, uint64_t hash, struct hl_slice id)
 
 static void step_remove(struct worker *w, uint64_t hash, struct hl_slice id)
 {
-    struct hl_contact *c = hl_table_find(t, hash, id);
+    struct hl_contact *c = hl_table_find(t, 0, hash, id);
     if (!c) return;
     w->added -= c->seq;
     w->removed++;
@@ -85,7 +85,7 @@ static void *work(void *arg)
             step_put(w, hash, id);
         else if (what < 750)
             step_remove(w, hash, id);
-        else if (hl_table_find(t, hash, id))
+        else if (hl_table_find(t, 0, hash, id))
             w->scanned++;
         hl_table_release(t, hash);
     }

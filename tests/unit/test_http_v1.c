@@ -49,7 +49,7 @@ static int drop_world(void **state)
 
 static void hold_all(struct world *w, enum hl_hold hold)
 {
-    for (int32_t p = 0; p < PARTITIONS; p++) hl_holdings_set(w->api.holdings, p, hold);
+    for (int32_t p = 0; p < PARTITIONS; p++) hl_holdings_set(w->api.holdings, p, 0, hold);
 }
 
 /* Views a page, at FX_T0; returns its partition. */
@@ -61,7 +61,7 @@ static int32_t add(struct world *w, const char *name, enum hl_stage stage)
     struct hl_event ev = fx_event(&w->f, HL_EVENT_PAGE_VIEWED, FX_T0);
     ev.contact_id = id;
     struct hl_slab *slab = hl_table_acquire(w->api.table, hash);
-    struct hl_contact *c = hl_table_put(w->api.table, hash, id, (uint16_t)partition, NULL);
+    struct hl_contact *c = hl_table_put(w->api.table, 0, hash, id, (uint16_t)partition, NULL);
     assert_non_null(c);
     assert_int_equal(hl_apply(c, slab, w->f.m, NULL, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
     c->stage = (uint8_t)stage;
@@ -118,7 +118,7 @@ static void the_explanation_is_that_of_the_command(void **state)
     hold_all(w, HL_HOLD_LIVE);
     const char *body = get(w, "/v1/contacts/ann/explain", "at=1728864000000", "");
     hl_buf_init(&wanted);
-    assert_int_equal(hl_explain(hl_table_find(w->api.table, hl_hash64(id), id), w->f.m, FX_T0 + 10 * FX_DAY, &e), HL_OK);
+    assert_int_equal(hl_explain(hl_table_find(w->api.table, 0, hl_hash64(id), id), w->f.m, FX_T0 + 10 * FX_DAY, &e), HL_OK);
     hl_explain_put_json(&e, NULL, &wanted);
     assert_memory_equal(body, wanted.data, wanted.len - 2);
     assert_memory_equal(body + wanted.len - 2, ",\"source\":{\"from\":\"memory\"", 26);
@@ -170,7 +170,7 @@ static void a_redis_that_is_away_is_told(void **state)
 static void a_rank_covers_what_is_held_and_says_so(void **state)
 {
     struct world *w = *state;
-    hl_holdings_set(w->api.holdings, add(w, "ann", HL_STAGE_LEAD), HL_HOLD_LIVE);
+    hl_holdings_set(w->api.holdings, add(w, "ann", HL_STAGE_LEAD), 0, HL_HOLD_LIVE);
     int32_t here = hl_partition_of(HL_SLICE_LIT("ann"), PARTITIONS);
     char other[16], source[80];
     unsigned i = 0;
@@ -182,14 +182,14 @@ static void a_rank_covers_what_is_held_and_says_so(void **state)
     expect(w, "/v1/rank", "stage=lead", 200, "\"stage\":\"lead\",\"limit\":50,\"contacts\":[{\"contact_id\":\"ann\",");
     assert_null(strstr((const char *)w->body.data, other));
     expect(w, "/v1/rank", "stage=mql", 200, "\"contacts\":[],");
-    hl_holdings_set(w->api.holdings, there, HL_HOLD_LIVE);
+    hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_LIVE);
     expect(w, "/v1/rank", "", 200, other);
-    hl_holdings_set(w->api.holdings, there, HL_HOLD_RESTORING);
+    hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_RESTORING);
     expect(w, "/v1/rank", "stage=sql", 503, "partitions are being restored; try again");
     hl_health_set_partitions(w->api.health, 0, 2, 1);
     expect(w, "/v1/rank", "stage=sql", 503, "thread 0 has restored 1 of 2 partitions");
     hl_health_set_partitions(w->api.health, 0, 2, 2);
-    hl_holdings_set(w->api.holdings, there, HL_HOLD_ELSEWHERE);
+    hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_ELSEWHERE);
     expect(w, "/v1/rank", "stage=lead&limit=2", 200, "\"limit\":2");
     assert_null(strstr((const char *)w->body.data, other));
 }
@@ -242,15 +242,15 @@ static void a_ticket_changes_whenever_a_hold_is_set(void **state)
     struct world *w = *state;
     struct hl_holdings *h = w->api.holdings;
     assert_int_equal(hl_holdings_partitions(h), PARTITIONS);
-    uint32_t before = hl_holdings_ticket(h, 3);
+    uint64_t before = hl_holdings_ticket(h, 3);
     assert_int_equal(hl_holdings_of(before), HL_HOLD_ELSEWHERE);
-    hl_holdings_set(h, 3, HL_HOLD_LIVE);
-    uint32_t live = hl_holdings_ticket(h, 3);
+    hl_holdings_set(h, 3, 0, HL_HOLD_LIVE);
+    uint64_t live = hl_holdings_ticket(h, 3);
     assert_int_equal(hl_holdings_of(live), HL_HOLD_LIVE);
-    hl_holdings_set(h, 3, HL_HOLD_LIVE);
+    hl_holdings_set(h, 3, 0, HL_HOLD_LIVE);
     assert_true(hl_holdings_ticket(h, 3) != live);
     assert_int_equal(hl_holdings_ticket(h, 2), before);
-    hl_holdings_set(NULL, 3, HL_HOLD_LIVE);
+    hl_holdings_set(NULL, 3, 0, HL_HOLD_LIVE);
 }
 
 int main(void)

@@ -51,7 +51,7 @@ static struct hl_contact *put(unsigned n, uint16_t partition)
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
     hl_table_acquire(t, hash);
-    struct hl_contact *c = hl_table_put(t, hash, id, partition, NULL);
+    struct hl_contact *c = hl_table_put(t, 0, hash, id, partition, NULL);
     hl_table_release(t, hash);
     return c;
 }
@@ -62,7 +62,7 @@ static struct hl_contact *find(unsigned n)
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
     hl_table_acquire(t, hash);
-    struct hl_contact *c = hl_table_find(t, hash, id);
+    struct hl_contact *c = hl_table_find(t, 0, hash, id);
     hl_table_release(t, hash);
     return c;
 }
@@ -73,7 +73,7 @@ static void take_out(unsigned n)
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
     hl_table_acquire(t, hash);
-    hl_table_remove(t, hl_table_find(t, hash, id));
+    hl_table_remove(t, hl_table_find(t, 0, hash, id));
     hl_table_release(t, hash);
 }
 
@@ -82,7 +82,7 @@ static void an_empty_table_finds_nothing(void **state)
     (void)state;
     assert_null(find(1));
     assert_int_equal(hl_table_stats(t).contacts, 0);
-    assert_int_equal(hl_table_drop_partition(t, 0), 0);
+    assert_int_equal(hl_table_drop(t, 0, 0), 0);
     hl_table_prefetch(t, 0);
     hl_table_prefetch(t, UINT64_MAX);
     hl_table_prefetch_contact(t, UINT64_MAX);
@@ -95,14 +95,14 @@ static void put_makes_once_and_then_finds(void **state)
     struct hl_slice id = HL_SLICE_LIT("ann");
     uint64_t hash = hl_hash64(id);
     hl_table_acquire(t, hash);
-    struct hl_contact *c = hl_table_put(t, hash, id, 7, &created);
+    struct hl_contact *c = hl_table_put(t, 0, hash, id, 7, &created);
     assert_non_null(c);
     assert_true(created);
     assert_true(c->hash == hash);
     assert_int_equal(c->partition, 7);
     assert_true(hl_slice_eq(hl_contact_id(c), id));
     assert_ptr_not_equal(c->id, id.data);
-    assert_ptr_equal(hl_table_put(t, hash, id, 7, &created), c);
+    assert_ptr_equal(hl_table_put(t, 0, hash, id, 7, &created), c);
     assert_false(created);
     hl_table_release(t, hash);
     hl_table_prefetch_contact(t, hash);
@@ -126,12 +126,12 @@ static void equal_hashes_and_runs_over_the_end_are_kept_apart(void **state)
     static const uint64_t hashes[] = {7, 7, 7, 0xf, 6, 0x1000000007, 0, 7};
     struct hl_contact *at[8];
     char buf[32];
-    for (unsigned i = 0; i < 6; i++) assert_non_null(at[i] = hl_table_put(t, hashes[i], id_of(i, buf), 0, NULL));
+    for (unsigned i = 0; i < 6; i++) assert_non_null(at[i] = hl_table_put(t, 0, hashes[i], id_of(i, buf), 0, NULL));
     for (unsigned removed = 0; removed < 6; removed++) {
         struct hl_error err;
         assert_true(hl_table_verify(t, &err));
         for (unsigned i = 0; i < 6; i++) {
-            struct hl_contact *c = hl_table_find(t, hashes[i], id_of(i, buf));
+            struct hl_contact *c = hl_table_find(t, 0, hashes[i], id_of(i, buf));
             if (i < removed)
                 assert_null(c);
             else
@@ -223,14 +223,37 @@ static void scan_shows_each_contact_once_even_as_it_removes(void **state)
     assert_int_equal(hl_table_stats(t).contacts, N / 2);
 }
 
+static void workers_do_not_see_each_others_contacts(void **state)
+{
+    struct hl_error err;
+    struct hl_slice id = HL_SLICE_LIT("ann");
+    uint64_t hash = hl_hash64(id);
+    (void)state;
+    hl_table_acquire(t, hash);
+    struct hl_contact *mine = hl_table_put(t, 1, hash, id, 5, NULL), *theirs = hl_table_put(t, 2, hash, id, 5, NULL);
+    assert_ptr_not_equal(mine, theirs);
+    assert_ptr_equal(hl_table_find(t, 1, hash, id), mine);
+    assert_ptr_equal(hl_table_find(t, 2, hash, id), theirs);
+    assert_null(hl_table_find(t, 0, hash, id));
+    hl_table_release(t, hash);
+    assert_true(hl_table_verify(t, &err));
+    assert_int_equal(hl_table_drop(t, 1, 4), 0);
+    assert_int_equal(hl_table_drop(t, 1, 5), 1);
+    hl_table_acquire(t, hash);
+    assert_null(hl_table_find(t, 1, hash, id));
+    assert_ptr_equal(hl_table_find(t, 2, hash, id), theirs);
+    hl_table_release(t, hash);
+    assert_int_equal(hl_table_drop(t, 2, -1), 1);
+}
+
 static void dropping_a_partition_leaves_the_others(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 900; i++) put(i, (uint16_t)(i % 3));
-    assert_int_equal(hl_table_drop_partition(t, 1), 300);
+    assert_int_equal(hl_table_drop(t, 0, 1), 300);
     for (unsigned i = 0; i < 900; i++) assert_true((find(i) != NULL) == (i % 3 != 1));
-    assert_int_equal(hl_table_drop_partition(t, 1), 0);
-    assert_int_equal(hl_table_drop_partition(t, 0) + hl_table_drop_partition(t, 2), 600);
+    assert_int_equal(hl_table_drop(t, 0, 1), 0);
+    assert_int_equal(hl_table_drop(t, 0, 0) + hl_table_drop(t, 0, 2), 600);
     assert_int_equal(hl_table_stats(t).contacts, 0);
 }
 
@@ -290,6 +313,7 @@ int main(void)
         TEST(growth_failure_keeps_serving),
         TEST(a_refused_contact_leaves_no_trace),
         TEST(scan_shows_each_contact_once_even_as_it_removes),
+        TEST(workers_do_not_see_each_others_contacts),
         TEST(dropping_a_partition_leaves_the_others),
         TEST(memory_of_removed_contacts_is_used_again),
         TEST(verify_sees_what_is_wrong),

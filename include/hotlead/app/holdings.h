@@ -1,7 +1,8 @@
 /* Which partitions this process holds, for those who look into the table from outside the workers.
  *
  * Threading: a worker sets its own partitions, anybody reads. Who reads the table compares the tickets of before and after: if they are
- * equal and say live, the partition was whole and in place all the time (a worker takes it off here before it drops its contacts). */
+ * equal and say live, the partition was whole and in place all the time (a worker takes it off here before it drops its contacts). A worker
+ * that finds out late that it lost a partition does not take it off another one of this process, which has it by then. */
 #ifndef HOTLEAD_APP_HOLDINGS_H
 #define HOTLEAD_APP_HOLDINGS_H
 
@@ -15,10 +16,12 @@ struct hl_holdings *hl_holdings_new(int32_t partitions);
 void hl_holdings_free(struct hl_holdings *h);
 int32_t hl_holdings_partitions(const struct hl_holdings *h);
 
-/* h == NULL: nobody looks. */
-void hl_holdings_set(struct hl_holdings *h, int32_t partition, enum hl_hold hold);
+/* h == NULL: nobody looks. ELSEWHERE counts only from the worker that set it last. */
+void hl_holdings_set(struct hl_holdings *h, int32_t partition, uint16_t worker, enum hl_hold hold);
 /* Another one after each set. */
-uint32_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition);
-enum hl_hold hl_holdings_of(uint32_t ticket);
+uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition);
+enum hl_hold hl_holdings_of(uint64_t ticket);
+/* Whose contacts they are. */
+uint16_t hl_holdings_worker(uint64_t ticket);
 
 #endif

@@ -118,7 +118,8 @@ struct hl_contact {
     uint8_t kind;  /* enum hl_kind */
     uint8_t grade; /* letter, cached */
     uint8_t dirty; /* the engine's: which dirty list holds it, 0: clean */
-    uint8_t spare[3];
+    uint8_t spare;
+    uint16_t worker; /* whose it is: two workers may hold a contact of the same id for a while, see table.h */
 };
 
 static inline struct hl_slice hl_contact_id(const struct hl_contact *c)

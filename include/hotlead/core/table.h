@@ -3,6 +3,9 @@
  * Stripe from the high bits of the hash, bucket from the low bits. Each stripe is a padded lock with its own open-addressing index and its
  * own slab, so growth is local. Growth failure degrades (keeps serving while a free bucket is left) before it fails.
  *
+ * A contact belongs to a worker. When a partition changes hands, the worker that lost it may not have noticed yet while the other one has
+ * restored it: each has its own contacts then, and neither sees or drops those of the other.
+ *
  * Threading: any thread. At most one stripe is held by a thread at a time; nothing but core code runs while one is held: no I/O, no log.
  * Lock order: stripe, then nothing. */
 #ifndef HOTLEAD_CORE_TABLE_H
@@ -26,18 +29,19 @@ void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash);
 struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash);
 void hl_table_release(struct hl_table *t, uint64_t hash);
 
-/* @locks requires the stripe of hash. NULL when absent. */
-struct hl_contact *hl_table_find(struct hl_table *t, uint64_t hash, struct hl_slice id);
+/* @locks requires the stripe of hash. NULL when the worker has none of this id. */
+struct hl_contact *hl_table_find(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id);
 /* Find or make. NULL: no memory. *created may be NULL. */
-struct hl_contact *hl_table_put(struct hl_table *t, uint64_t hash, struct hl_slice id, uint16_t partition, bool *created);
+struct hl_contact *hl_table_put(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id, uint16_t partition,
+                                bool *created);
 void hl_table_remove(struct hl_table *t, struct hl_contact *c);
 
 /* Calls fn for each contact, stripe by stripe, under its lock; fn must not call the table and must not block. Returns the number
  * of calls. fn returning true removes the contact. */
 typedef bool hl_table_scan_fn(void *ctx, struct hl_contact *c);
 size_t hl_table_scan(struct hl_table *t, hl_table_scan_fn *fn, void *ctx);
-/* Remove every contact of a partition. Returns how many. */
-size_t hl_table_drop_partition(struct hl_table *t, uint16_t partition);
+/* Remove every contact of a worker, in one pass; of one partition, or of all (-1). Returns how many. */
+size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition);
 
 struct hl_table_stats {
     uint64_t contacts;
