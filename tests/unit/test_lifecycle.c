@@ -131,12 +131,16 @@ static const struct row_case cases[] = {
     {"11 suspect unqualified", QUIET, FROM(UNQUALIFIED), PASSIVE, .attributes = FIT | RIVAL, .latches = DEMO, STAYS},
     {"12", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .latches = DEMO, .rejected_days_ago = 1, GOES(MQL, ADVANCE, HAND_RAISE),
      .to_kind = HL_KIND_ACTIVE, .rule = "demo"},
+    {"12 comes before 13", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .latches = DEMO, .points = 60, .rejected_days_ago = 10,
+     GOES(MQL, ADVANCE, HAND_RAISE), .to_kind = HL_KIND_ACTIVE, .rule = "demo"},
+    {"12 subscriber by hand", QUIET, FROM(SUBSCRIBER), .attributes = FIT, .latches = DEMO, .set = HL_C_HELD_FIT, STAYS},
     {"12 no fit", QUIET, FROM(UNQUALIFIED), .latches = DEMO, .rejected_days_ago = 1, STAYS},
     {"12 suspect", QUIET, FROM(UNQUALIFIED), .attributes = FIT | RIVAL, .latches = DEMO, .rejected_days_ago = 1, STAYS},
     {"13", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .rejected_days_ago = 10, GOES(MQL, ADVANCE, SCORE),
      .to_kind = HL_KIND_PASSIVE},
     {"13 was active before", QUIET, FROM(UNQUALIFIED), ACTIVE, .attributes = FIT, .points = 60, .rejected_days_ago = 10,
      GOES(MQL, ADVANCE, SCORE), .to_kind = HL_KIND_PASSIVE},
+    {"13 subscriber by hand", QUIET, FROM(SUBSCRIBER), .attributes = FIT, .points = 60, .set = HL_C_HELD_FIT, STAYS},
     {"13 cooling down", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .rejected_days_ago = 9, STAYS},
     {"13 disarmed", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 60, .clear = HL_C_ARMED_MQL, .rejected_days_ago = 10, STAYS},
     {"13 below", QUIET, FROM(UNQUALIFIED), .attributes = FIT, .points = 59, .rejected_days_ago = 10, STAYS},
@@ -165,6 +169,8 @@ static const struct row_case cases[] = {
     {"19 another stage", ON(SITE_SEARCHED), FROM(OPPORTUNITY), STAYS},
     {"19 another event", QUIET, FROM(CUSTOMER), STAYS},
     {"19 into mql is passive", ON(SITE_SEARCHED), FROM(EVANGELIST), .attributes = FIT, .points = 40, GOES(MQL, REGRESS, RULE),
+     .to_kind = HL_KIND_PASSIVE, .rule = "again"},
+    {"19 was active before", ON(SITE_SEARCHED), FROM(EVANGELIST), ACTIVE, .attributes = FIT, .points = 40, GOES(MQL, REGRESS, RULE),
      .to_kind = HL_KIND_PASSIVE, .rule = "again"},
     {"19 to its own stage is skipped", ON(SITE_SEARCHED), FROM(SQL), GOES(DISQUALIFIED, EXIT, RULE), .rule = "gone"},
     {"19 to unqualified", ON(SITE_SEARCHED), FROM(SAL), GOES(UNQUALIFIED, RECYCLE, RULE), .rule = "cold"},
@@ -287,6 +293,39 @@ static void rows_that_are_not_about_hands_and_answers_leave_them(void **state)
             fail_msg("%s: an answer is gone", k.row);
         fx_fini(&f);
     }
+}
+
+static void from_disqualified_no_row_leads_on(void **state)
+{
+    static const enum hl_event_type answers[] = {HL_EVENT_LEAD_DISQUALIFIED, HL_EVENT_LEAD_REJECTED, HL_EVENT_OPPORTUNITY_LOST};
+    (void)state;
+    for (unsigned i = 0; i < HL_ARRAY_LEN(answers) * 4; i++) {
+        struct fx f;
+        struct row_case k = {"disqualified", ON(EMAIL_SENT), FROM(LEAD), PASSIVE, .attributes = FIT | STUDENT, .latches = DEMO | MEETING,
+                             .facts = ACCEPTED | CONTACTED | OPPORTUNITY | WON | ADVOCACY, .points = 500, .set = HL_C_SUBSCRIBED};
+        k.event = answers[i / 4];
+        k.model = i & 1 ? SAL_ON | SCORE_DRIVEN : 0;
+        k.points = i & 2 ? 500 : 0;
+        play(&f, &k);
+        assert_int_equal(f.out.n_transitions, 1);
+        assert_int_equal(f.c.stage, HL_STAGE_DISQUALIFIED);
+        fx_fini(&f);
+    }
+}
+
+static void who_an_extra_edge_disqualifies_is_not_disqualified_again(void **state)
+{
+    struct fx f;
+    (void)state;
+    fx_init(&f);
+    fx_usual(&f);
+    fx_extra(&f, "left", FX_STAGE(CUSTOMER), HL_STAGE_DISQUALIFIED, FX_TYPE(LEAD_DISQUALIFIED));
+    fx_seal(&f);
+    fx_say(&f, STAGE_SET, FX_T0, "stage", "customer");
+    fx_say(&f, LEAD_DISQUALIFIED, FX_T0);
+    assert_int_equal(f.out.n_transitions, 1);
+    assert_int_equal(f.c.stage, HL_STAGE_DISQUALIFIED);
+    fx_fini(&f);
 }
 
 static void assert_path(const struct fx *f, unsigned n, const enum hl_stage *path)
@@ -481,6 +520,23 @@ static void a_rejection_forgets_what_occurred_up_to_it_and_resets_behavior(void 
     fx_fini(&f);
 }
 
+static void a_rejection_forgets_what_happened_at_its_very_moment(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_seal(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0, "country", "US");
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 5);
+    fx_say(&f, LEAD_ACCEPTED, FX_T0 + 5); /* SAL is off: it waits */
+    fx_say(&f, MEETING_BOOKED, FX_T0 + 5);
+    fx_say(&f, LEAD_REJECTED, FX_T0 + 5);
+    ASSERT_PATH(&f, HL_STAGE_UNQUALIFIED);
+    assert_int_equal(f.c.ext->facts[HL_FACT_ACCEPTED], HL_NO_TIME);
+    assert_int_equal(f.c.ext->latches[1], HL_NO_TIME);
+    fx_fini(&f);
+}
+
 static void rejected_at_never_goes_back(void **state)
 {
     struct fx f;
@@ -493,6 +549,9 @@ static void rejected_at_never_goes_back(void **state)
     fx_say(&f, OPPORTUNITY_LOST, FX_T0 + 5);
     ASSERT_PATH(&f, HL_STAGE_UNQUALIFIED);
     assert_int_equal(f.c.ext->rejected_at, FX_T0 + 10);
+    fx_say(&f, STAGE_SET, FX_T0 + 20, "stage", "sql");
+    fx_say(&f, LEAD_REJECTED, FX_T0 + 15);
+    assert_int_equal(f.c.ext->rejected_at, FX_T0 + 15);
     fx_fini(&f);
 }
 
@@ -814,6 +873,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_fires_and_does_not_fire_without_its_conditions),
+        cmocka_unit_test(from_disqualified_no_row_leads_on),
+        cmocka_unit_test(who_an_extra_edge_disqualifies_is_not_disqualified_again),
         cmocka_unit_test(rows_that_are_not_about_the_score_leave_the_arms_as_they_are),
         cmocka_unit_test(rows_that_are_not_about_hands_and_answers_leave_them),
         cmocka_unit_test(one_event_may_carry_a_contact_through_several_stages),
@@ -826,6 +887,7 @@ int main(void)
         cmocka_unit_test(without_an_exit_the_arm_is_set_below_enter),
         cmocka_unit_test(leaving_mql_downwards_clears_what_sales_said),
         cmocka_unit_test(a_rejection_forgets_what_occurred_up_to_it_and_resets_behavior),
+        cmocka_unit_test(a_rejection_forgets_what_happened_at_its_very_moment),
         cmocka_unit_test(rejected_at_never_goes_back),
         cmocka_unit_test(suspicion_takes_back_what_sales_said_and_arms_again),
         cmocka_unit_test(a_hand_stays_up_while_fit_is_lost_or_in_doubt),
