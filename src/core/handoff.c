@@ -210,10 +210,11 @@ void hl_handoff_breach(struct hl_step *s, int64_t moment)
     unsigned kept = 0;
     for (unsigned i = 0; ext && i < ext->n_clocks; i++) {
         const struct hl_sla_clock *clock = &ext->clocks[i];
+        int64_t seen = clock->due > s->c->clock ? clock->due : s->c->clock; /* where stream time was behind: not back in time */
         if (clock->due > moment)
             ext->clocks[kept++] = *clock;
         else
-            alert(s, clock, HL_ALERT_BREACHED, clock->due, hl_score_at(s->c, s->m, clock->due).total);
+            alert(s, clock, HL_ALERT_BREACHED, clock->due, hl_score_at(s->c, s->m, seen).total);
     }
     if (ext) ext->n_clocks = (uint8_t)kept;
 }

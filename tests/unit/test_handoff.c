@@ -1,4 +1,6 @@
 /* Owners and deadlines (decision 0008), one contact at a time. The property test against the reference covers the crowd. */
+#include <math.h>
+
 #include "core_fixture.h"
 #include "core/handoff.h"
 #include "hotlead/core/due.h"
@@ -219,6 +221,22 @@ static void time_breaches_and_touches_neither_clock_nor_stage(void **state)
     fx_fini(&f);
 }
 
+/* Going back would blow up what came later: a score is never looked at before the contact's clock. */
+static void a_deadline_behind_the_clock_shows_the_score_at_the_clock(void **state)
+{
+    struct fx f;
+    (void)state;
+    with_deadlines(&f);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + HOUR);
+    fx_say(&f, PAGE_VIEWED, FX_T0 + 3 * FX_DAY);
+    assert_int_equal(hl_due_act(&f.c, &f.slab, f.m, FX_T0 + 2 * HOUR, &f.out), HL_OK);
+    assert_alert(&f, 0, "call", HL_ALERT_BREACHED, FX_T0 + 2 * HOUR);
+    assert_true(fabs(hl_fixed_to_double(f.out.alerts[0].score) - 60) < 1e-6);
+    assert_int_equal(hl_due_act(&f.c, &f.slab, f.m, FX_T0 + 6 * HOUR, &f.out), HL_OK);
+    assert_true(fabs(hl_fixed_to_double(f.out.alerts[0].score) - 60) < 1e-6);
+    fx_fini(&f);
+}
+
 static void a_raised_hand_starts_its_own_deadline_and_leaves_the_other_running(void **state)
 {
     struct fx f;
@@ -298,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_move_names_the_earliest_deadline_and_an_answer_meets_all),
         cmocka_unit_test(an_answer_at_the_deadline_is_too_late),
         cmocka_unit_test(time_breaches_and_touches_neither_clock_nor_stage),
+        cmocka_unit_test(a_deadline_behind_the_clock_shows_the_score_at_the_clock),
         cmocka_unit_test(a_raised_hand_starts_its_own_deadline_and_leaves_the_other_running),
         cmocka_unit_test(decay_ends_a_deadline_without_a_word),
         cmocka_unit_test(a_deadline_and_a_fall_at_one_moment_come_in_that_order),
