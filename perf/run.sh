@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Benchmarks with one command: installs what they need, builds, measures, prints a table in Markdown.
 #   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N]
-#   perf/run.sh micro|pipeline|peers|all    not there yet
+#   perf/run.sh micro [--rounds N] [--json FILE] [--events N]      scale of rules; needs no server
+#   perf/run.sh pipeline|peers|all    not there yet
 set -euo pipefail
-usage() { sed -n '2,4p' "$0" | cut -c3-; }
-case "${1:-}" in
-    system) shift ;;
-    micro | pipeline | peers | all) echo "perf/run.sh: $1 is not there yet" >&2; exit 64 ;;
+usage() { sed -n '2,5p' "$0" | cut -c3-; }
+what=${1:-}
+case "$what" in
+    system | micro) shift ;;
+    pipeline | peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
 esac
@@ -17,14 +19,20 @@ cd "$root"
 
 build() {
     cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
-        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume
+        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match
 }
 
-install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) \
-    $(need java default-jre-headless) >&2
-python_tools
-kafka_jars
+if [ "$what" = micro ]; then
+    install_packages $BUILD_PACKAGES $(need python3 python3) >&2
+    python=python3
+else
+    install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) \
+        $(need java default-jre-headless) >&2
+    python_tools
+    kafka_jars
+    python=$root/build/venv/bin/python
+fi
 mkdir -p build/perf
 build >build/perf/build.log 2>&1 || { tail -n 40 build/perf/build.log >&2; exit 1; }
 cd "$caller"
-exec "$root/build/venv/bin/python" "$root/perf/system.py" "$@"
+exec "$python" "$root/perf/$what.py" "$@"

@@ -188,6 +188,13 @@ static void fill_field(struct hl_match_index *x, struct hl_match_field *f)
     }
 }
 
+static void list_fields_of(struct hl_match_index *x, unsigned type)
+{
+    for (size_t i = 0; i < x->n_fields; i++)
+        for (size_t k = 0; k < x->words; k++)
+            if (x->of_type[type][k] & x->fields[i].asks[k]) x->fields_of[type] |= UINT64_C(1) << i;
+}
+
 static void fill_unindexed(struct hl_match_index *x)
 {
     for (size_t i = 0; i < x->n; i++)
@@ -208,6 +215,7 @@ static bool fill_sets(struct hl_match_index *x)
         x->fields[i].absent = next + x->words;
         fill_field(x, &x->fields[i]);
     }
+    for (unsigned t = 0; t < HL_EVENT_TYPE_COUNT; t++) list_fields_of(x, t);
     x->unindexed = next;
     fill_unindexed(x);
     return true;

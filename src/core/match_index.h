@@ -25,7 +25,7 @@ struct hl_asker {
     size_t place;
 };
 
-#define HL_MAX_INDEXED_ATTRIBUTES 64
+#define HL_MAX_INDEXED_ATTRIBUTES (64 - HL_PART_ATTRIBUTE) /* with the other parts: a word of bits */
 
 /* One thing about an event that matches may ask for. */
 struct hl_match_field {
@@ -41,6 +41,7 @@ struct hl_match_index {
     size_t n, words;
     const struct hl_event_match **matches;
     uint64_t *of_type[HL_EVENT_TYPE_COUNT];
+    uint64_t fields_of[HL_EVENT_TYPE_COUNT]; /* bits of the fields that the matches of the type ask for */
     struct hl_match_field *fields; /* in the order in which they are worth looking at */
     size_t n_fields;
     uint64_t *unindexed; /* matches that ask for more attributes than are indexed: what is left of them is to be tried whole */
