@@ -94,6 +94,8 @@ static const struct row_case cases[] = {
      .set = HL_C_SQL_BY_SCORE, .points = 79.9, GOES(SAL, REGRESS, SCORE), .to_kind = HL_KIND_ACTIVE},
     {"6 without a kind it is passive", QUIET, FROM(SQL), .model = SCORE_DRIVEN, .attributes = FIT, .set = HL_C_SQL_BY_SCORE,
      .points = 79.9, GOES(MQL, REGRESS, SCORE), .to_kind = HL_KIND_PASSIVE},
+    {"6 active stays active", QUIET, FROM(SQL), ACTIVE, .model = SCORE_DRIVEN, .attributes = FIT, .set = HL_C_SQL_BY_SCORE,
+     .points = 79.9, GOES(MQL, REGRESS, SCORE), .to_kind = HL_KIND_ACTIVE},
     {"6 at exit", QUIET, FROM(SQL), .model = SCORE_DRIVEN, .attributes = FIT, .set = HL_C_SQL_BY_SCORE, .points = 80, STAYS},
     {"6 not by score", QUIET, FROM(SQL), .model = SCORE_DRIVEN, .attributes = FIT, .points = 0, STAYS},
     {"6 sales-touch", QUIET, FROM(SQL), .attributes = FIT, .set = HL_C_SQL_BY_SCORE, .points = 0, STAYS},
@@ -153,6 +155,8 @@ static const struct row_case cases[] = {
     {"15a mql", QUIET, FROM(MQL), ACTIVE, .attributes = FIT, .facts = CONTACTED, GOES(SQL, ADVANCE, SALES), .to_kind = HL_KIND_ACTIVE},
     {"15a sal", QUIET, FROM(SAL), .facts = CONTACTED, GOES(SQL, ADVANCE, SALES)},
     {"15a lead waits", QUIET, FROM(LEAD), .attributes = FIT, .facts = CONTACTED, STAYS},
+    {"15a comes before 15b", QUIET, FROM(MQL), ACTIVE, .model = SCORE_DRIVEN, .attributes = FIT, .facts = CONTACTED,
+     .latches = MEETING, .points = 120, GOES(SQL, ADVANCE, SALES), .to_kind = HL_KIND_ACTIVE},
     {"15b score", QUIET, FROM(MQL), ACTIVE, .model = SCORE_DRIVEN, .attributes = FIT, .points = 120, GOES(SQL, ADVANCE, SCORE),
      .to_kind = HL_KIND_ACTIVE},
     {"15b latch", QUIET, FROM(SAL), .model = SCORE_DRIVEN, .latches = MEETING, GOES(SQL, ADVANCE, SCORE), .rule = "meeting"},
@@ -170,8 +174,10 @@ static const struct row_case cases[] = {
     {"19 another event", QUIET, FROM(CUSTOMER), STAYS},
     {"19 into mql is passive", ON(SITE_SEARCHED), FROM(EVANGELIST), .attributes = FIT, .points = 40, GOES(MQL, REGRESS, RULE),
      .to_kind = HL_KIND_PASSIVE, .rule = "again"},
-    {"19 was active before", ON(SITE_SEARCHED), FROM(EVANGELIST), ACTIVE, .attributes = FIT, .points = 40, GOES(MQL, REGRESS, RULE),
-     .to_kind = HL_KIND_PASSIVE, .rule = "again"},
+    {"19 from mql", ON(SITE_SEARCHED), FROM(MQL), ACTIVE, .attributes = FIT, GOES(LEAD, REGRESS, RULE), .rule = "rest",
+     .to_kind = HL_KIND_ACTIVE},
+    {"19 was active before", ON(SITE_SEARCHED), FROM(EVANGELIST), ACTIVE, .attributes = FIT, .points = 40,
+     GOES(MQL, REGRESS, RULE), .to_kind = HL_KIND_PASSIVE, .rule = "again"},
     {"19 to its own stage is skipped", ON(SITE_SEARCHED), FROM(SQL), GOES(DISQUALIFIED, EXIT, RULE), .rule = "gone"},
     {"19 to unqualified", ON(SITE_SEARCHED), FROM(SAL), GOES(UNQUALIFIED, RECYCLE, RULE), .rule = "cold"},
 };
@@ -189,6 +195,7 @@ static void set_up(struct fx *f, const struct row_case *k)
     fx_extra(f, "same", FX_STAGE(SQL), HL_STAGE_SQL, FX_TYPE(SITE_SEARCHED));
     fx_extra(f, "gone", FX_STAGE(SQL), HL_STAGE_DISQUALIFIED, FX_TYPE(SITE_SEARCHED));
     fx_extra(f, "cold", FX_STAGE(SAL), HL_STAGE_UNQUALIFIED, FX_TYPE(SITE_SEARCHED));
+    fx_extra(f, "rest", FX_STAGE(MQL), HL_STAGE_LEAD, FX_TYPE(SITE_SEARCHED));
     fx_seal(f);
     fx_say(f, EMAIL_SENT, FX_T0);
     struct hl_contact_ext *ext = hl_contact_ext(&f->c, &f->slab, f->m);
@@ -235,6 +242,7 @@ static void run_case(const struct row_case *k)
                      hl_direction_name(t->direction), hl_cause_name(t->cause), t->rule ? t->rule : "-");
         assert_int_equal(t->seq, 1);
         assert_int_equal(t->occurred_at, FX_T0);
+        assert_true(t->suspect == !!(k->attributes & RIVAL));
     }
     fx_fini(&f);
 }
@@ -301,8 +309,8 @@ static void from_disqualified_no_row_leads_on(void **state)
     (void)state;
     for (unsigned i = 0; i < HL_ARRAY_LEN(answers) * 4; i++) {
         struct fx f;
-        struct row_case k = {"disqualified", ON(EMAIL_SENT), FROM(LEAD), PASSIVE, .attributes = FIT | STUDENT, .latches = DEMO | MEETING,
-                             .facts = ACCEPTED | CONTACTED | OPPORTUNITY | WON | ADVOCACY, .points = 500, .set = HL_C_SUBSCRIBED};
+        struct row_case k = {"disqualified", FROM(LEAD), PASSIVE, .attributes = FIT | STUDENT, .latches = DEMO | MEETING,
+                             .facts = ACCEPTED | CONTACTED | OPPORTUNITY | WON | ADVOCACY, .set = HL_C_SUBSCRIBED};
         k.event = answers[i / 4];
         k.model = i & 1 ? SAL_ON | SCORE_DRIVEN : 0;
         k.points = i & 2 ? 500 : 0;
@@ -553,6 +561,88 @@ static void rejected_at_never_goes_back(void **state)
     fx_say(&f, LEAD_REJECTED, FX_T0 + 15);
     assert_int_equal(f.c.ext->rejected_at, FX_T0 + 15);
     fx_fini(&f);
+}
+
+static void points_that_a_rejection_wipes_out_do_not_bring_the_contact_back(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    f.m->reset_behavior = true; /* sets the arms, and no cooldown holds the score back */
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "60");
+    ASSERT_PATH(&f, HL_STAGE_MQL);
+    fx_say(&f, LEAD_REJECTED, FX_T0 + 1);
+    ASSERT_PATH(&f, HL_STAGE_UNQUALIFIED);
+    fx_fini(&f);
+}
+
+static void an_sql_that_sales_makes_is_no_longer_one_by_score(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    f.m->score_driven = true;
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "120");
+    assert_true(f.c.flags & HL_C_SQL_BY_SCORE);
+    fx_say(&f, STAGE_SET, FX_T0 + 1, "stage", "mql");
+    fx_say(&f, SALES_CONTACT_MADE, FX_T0 + 2);
+    ASSERT_PATH(&f, HL_STAGE_SQL);
+    assert_false(f.c.flags & HL_C_SQL_BY_SCORE);
+    fx_fini(&f);
+}
+
+static void what_sales_said_of_a_lead_waits_through_a_loss_of_fit(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, SALES_CONTACT_MADE, FX_T0 + 1);
+    fx_say(&f, CONTACT_IDENTIFIED, FX_T0 + 2, "country", "FR");
+    ASSERT_PATH(&f, HL_STAGE_SUBSCRIBER);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 3, "country", "US");
+    ASSERT_PATH(&f, HL_STAGE_LEAD, HL_STAGE_MQL, HL_STAGE_SQL);
+    fx_fini(&f);
+}
+
+static void a_call_that_finds_the_score_fallen_makes_no_sql(void **state)
+{
+    struct fx f;
+    (void)state;
+    usual(&f);
+    fx_rule(&f, "page", FX_TYPE(PAGE_VIEWED), 60, FX_DAY);
+    fx_seal(&f);
+    fx_say(&f, FORM_SUBMITTED, FX_T0, "country", "US");
+    fx_say(&f, PAGE_VIEWED, FX_T0);
+    fx_say(&f, SALES_CONTACT_MADE, FX_T0 + 2 * FX_DAY);
+    ASSERT_PATH(&f, HL_STAGE_LEAD);
+    fx_say(&f, DEMO_REQUESTED, FX_T0 + 3 * FX_DAY);
+    ASSERT_PATH(&f, HL_STAGE_MQL); /* the call is forgotten */
+    fx_fini(&f);
+}
+
+static void an_extra_edge_may_start_at_any_stage_but_disqualified(void **state)
+{
+    (void)state;
+    for (unsigned from = 0; from < HL_STAGE_COUNT; from++) {
+        struct fx f;
+        usual(&f);
+        enum hl_stage to = from == HL_STAGE_EVANGELIST ? HL_STAGE_CUSTOMER : HL_STAGE_EVANGELIST;
+        fx_extra(&f, "edge", 1u << from, to, FX_TYPE(SITE_SEARCHED));
+        fx_seal(&f);
+        f.c.stage = (uint8_t)from;
+        f.c.kind = HL_KIND_ACTIVE;
+        f.c.flags |= HL_C_HELD_FIT;
+        fx_say(&f, SITE_SEARCHED, FX_T0);
+        if (f.out.n_transitions != (from != HL_STAGE_DISQUALIFIED)) fail_msg("from %s", hl_stage_name((enum hl_stage)from));
+        if (f.out.n_transitions) assert_string_equal(f.out.transitions[0].rule, "edge");
+        fx_fini(&f);
+    }
 }
 
 static void suspicion_takes_back_what_sales_said_and_arms_again(void **state)
@@ -812,6 +902,11 @@ static void a_stage_set_by_hand_clears_facts_of_gates_above_and_both_arms(void *
     fx_seal(&f);
     fx_say(&f, SALES_CONTACT_MADE, FX_T0);
     fx_say(&f, OPPORTUNITY_WON, FX_T0);
+    fx_say(&f, MEETING_BOOKED, FX_T0);
+    fx_say(&f, STAGE_SET, FX_T0, "stage", "lead");
+    assert_int_equal(f.c.ext->latches[1], HL_NO_TIME);
+    fx_say(&f, SALES_CONTACT_MADE, FX_T0);
+    fx_say(&f, OPPORTUNITY_WON, FX_T0);
     fx_say(&f, STAGE_SET, FX_T0, "stage", "sql", "kind", "active");
     ASSERT_PATH(&f, HL_STAGE_SQL);
     assert_int_equal(f.c.ext->facts[HL_FACT_CONTACTED], FX_T0);
@@ -889,6 +984,11 @@ int main(void)
         cmocka_unit_test(a_rejection_forgets_what_occurred_up_to_it_and_resets_behavior),
         cmocka_unit_test(a_rejection_forgets_what_happened_at_its_very_moment),
         cmocka_unit_test(rejected_at_never_goes_back),
+        cmocka_unit_test(points_that_a_rejection_wipes_out_do_not_bring_the_contact_back),
+        cmocka_unit_test(an_sql_that_sales_makes_is_no_longer_one_by_score),
+        cmocka_unit_test(what_sales_said_of_a_lead_waits_through_a_loss_of_fit),
+        cmocka_unit_test(a_call_that_finds_the_score_fallen_makes_no_sql),
+        cmocka_unit_test(an_extra_edge_may_start_at_any_stage_but_disqualified),
         cmocka_unit_test(suspicion_takes_back_what_sales_said_and_arms_again),
         cmocka_unit_test(a_hand_stays_up_while_fit_is_lost_or_in_doubt),
         cmocka_unit_test(a_hand_that_costs_points_is_up_when_the_score_falls),
