@@ -5,7 +5,7 @@
  *
  *     entry:  | field | length | value (120 bytes) | set (`words` words) |
  *
- * Two entries for each place in the table, the one used last stands first. The whole value is compared, the hash only says where to look.
+ * Two entries for each place in the table; the one that was not used last gives way. The whole value is compared, the hash only says where to look.
  *
  * WHY NOT
  * A memory of (type, url): a set for each field serves all types, is small in number where urls, forms and campaigns mix, and does for
