@@ -433,6 +433,47 @@ static void a_timer_that_was_overtaken_changes_nothing(void **state)
     fx_fini(&f);
 }
 
+/* What was learned of an SQL does not bear on it. When time makes it an MQL again, it still waits for an event. */
+static void what_fit_has_to_say_waits_for_an_event_when_time_moves_the_contact(void **state)
+{
+    static const struct {
+        const char *key, *value;
+        enum hl_stage then;
+    } learned[] = {
+        {"country", "FR", HL_STAGE_SUBSCRIBER}, {"rival", "yes", HL_STAGE_LEAD}, {"title", "student", HL_STAGE_DISQUALIFIED},
+    };
+    (void)state;
+    for (size_t i = 0; i < HL_ARRAY_LEN(learned); i++) {
+        struct fx f;
+        set_up_sql(&f, false);
+        fx_say(&f, CONTACT_IDENTIFIED, FX_T0, learned[i].key, learned[i].value);
+        act(&f, next(&f));
+        assert_int_equal(f.out.n_transitions, 1);
+        assert_int_equal(f.c.stage, HL_STAGE_MQL);
+        fx_say(&f, EMAIL_SENT, f.c.clock);
+        assert_int_equal(f.c.stage, learned[i].then);
+        fx_fini(&f);
+    }
+}
+
+static void extra_edges_want_an_event(void **state)
+{
+    struct fx f;
+    (void)state;
+    set_up(&f);
+    fx_extra(&f, "any", FX_STAGE(LEAD), HL_STAGE_CUSTOMER, ~UINT64_C(0));
+    fx_seal(&f);
+    f.c.stage = HL_STAGE_SUBSCRIBER;
+    fx_say(&f, FILE_DOWNLOADED, FX_T0);
+    fx_say(&f, FILE_DOWNLOADED, FX_T0);
+    fx_say(&f, STAGE_SET, FX_T0, "stage", "mql");
+    f.c.flags &= ~(uint32_t)(HL_C_HELD | HL_C_HELD_FIT);
+    act(&f, next(&f));
+    assert_int_equal(f.out.n_transitions, 1);
+    assert_int_equal(f.c.stage, HL_STAGE_LEAD);
+    fx_fini(&f);
+}
+
 static void a_raised_hand_waits_for_an_event_when_time_moves_the_contact(void **state)
 {
     struct fx f;
@@ -455,6 +496,8 @@ static void a_raised_hand_waits_for_an_event_when_time_moves_the_contact(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_fit_has_to_say_waits_for_an_event_when_time_moves_the_contact),
+        cmocka_unit_test(extra_edges_want_an_event),
         cmocka_unit_test(a_raised_hand_waits_for_an_event_when_time_moves_the_contact),
         cmocka_unit_test(the_moment_of_one_half_life_is_where_the_formula_puts_it),
         cmocka_unit_test(time_moves_a_cooled_mql_to_lead_at_its_moment),

@@ -9,7 +9,7 @@
 enum { FIT = 1, STUDENT = 2, RIVAL = 4 };             /* attributes */
 enum { ACCEPTED = 1, CONTACTED = 2, OPPORTUNITY = 4, WON = 8, ADVOCACY = 16 };
 enum { DEMO = 1, MEETING = 2 };                       /* latches */
-enum { SAL_ON = 1, SCORE_DRIVEN = 2, NO_EXIT = 4 };   /* model */
+enum { SAL_ON = 1, SCORE_DRIVEN = 2, NO_EXIT = 4, NO_ENTER = 8 }; /* model */
 
 struct row_case {
     const char *row;
@@ -116,6 +116,7 @@ static const struct row_case cases[] = {
     {"10", QUIET, FROM(LEAD), .attributes = FIT, .points = 60, GOES(MQL, ADVANCE, SCORE), .to_kind = HL_KIND_PASSIVE},
     {"10 below", QUIET, FROM(LEAD), .attributes = FIT, .points = 59.9, STAYS},
     {"10 disarmed", QUIET, FROM(LEAD), .attributes = FIT, .points = 60, .clear = HL_C_ARMED_MQL, STAYS},
+    {"10 no threshold", QUIET, FROM(LEAD), .model = NO_ENTER, .attributes = FIT, .points = 60, STAYS},
     {"10 suspect", QUIET, FROM(LEAD), .attributes = FIT | RIVAL, .points = 60, STAYS},
     {"10 was active before", QUIET, FROM(LEAD), ACTIVE, .attributes = FIT, .points = 60, GOES(MQL, ADVANCE, SCORE),
      .to_kind = HL_KIND_PASSIVE},
@@ -162,6 +163,7 @@ static const struct row_case cases[] = {
     {"15b latch", QUIET, FROM(SAL), .model = SCORE_DRIVEN, .latches = MEETING, GOES(SQL, ADVANCE, SCORE), .rule = "meeting"},
     {"15b below", QUIET, FROM(SAL), .model = SCORE_DRIVEN, .points = 119.9, STAYS},
     {"15b disarmed", QUIET, FROM(SAL), .model = SCORE_DRIVEN, .points = 120, .clear = HL_C_ARMED_SQL, STAYS},
+    {"15b no threshold", QUIET, FROM(SAL), .model = SCORE_DRIVEN | NO_ENTER, .points = 120, STAYS},
     {"15b sales-touch", QUIET, FROM(SAL), .points = 500, .latches = MEETING, STAYS},
     {"16", QUIET, FROM(SQL), .facts = OPPORTUNITY, GOES(OPPORTUNITY, ADVANCE, SALES)},
     {"16 nothing opened", QUIET, FROM(SQL), .facts = WON, STAYS},
@@ -190,6 +192,7 @@ static void set_up(struct fx *f, const struct row_case *k)
     f->m->score_driven = k->model & SCORE_DRIVEN;
     f->m->cooldown_ms = 10 * FX_DAY;
     if (k->model & NO_EXIT) f->m->mql.has_exit = f->m->sql.has_exit = false;
+    if (k->model & NO_ENTER) f->m->mql = f->m->sql = (struct hl_threshold){0};
     fx_extra(f, "win-back", FX_STAGE(CUSTOMER), HL_STAGE_LEAD, FX_TYPE(SITE_SEARCHED));
     fx_extra(f, "again", FX_STAGE(EVANGELIST), HL_STAGE_MQL, FX_TYPE(SITE_SEARCHED));
     fx_extra(f, "same", FX_STAGE(SQL), HL_STAGE_SQL, FX_TYPE(SITE_SEARCHED));
@@ -287,7 +290,7 @@ static void rows_that_are_not_about_hands_and_answers_leave_them(void **state)
     (void)state;
     for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
         struct row_case k = cases[i];
-        if (k.to == NOWHERE || (k.model & SAL_ON)) continue;
+        if (k.to == NOWHERE) continue;
         struct fx f;
         k.facts |= ACCEPTED;
         k.latches |= DEMO;
