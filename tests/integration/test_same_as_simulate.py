@@ -1,5 +1,5 @@
-"""What `hotlead run` makes of events on a real Kafka is what `hotlead simulate` makes of the same events, and what it keeps in Redis
-is explained to the last unit."""
+"""What `hotlead run` makes of events on a real Kafka is what `hotlead simulate` makes of the same events, and what it keeps in
+Redis is explained to the last unit."""
 import collections
 import json
 import subprocess
@@ -26,9 +26,10 @@ def simulate(setup, events, *args):
 def by_contact(transitions):
     found = collections.defaultdict(list)
     for t in transitions:
-        found[t["contact_id"]].append({k: round(v, 9) if isinstance(v, float) else v for k, v in t.items() if k not in NOT_THE_SAME})
-        for reason in found[t["contact_id"]][-1]["reasons"]:
+        same = {k: round(v, 9) if isinstance(v, float) else v for k, v in t.items() if k not in NOT_THE_SAME}
+        for reason in same["reasons"]:
             reason["points"] = round(reason["points"], 9)   # simulate writes that many digits
+        found[t["contact_id"]].append(same)
     return found
 
 
