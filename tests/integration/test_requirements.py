@@ -37,8 +37,7 @@ class Requirements(unittest.TestCase):
         with setup.run() as h:
             setup.wait_done(h)
             harness.servers.wait_for("breach", lambda: any(a["event"] == "breached" for a in self.alerts(setup)), 60, every=0.5)
-            h.wait_ready()
-            served = json.loads(h.get("/v1/rank?stage=mql")[1])
+            served = harness.servers.wait_for("rank of all partitions", lambda: self.whole_rank(h), 60, every=0.5)
             self.assertEqual(h.stop(), 0)
         mqls = [("hot", 90 + fit), ("raised", 62 + fit), ("warm", 62 + fit)]
         self.assertEqual(self.ranked(setup, "--stage", "mql"), mqls, "who raised a hand is before who did not")
@@ -80,6 +79,11 @@ class Requirements(unittest.TestCase):
         print(f"    {begun} of {bulk} page views were committed when the hand was raised; its hand-off came after {before}")
         self.assertLess(begun, bulk // 2, "the backlog was gone before the hand was raised")
         self.assertLess(before, begun + bulk // 4)
+
+    def whole_rank(self, h):
+        status, body = h.get("/v1/rank?stage=mql")
+        served = json.loads(body)
+        return served if status == 200 and len(served["source"]["partitions"]) == served["source"]["of"] else None
 
     def alerts(self, setup):
         return [harness.Out(m, "alert", 4).value for m in harness.read_all(setup.out["alerts"])]
