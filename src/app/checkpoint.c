@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "worker.h"
 
 #define NS_PER_MS 1000000ll
@@ -46,6 +47,7 @@ static enum hl_status write_moved(struct hl_worker *w, struct hl_partition *p, s
 {
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < p->moved.n && !status; i++) status = hl_emit_state(w, p, p->moved.items[i], err);
+    if (p->moved.n) HL_FAILPOINT(COMMIT_MOVED);
     p->moved.n = 0;
     return status;
 }
@@ -63,6 +65,7 @@ static void round_end(struct hl_worker *w, struct hl_partition *p)
 {
     memcpy(p->low, p->cut, hl_engine_inputs(w->e) * sizeof(*p->low));
     p->low_since_ns = p->round_start_ns;
+    HL_FAILPOINT(CHECKPOINT_ROUND_END);
 }
 
 /* How many contacts of the round may still be left after this commit, so that it ends within the interval. */
@@ -89,6 +92,7 @@ static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, c
         struct hl_contact *c = l->items[--l->n];
         if ((c->dirty & HL_DIRTY_LIST) != p->current) continue; /* written meanwhile, with a transition */
         status = hl_emit_state(w, p, c, err);
+        HL_FAILPOINT(CHECKPOINT_RECORD);
         if ((l->n & 63) == 0 && !b->drain && hl_clock_mono_ns() > b->deadline_ns) break;
     }
     return status;
@@ -155,6 +159,7 @@ static void committed(struct hl_worker *w, int64_t start)
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
 {
     if (w->n_parts == 0) return HL_OK;
+    HL_FAILPOINT(COMMIT_BEGIN);
     int64_t start = hl_clock_mono_ns();
     struct budget b = {.drain = drain};
     b.deadline_ns = start + (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share) + NS_PER_MS;
@@ -166,6 +171,8 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
     }
     if (status) return status;
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
-    if (!status) committed(w, start);
-    return status;
+    if (status) return status;
+    HL_FAILPOINT(COMMIT_DONE);
+    committed(w, start);
+    return HL_OK;
 }

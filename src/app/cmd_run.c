@@ -11,6 +11,7 @@
 #include "hotlead/app/engine.h"
 #include "hotlead/app/model_file.h"
 #include "hotlead/app/signals.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 
 static const char USAGE[] =
@@ -38,6 +39,19 @@ static int load(const char *path, struct hl_config **config, struct hl_model **m
     hl_buf_fini(&problems);
     /* A file that cannot be read is a matter of configuration here, not of a server that is away. */
     return status ? hl_status_exit_code(status == HL_E_IO ? HL_E_CONFIG : status) : 0;
+}
+
+/* Test builds only. */
+static int arm_failpoints(void)
+{
+#ifdef HL_WITH_FAILPOINTS
+    struct hl_error err;
+    enum hl_status status = hl_failpoints_set(getenv("HOTLEAD_FAILPOINTS"), &err);
+    if (status) fprintf(stderr, "hotlead: %s\n", err.message);
+    return hl_status_exit_code(status);
+#else
+    return 0;
+#endif
 }
 
 static int serve(const struct hl_config *config, const struct hl_model *model)
@@ -79,6 +93,7 @@ int hl_cmd_run(int argc, char **argv)
     struct hl_config *config = NULL;
     struct hl_model *model = NULL;
     int code = load(path, &config, &model);
+    if (code == 0) code = arm_failpoints();
     if (code == 0) {
         enum hl_log_level level;
         if (config->log_level && hl_log_level_parse(config->log_level, &level)) hl_log_set_level(level);

@@ -5,11 +5,23 @@
 
 #include "hotlead/adapter/kafka.h"
 #include "hotlead/app/commands.h"
+#include "hotlead/base/failpoint.h"
 
 static const char USAGE[] = "Usage: hotlead version [-o json]\n"
                             "\n"
                             "  -o, --output FORMAT   text (default) or json\n"
                             "  -h, --help            this text\n";
+
+/* A test build says where it can be made to fail. */
+static void put_failpoints(void)
+{
+#ifdef HL_WITH_FAILPOINTS
+    printf(", \"failpoints\": [");
+    for (enum hl_failpoint i = 0; i < HL_FAILPOINT_COUNT; i++)
+        printf("%s{\"name\": \"%s\", \"fails\": %s}", i ? ", " : "", hl_failpoint_name(i), hl_failpoint_fails(i) ? "true" : "false");
+    printf("]");
+#endif
+}
 
 int hl_cmd_version(int argc, char **argv)
 {
@@ -27,6 +39,8 @@ int hl_cmd_version(int argc, char **argv)
         }
         json = strcmp(optarg, "json") == 0;
     }
-    printf(json ? "{\"hotlead\": \"%s\", \"librdkafka\": \"%s\"}\n" : "hotlead %s (librdkafka %s)\n", HL_VERSION, hl_kafka_version());
+    printf(json ? "{\"hotlead\": \"%s\", \"librdkafka\": \"%s\"" : "hotlead %s (librdkafka %s)", HL_VERSION, hl_kafka_version());
+    if (json) put_failpoints();
+    puts(json ? "}" : "");
     return 0;
 }

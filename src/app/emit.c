@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/state.h"
 #include "worker.h"
@@ -79,6 +80,7 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         enum hl_status status =
             w->stream->produce(w->stream, HL_OUT_TRANSITIONS, partition, contact_id, hl_buf_slice(&w->record_buf), h->items, h->n, err);
         if (status) return status;
+        HL_FAILPOINT(EMIT_TRANSITION);
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }

@@ -14,6 +14,7 @@
 
 #include "hotlead/adapter/kafka.h"
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
 #include "worker.h"
@@ -113,6 +114,7 @@ static void take_over(struct hl_mirror *m)
         c->heard = wish;
         if (!(wish & WISH_MASK) || c->owned) continue;
         enum hl_status status = m->store->own(m->store, p, &c->token, &err);
+        if (!status && HL_FAILPOINT_ERROR(MIRROR_AFTER_OWN)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
         if (!status) status = m->store->marker(m->store, p, &c->marker, &err);
         if (status) {
             trouble(m, "redis_away", p, &err);
@@ -151,7 +153,10 @@ static void write_batch(struct hl_mirror *m, int32_t p)
         m->records[i] = (struct hl_store_record){id, hl_hash64(id), {s->tombstone ? NULL : bytes + s->value, s->value_len}};
     }
     int64_t start = hl_clock_mono_ns();
-    enum hl_status status = m->store->write(m->store, p, c->token, c->marker, c->position, m->records, c->n, &err);
+    enum hl_status status = HL_OK;
+    if (HL_FAILPOINT_ERROR(MIRROR_BEFORE_WRITE)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
+    if (!status) status = m->store->write(m->store, p, c->token, c->marker, c->position, m->records, c->n, &err);
+    if (!status && HL_FAILPOINT_ERROR(MIRROR_AFTER_WRITE)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     hl_hist_put(&m->metrics->redis_flush, (uint64_t)(hl_clock_mono_ns() - start));
     forget_batch(c);
     if (!status) {

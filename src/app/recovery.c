@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/state.h"
@@ -69,6 +70,7 @@ static enum hl_status on_state_record(void *ctx, const struct hl_record *rec)
     if (rec->key.len == 0) return HL_OK; /* not ours: the engine always writes a key */
     enum hl_status status = restore_contact(r, rec->key, rec->value);
     r->from_changelog++;
+    if (HL_FAILPOINT_ERROR(RECOVERY_STATE_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     if (status)
         return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s", r->p->id,
                             rec->offset, hl_status_name(status));
@@ -79,6 +81,7 @@ static enum hl_status on_redis_record(void *ctx, struct hl_slice id, struct hl_s
 {
     struct recovery *r = ctx;
     r->from_redis++;
+    if (HL_FAILPOINT_ERROR(RECOVERY_REDIS_RECORD)) return HL_E_DECODE;
     return restore_contact(r, id, value);
 }
 
@@ -115,6 +118,7 @@ static enum hl_status restore_state(struct recovery *r)
     int64_t t0 = hl_clock_mono_ns();
     load_redis(r, &position);
     int64_t t1 = hl_clock_mono_ns();
+    HL_FAILPOINT(RECOVERY_AFTER_REDIS);
     enum hl_status status = r->w->stream->read(r->w->stream, HL_STATE_TOPIC, r->p->id, position, -1, on_state_record, r, &end, r->err);
     r->redis_ns = t1 - t0;
     r->state_ns = hl_clock_mono_ns() - t1;
@@ -140,6 +144,7 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     struct hl_engine *e = r->w->e;
     struct hl_event ev;
     struct hl_error why;
+    if (HL_FAILPOINT_ERROR(RECOVERY_REPLAY_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     hl_arena_reset(&r->w->arena);
     r->w->wall_ms = hl_clock_wall_ms();
     hl_health_beat(e->health, (int)r->w->index, hl_clock_mono_ns());
@@ -206,8 +211,10 @@ static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, c
     for (uint16_t t = 0; t < hl_engine_inputs(w->e) && !status; t++) status = place(&r, &at[t], t);
     r.place_ns = hl_clock_mono_ns() - t0;
     if (!status) status = restore_state(&r);
+    HL_FAILPOINT(RECOVERY_AFTER_STATE);
     if (!status) status = replay(&r);
     if (status) return status;
+    HL_FAILPOINT(RECOVERY_DONE);
     p->low_since_ns = hl_clock_mono_ns();
     p->round_start_ns = p->low_since_ns - w->e->config->checkpoint_interval_ms * 1000000; /* the first round is due */
     memcpy(p->cut, p->low, hl_engine_inputs(w->e) * sizeof(*p->cut));
@@ -263,6 +270,7 @@ static enum hl_status look_up(struct hl_worker *w, struct hl_error *err)
 
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
 {
+    if (HL_FAILPOINT_ERROR(RECOVERY_BEGIN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     enum hl_status status = committed_positions(w, err);
     for (size_t i = 0; i < w->n_assigned && !status; i++) {
         status = look_up(w, err);

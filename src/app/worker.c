@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
 #include "worker.h"
@@ -210,6 +211,7 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
         hl_drop_partitions(w);
         return status;
     }
+    if (HL_FAILPOINT_ERROR(RECOVERY_BEFORE_ASSIGN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     status = hl_timers_seed(w, err);
     if (!status) status = hl_worker_assign(w, err);
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id, w->index);
@@ -238,7 +240,9 @@ static enum hl_status gained(struct hl_worker *w, const int32_t *ids, size_t n, 
 /* What is not committed when partitions go is the next owner's to do again. */
 static enum hl_status given_back(struct hl_worker *w, bool lost, struct hl_error *err)
 {
+    HL_FAILPOINT(REBALANCE_GIVE_BACK);
     enum hl_status status = lost ? HL_E_FENCED : hl_commit(w, true, err);
+    HL_FAILPOINT(REBALANCE_GIVEN_BACK);
     hl_drop_partitions(w);
     w->n_assigned = 0;
     hl_health_set_partitions(w->e->health, (int)w->index, 0, 0);
@@ -321,7 +325,9 @@ static enum hl_status handle_failure(struct hl_worker *w, enum hl_status status,
 static enum hl_status finish(struct hl_worker *w, enum hl_status status, struct hl_error *err)
 {
     struct hl_error ignored;
+    HL_FAILPOINT(FINISH_BEGIN);
     if (!status) status = hl_commit(w, true, err);
+    HL_FAILPOINT(FINISH_COMMITTED);
     hl_drop_partitions(w);
     if (status) (void)!w->stream->abort(w->stream, &ignored);
     bool stopping = *w->e->stop;

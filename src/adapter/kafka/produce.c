@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 #include "stream.h"
 
@@ -143,10 +144,18 @@ static rd_kafka_topic_partition_list_t *offsets_of(const struct hl_kafka_stream 
     return list;
 }
 
+/* For failpoints: whether it happened or not, nobody heard of it. */
+static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    s->renew = true;
+    return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "failpoint");
+}
+
 static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
 {
     enum hl_status status = begin(s, err);
     if (status) return status;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
     rd_kafka_error_t *e;
     if (offsets->cnt) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
@@ -155,11 +164,12 @@ static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kaf
         rd_kafka_consumer_group_metadata_destroy(group);
         if (e) return txn_error(s, e, "sending offsets to the transaction", err);
     }
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
     do e = rd_kafka_commit_transaction(s->producer, -1);
     while (again(s, e));
     if (e) return txn_error(s, e, "committing the transaction", err);
     s->in_transaction = false;
-    return HL_OK;
+    return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
 }
 
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
@@ -177,10 +187,12 @@ enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
 
 static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
 {
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
     enum hl_status status = hl_kafka_settle(&s->port, err);
     if (status) return status;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
     rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
+    if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return hl_kafka_error(err, code, "committing offsets");
     hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
     return HL_E_ABORT;
@@ -211,6 +223,7 @@ static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
     if (fenced_often(s))
         return hl_error_set(err, HL_E_FENCED, HL_STOP, "the producer '%s-%u' was fenced or broken 4 times within a minute: does another process run "
                             "with the same kafka.instance?", s->k->config.identity, s->index);
+    if (HL_FAILPOINT_ERROR(PRODUCER_RENEW)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     hl_kafka_producer_close(s);
     hl_log(HL_LOG_WARN, "producer_renewed", "worker=%u", s->index);
     return hl_kafka_producer_open(s, err);
@@ -219,6 +232,7 @@ static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    HL_FAILPOINT(ABORT_BEGIN);
     if (!s->k->config.transactions) rd_kafka_flush(s->producer, 5000);
     if (s->renew || rd_kafka_fatal_error(s->producer, NULL, 0)) return renew(s, err);
     if (!s->in_transaction) return HL_OK;
