@@ -125,7 +125,7 @@ static enum hl_status read_copies(struct rank *x, struct hl_error *err)
     for (int32_t p = 0;; p++) {
         enum hl_status status = hl_warm_next(x->store, &p, &position, err);
         if (status == HL_E_END) return HL_OK;
-        if (status == HL_OK) status = x->store->load(x->store, p, on_record, x, err);
+        if (status == HL_OK) status = x->store->load(x->store, p, -1, on_record, x, err);
         if (status != HL_OK) return status;
         hl_buf_printf(&x->partitions, "%s%d", x->partitions.len ? "," : "", (int)p);
     }

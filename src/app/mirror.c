@@ -103,6 +103,21 @@ static void trouble(struct hl_mirror *m, const char *what, int32_t partition, co
     m->changed = true;
 }
 
+/* The marker of a partition that is ours now. Where it says that there is no copy, or cannot be read, what may be left of one goes first: the digest
+ * that is kept with the marker must count nothing that was there before. */
+static enum hl_status find_marker(struct hl_mirror *m, int32_t p, struct hl_error *err)
+{
+    struct copy *c = &m->copies[p];
+    char quoted[400];
+    enum hl_status status = m->store->marker(m->store, p, &c->marker, err);
+    if (status == HL_E_DECODE) {
+        hl_log(HL_LOG_WARN, "redis_copy_discarded", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err->message));
+        c->marker = -1;
+        status = HL_OK;
+    }
+    return status || c->marker >= 0 ? status : m->store->discard(m->store, p, c->token, err);
+}
+
 /* Take over the wanted partitions that are not ours yet. */
 static void take_over(struct hl_mirror *m)
 {
@@ -115,7 +130,7 @@ static void take_over(struct hl_mirror *m)
         if (!(wish & WISH_MASK) || c->owned) continue;
         enum hl_status status = m->store->own(m->store, p, &c->token, &err);
         if (!status && HL_FAILPOINT_ERROR(MIRROR_AFTER_OWN)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
-        if (!status) status = m->store->marker(m->store, p, &c->marker, &err);
+        if (!status) status = find_marker(m, p, &err);
         if (status) {
             trouble(m, "redis_away", p, &err);
             return;
@@ -166,6 +181,7 @@ static void write_batch(struct hl_mirror *m, int32_t p)
     c->owned = false; /* owner and marker are read again, and the topic from there */
     /* Fenced: a worker of this process has recovered it since, or another process has it and our worker will notice; until then we ask again. */
     trouble(m, status == HL_E_FENCED ? "redis_fenced" : "redis_write_failed", p, &err);
+    if (status == HL_E_DECODE) (void)!m->store->discard(m->store, p, c->token, &err); /* a key of a wrong type would be in the way for ever */
 }
 
 static void take_record(struct hl_mirror *m, const struct hl_record *r)

@@ -90,7 +90,7 @@ static void load_redis(struct recovery *r, int64_t *position)
 {
     struct hl_store *store = r->w->store;
     int32_t p = r->p->id;
-    uint64_t token;
+    uint64_t token = 0;
     int64_t low, high;
     struct hl_error err = {0};
     *position = -1;
@@ -102,14 +102,17 @@ static void load_redis(struct recovery *r, int64_t *position)
     if (!status && (*position > high || *position < low))
         status = hl_error_set(&err, HL_E_GAP, HL_SKIP, "its marker %" PRId64 " lies outside the state topic's %" PRId64 " to %" PRId64, *position, low,
                               high);
-    if (!status) status = store->load(store, p, on_redis_record, r, &err);
+    if (!status) status = store->load(store, p, *position, on_redis_record, r, &err);
     if (!status) return;
     char quoted[400];
-    hl_log(HL_LOG_WARN, "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
+    bool wrong = status == HL_E_DECODE || status == HL_E_GAP; /* else it may be fine, but could not be read */
+    hl_log(HL_LOG_WARN, wrong ? "redis_copy_discarded" : "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
     hl_table_drop(r->w->e->table, r->w->index, p);
     r->p->n_applied = 0;
     r->from_redis = 0;
     *position = -1;
+    if (wrong && store->discard(store, p, token, &err)) /* nothing depends on it: the copy would fail again */
+        hl_log(HL_LOG_WARN, "redis_copy_not_discarded", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
 }
 
 static enum hl_status restore_state(struct recovery *r)

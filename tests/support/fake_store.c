@@ -211,12 +211,14 @@ static enum hl_status fake_write(struct hl_store *s, int32_t partition, uint64_t
     return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: the answer got lost"));
 }
 
-static enum hl_status fake_load(struct hl_store *s, int32_t partition,
+static enum hl_status fake_load(struct hl_store *s, int32_t partition, int64_t position,
                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
                                 struct hl_error *err)
 {
     struct fake_server *f = enter(s, partition);
     if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
+    if (position >= 0 && position != f->partitions[partition].marker)
+        return leave(f, hl_error_set(err, HL_E_GAP, HL_RETRY, "fake store: the marker has moved"));
     for (size_t b = 0; b < BUCKETS; b++) {
         for (const struct entry *e = f->buckets[b]; e; e = e->next) {
             if (e->partition != partition) continue;

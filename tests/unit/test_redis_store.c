@@ -176,7 +176,7 @@ static void a_marker_that_went_back_is_a_gap(void **state)
     const struct hl_store_record a = record("a", "1"), b = record("b", "2");
     uint64_t token = owned(s, P);
     assert_ok(s->write(s, P, token, -1, 10, &a, 1, &err));
-    raw("SET {a%sgroup:%d}:marker 4", " ", P);
+    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0");
     assert_int_equal(s->write(s, P, token, 10, 11, &b, 1, &err), HL_E_GAP);
     assert_value(s, "b", NULL);
     assert_int_equal(marker_of(s, P), 4);
@@ -238,19 +238,19 @@ static void large_batches_are_split_and_load_gives_every_record_once(void **stat
     assert_ok(s->write(s, P, token, -1, 99, records, n, &err));
     assert_int_equal(marker_of(s, P), 99);
     struct seen seen = {0};
-    assert_ok(s->load(s, P, see, &seen, &err));
+    assert_ok(s->load(s, P, -1, see, &seen, &err));
     assert_int_equal(seen.n, kept);
     assert_int_equal(seen.sum, expected);
 
     seen = (struct seen){.stop_after = 100};
-    assert_int_equal(s->load(s, P, see, &seen, &err), HL_E_ABORT);
+    assert_int_equal(s->load(s, P, -1, see, &seen, &err), HL_E_ABORT);
     assert_int_equal(seen.n, 100);
     assert_int_equal(marker_of(s, P), 99);
 
     assert_ok(s->discard(s, P, token, &err));
     assert_int_equal(marker_of(s, P), -1);
     seen = (struct seen){0};
-    assert_ok(s->load(s, P, see, &seen, &err));
+    assert_ok(s->load(s, P, -1, see, &seen, &err));
     assert_int_equal(seen.n, 0);
     assert_int_equal(raw("DBSIZE"), 1); /* the owner stays */
     free(records);
@@ -385,7 +385,7 @@ static void a_key_of_a_wrong_type_is_said_with_its_name(void **state)
     assert_non_null(strstr(err.message, "WRONGTYPE"));
     assert_int_equal(marker_of(s, P), -1);
     struct seen seen = {0};
-    assert_int_equal(s->load(s, P, see, &seen, &err), HL_E_DECODE);
+    assert_int_equal(s->load(s, P, -1, see, &seen, &err), HL_E_DECODE);
     assert_non_null(strstr(err.message, "{a group:7}:b"));
     raw("SET {a%sgroup:%d}:marker nonsense", " ", P);
     assert_int_equal(s->marker(s, P, &(int64_t){0}, &err), HL_E_DECODE);
@@ -517,7 +517,7 @@ static bool all_refused_or_fine(struct hl_store *s)
         s->own(s, P, &token, &err),
         s->marker(s, P, &at, &err),
         s->write(s, P, token, -1, 1, &a, 1, &err),
-        s->load(s, P, see, &seen, &err),
+        s->load(s, P, -1, see, &seen, &err),
         s->get(s, P, a.id, &value, &len, &err),
         s->discard(s, P, token, &err),
         hl_redis_check(s, warning, sizeof(warning), &err),
@@ -567,7 +567,7 @@ static void replies_of_wrong_types_and_sizes_are_refused(void **state)
         fake_start(&f);
         struct hl_store *s = store_of_fake(&f);
         enum hl_status marker = s->marker(s, P, &at, &err);
-        enum hl_status loaded = s->load(s, P, see, &seen, &err);
+        enum hl_status loaded = s->load(s, P, -1, see, &seen, &err);
         s->free(s);
         fake_stop(&f);
         if (marker != cases[i].marker || loaded != cases[i].load) {

@@ -2,10 +2,10 @@
  *
  * Keys of partition p share the hash tag {NAME:p}, so a partition is one slot and one order:
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
- *   {NAME:p}:marker   position of the state topic
- *   {NAME:p}:b<i>     hash: contact id -> value, for i = hl_hash64(id) % HL_REDIS_BUCKETS
+ *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high"
+ *   {NAME:p}:b<i>     hash: contact id -> 8 bytes of digest, value; for i = hl_hash64(id) % HL_REDIS_BUCKETS
  * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker.
- * More than 10,000 records or 8 MiB are several such steps, of which only the last moves the marker.
+ * More than 10,000 records or 8 MiB are several such steps, of which only the last moves the position.
  *
  * Errors: HL_E_UNAVAILABLE (retry: away, loading, out of memory, replica), HL_E_PERMISSION, HL_E_DECODE (a reply or key of a
  * wrong type), HL_E_FENCED, HL_E_GAP. Messages name host:port, never the password. The program must ignore SIGPIPE: hiredis

@@ -2,8 +2,9 @@
  * One blocking connection, made by the first call that needs it. Any trouble with it (I/O, timeout, a reply of a wrong type, an
  * error reply) frees it, so that no later call can read an answer that belongs to an earlier one; the next call connects again.
  *
- *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket -> runs of sets or deletes -> one EVALSHA a chunk
- *   load:  HGETALL of all buckets, WINDOW of them on the way at a time
+ *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket, the newest of an id kept -> runs of sets or deletes
+ *          -> one EVALSHA a chunk
+ *   load:  HGETALL of all buckets, WINDOW of them on the way at a time; seals and their sum checked, see seal.h
  *
  * Only the last chunk moves the marker. A reader between two chunks sees records newer than the marker: harmless, since what
  * follows the marker in the state topic is applied over them. A write whose answer got lost may have happened; the next one then
@@ -30,6 +31,7 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/base/clock.h"
 #include "scripts.h"
+#include "seal.h"
 #include "url.h"
 
 #define DEFAULT_TIMEOUT_MS 2000
@@ -70,6 +72,8 @@ struct redis_store {
     int argc, argv_cap;
     uint32_t *order;            /* records of a chunk by bucket: CHUNK_RECORDS */
     char (*counts)[NUMBER_CAP]; /* of runs, as text: CHUNK_RECORDS */
+    char *sealed;               /* values of a chunk */
+    size_t sealed_cap;
 };
 
 static struct redis_store *store_of(struct hl_store *s)
@@ -425,33 +429,79 @@ static enum hl_status redis_own(struct hl_store *base, int32_t partition, uint64
     return status;
 }
 
+/* The marker of the partition whose keys stand in s->keys; position -1 when there is none. */
+static enum hl_status read_marker(struct redis_store *s, struct hl_redis_marker *out, struct hl_error *err)
+{
+    redisReply *r = NULL;
+    const char *key = key_of(s, MARKER_KEY);
+    enum hl_status status = ask(s, key, 2, (const char *[]){"GET", key}, NULL, 0, &r, err);
+    if (status) return status;
+    *out = (struct hl_redis_marker){.position = -1};
+    bool ok = r->type == REDIS_REPLY_NIL;
+    if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, out);
+    freeReplyObject(r);
+    if (ok) return HL_OK;
+    disconnect(s);
+    return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: %s is not a marker", s->where, key);
+}
+
 static enum hl_status redis_marker(struct hl_store *base, int32_t partition, int64_t *position, struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
-    redisReply *r = NULL;
+    struct hl_redis_marker marker;
     enum hl_status status = ready(s, partition, err);
-    const char *key = key_of(s, MARKER_KEY);
-    if (!status) status = ask(s, key, 2, (const char *[]){"GET", key}, NULL, 0, &r, err);
-    if (status) return status;
-    int64_t at = -1;
-    bool ok = r->type == REDIS_REPLY_NIL;
-    if (r->type == REDIS_REPLY_STRING) ok = hl_slice_parse_i64((struct hl_slice){r->str, r->len}, &at) && at >= 0;
-    freeReplyObject(r);
-    if (!ok) {
-        disconnect(s);
-        return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: %s is not a position", s->where, key);
-    }
-    *position = at;
-    return HL_OK;
+    if (!status) status = read_marker(s, &marker, err);
+    if (!status) *position = marker.position;
+    return status;
 }
 
-/* Sort the chunk by bucket into s->order: a counting sort, so records of one contact keep their order. */
-static void sort_by_bucket(struct redis_store *s, const struct hl_store_record *records, size_t n)
+static int compare_ids(struct hl_slice a, struct hl_slice b)
 {
-    uint32_t start[HL_REDIS_BUCKETS + 1] = {0};
-    for (size_t i = 0; i < n; i++) start[records[i].hash % HL_REDIS_BUCKETS + 1]++;
-    for (size_t b = 0; b < HL_REDIS_BUCKETS; b++) start[b + 1] += start[b];
-    for (size_t i = 0; i < n; i++) s->order[start[records[i].hash % HL_REDIS_BUCKETS]++] = (uint32_t)i;
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n ? memcmp(a.data, b.data, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+/* By bucket, then id, then age. */
+static int compare_places(const void *pa, const void *pb, void *ctx)
+{
+    uint32_t a = *(const uint32_t *)pa, b = *(const uint32_t *)pb;
+    const struct hl_store_record *x = (const struct hl_store_record *)ctx + a, *y = (const struct hl_store_record *)ctx + b;
+    uint64_t bx = x->hash % HL_REDIS_BUCKETS, by = y->hash % HL_REDIS_BUCKETS;
+    if (bx != by) return bx < by ? -1 : 1;
+    if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
+    int order = compare_ids(x->id, y->id);
+    return order ? order : (a > b) - (a < b);
+}
+
+/* Sort the chunk into s->order, of each id only the newest record; how many are left. */
+static size_t sort_by_bucket(struct redis_store *s, const struct hl_store_record *records, size_t n)
+{
+    union {
+        const struct hl_store_record *from;
+        void *to;
+    } ctx = {.from = records};
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) s->order[i] = (uint32_t)i;
+    qsort_r(s->order, n, sizeof(*s->order), compare_places, ctx.to);
+    for (size_t i = 0; i < n; i++) {
+        const struct hl_store_record *r = &records[s->order[i]], *next = i + 1 < n ? &records[s->order[i + 1]] : NULL;
+        if (!next || next->hash != r->hash || !hl_slice_eq(next->id, r->id)) s->order[kept++] = s->order[i];
+    }
+    return kept;
+}
+
+/* Room for the sealed values of the chunk. */
+static bool reserve_sealed(struct redis_store *s, const struct hl_store_record *records, size_t n)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) bytes += HL_REDIS_SEAL + records[i].value.len;
+    if (bytes <= s->sealed_cap) return true;
+    char *sealed = realloc(s->sealed, bytes);
+    if (!sealed) return false;
+    s->sealed = sealed;
+    s->sealed_cap = bytes;
+    return true;
 }
 
 /* End of the run that starts at `i` of the order: same bucket, same kind. */
@@ -468,15 +518,22 @@ static size_t run_end(const struct redis_store *s, const struct hl_store_record 
     return end;
 }
 
-static void put_run_fields(struct redis_store *s, const struct hl_store_record *records, size_t i, size_t end, size_t run)
+/* Values are sealed from `sealed` on; where it ends. */
+static char *put_run_fields(struct redis_store *s, const struct hl_store_record *records, size_t i, size_t end, size_t run,
+                            char *sealed)
 {
     bool set = !hl_slice_is_null(records[s->order[i]].value);
     snprintf(s->counts[run], NUMBER_CAP, "%s%zu", set ? "" : "-", end - i);
     arg_text(s, s->counts[run]);
     for (; i < end; i++) {
-        arg(s, records[s->order[i]].id);
-        if (set) arg(s, records[s->order[i]].value);
+        const struct hl_store_record *r = &records[s->order[i]];
+        arg(s, r->id);
+        if (!set) continue;
+        hl_redis_seal(sealed, r->hash, r->value);
+        arg(s, (struct hl_slice){sealed, HL_REDIS_SEAL + r->value.len});
+        sealed += HL_REDIS_SEAL + r->value.len;
     }
+    return sealed;
 }
 
 /* One chunk (n <= CHUNK_RECORDS) by one EVALSHA. */
@@ -485,8 +542,8 @@ static enum hl_status write_chunk(struct redis_store *s, const char *token, int6
 {
     char text[3][NUMBER_CAP];
     size_t runs = 0;
-    if (!command_begin(s, 8 + 4 * n)) return no_memory(s, err);
-    sort_by_bucket(s, records, n);
+    if (!command_begin(s, 8 + 4 * n) || !reserve_sealed(s, records, n)) return no_memory(s, err);
+    n = sort_by_bucket(s, records, n);
     for (size_t i = 0; i < n; i = run_end(s, records, i, n)) runs++;
     snprintf(text[0], NUMBER_CAP, "%zu", 2 + runs);
     snprintf(text[1], NUMBER_CAP, "%lld", (long long)from);
@@ -500,9 +557,10 @@ static enum hl_status write_chunk(struct redis_store *s, const char *token, int6
     arg_text(s, token);
     arg_text(s, text[1]);
     arg_text(s, text[2]);
+    char *sealed = s->sealed;
     for (size_t i = 0, run = 0; i < n; run++) {
         size_t end = run_end(s, records, i, n);
-        put_run_fields(s, records, i, end, run);
+        sealed = put_run_fields(s, records, i, end, run, sealed);
         i = end;
     }
     return run_script(s, &s->write_script, err);
@@ -537,28 +595,40 @@ static enum hl_status redis_write(struct hl_store *base, int32_t partition, uint
     }
 }
 
-/* Hand the pairs of one HGETALL over. */
-static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, size_t bucket,
-                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
-                                 struct hl_error *err)
+struct loading {
+    enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value);
+    void *ctx;
+    struct hl_redis_sum sum; /* of what has come */
+};
+
+/* One record that came from `bucket`. */
+static enum hl_status give_pair(struct redis_store *s, const redisReply *id, const redisReply *stored, size_t bucket,
+                                struct loading *l, struct hl_error *err)
 {
-    if (r->type == REDIS_REPLY_ERROR) return refused(s, key_of(s, bucket), r, err);
-    if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0) return wrong_reply(s, "HGETALL", err);
-    for (size_t i = 0; i < r->elements; i += 2) {
-        const redisReply *id = r->element[i], *value = r->element[i + 1];
-        if (id->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGETALL", err);
-        enum hl_status status = fn(ctx, (struct hl_slice){id->str, id->len}, (struct hl_slice){value->str, value->len});
-        if (!status) continue;
+    struct hl_slice value, name = {id->str, id->len};
+    if (id->type != REDIS_REPLY_STRING || stored->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGETALL", err);
+    if (!hl_redis_unseal(stored->str, stored->len, hl_hash64(name), &value, &l->sum)) {
         disconnect(s); /* replies of the window are still on their way */
-        return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->where,
-                            (int)s->keys_of, hl_status_name(status));
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: %s holds a record that was altered", s->where, key_of(s, bucket));
     }
-    return HL_OK;
+    enum hl_status status = l->fn(l->ctx, name, value);
+    if (!status) return HL_OK;
+    disconnect(s);
+    return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->where,
+                        (int)s->keys_of, hl_status_name(status));
 }
 
-static enum hl_status load_window(struct redis_store *s, size_t first,
-                                  enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
-                                  struct hl_error *err)
+/* Hand the pairs of one HGETALL over. */
+static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, size_t bucket, struct loading *l, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    if (r->type == REDIS_REPLY_ERROR) return refused(s, key_of(s, bucket), r, err);
+    if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0) return wrong_reply(s, "HGETALL", err);
+    for (size_t i = 0; i < r->elements && !status; i += 2) status = give_pair(s, r->element[i], r->element[i + 1], bucket, l, err);
+    return status;
+}
+
+static enum hl_status load_window(struct redis_store *s, size_t first, struct loading *l, struct hl_error *err)
 {
     for (size_t b = first; b < first + WINDOW; b++) {
         if (redisAppendCommandArgv(s->c, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL) != REDIS_OK)
@@ -568,22 +638,63 @@ static enum hl_status load_window(struct redis_store *s, size_t first,
         redisReply *r;
         enum hl_status status = next_reply(s, &r, err);
         if (status) return status;
-        status = give_pairs(s, r, b, fn, ctx, err);
+        status = give_pairs(s, r, b, l, err);
         freeReplyObject(r);
         if (status) return status;
     }
     return HL_OK;
 }
 
-static enum hl_status redis_load(struct hl_store *base, int32_t partition,
+/* Whether all that the marker counts has come, and nothing else. */
+static enum hl_status check_sum(struct redis_store *s, const struct hl_redis_sum *want, const struct hl_redis_sum *got,
+                                struct hl_error *err)
+{
+    if (got->count != want->count) {
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: the copy of partition %d has %llu records, its marker counts %llu",
+                            s->where, (int)s->keys_of, (unsigned long long)got->count, (unsigned long long)want->count);
+    }
+    if (got->low != want->low || got->high != want->high) {
+        return hl_error_set(err, HL_E_DECODE, HL_STOP,
+                            "redis %s: the records of partition %d are as many as its marker counts, but others", s->where,
+                            (int)s->keys_of);
+    }
+    return HL_OK;
+}
+
+static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64_t position,
                                  enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
                                  struct hl_error *err)
 {
     _Static_assert(HL_REDIS_BUCKETS % WINDOW == 0, "windows cover the buckets");
     struct redis_store *s = store_of(base);
+    struct loading l = {.fn = fn, .ctx = ctx};
+    struct hl_redis_marker marker;
     enum hl_status status = ready(s, partition, err);
-    for (size_t first = 0; !status && first < HL_REDIS_BUCKETS; first += WINDOW) status = load_window(s, first, fn, ctx, err);
-    return status;
+    if (!status && position >= 0) {
+        status = read_marker(s, &marker, err);
+        if (!status && marker.position != position)
+            status = hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: the marker of partition %d has moved", s->where, (int)partition);
+    }
+    for (size_t first = 0; !status && first < HL_REDIS_BUCKETS; first += WINDOW) status = load_window(s, first, &l, err);
+    return status || position < 0 ? status : check_sum(s, &marker.sum, &l.sum, err);
+}
+
+/* The value of a stored record, malloc'ed. */
+static enum hl_status copy_value(struct redis_store *s, const redisReply *r, struct hl_slice id, char **value, size_t *len,
+                                 struct hl_error *err)
+{
+    struct hl_redis_sum sum;
+    struct hl_slice v;
+    if (r->type == REDIS_REPLY_NIL) return HL_OK;
+    if (r->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGET", err);
+    if (!hl_redis_unseal(r->str, r->len, hl_hash64(id), &v, &sum)) {
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: a record of partition %d was altered", s->where, (int)s->keys_of);
+    }
+    *value = malloc(v.len + 1);
+    if (!*value) return no_memory(s, err);
+    memcpy(*value, v.data, v.len + 1); /* with the NUL that hiredis puts behind */
+    *len = v.len;
+    return HL_OK;
 }
 
 static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct hl_slice id, char **value, size_t *len,
@@ -602,16 +713,7 @@ static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct
     if (status) return status;
     *value = NULL;
     *len = 0;
-    if (r->type == REDIS_REPLY_STRING) {
-        *value = malloc(r->len + 1);
-        *len = *value ? r->len : 0;
-        if (*value)
-            memcpy(*value, r->str, r->len + 1);
-        else
-            status = no_memory(s, err);
-    } else if (r->type != REDIS_REPLY_NIL) {
-        status = wrong_reply(s, "HGET", err);
-    }
+    status = copy_value(s, r, id, value, len, err);
     freeReplyObject(r);
     return status;
 }
@@ -647,6 +749,7 @@ static void redis_free(struct hl_store *base)
     free(s->argv_len);
     free(s->order);
     free(s->counts);
+    free(s->sealed);
     free(s);
 }
 
