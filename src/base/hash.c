@@ -8,6 +8,11 @@ uint64_t hl_hash64(struct hl_slice s)
     return XXH3_64bits(s.data ? s.data : "", s.len);
 }
 
+uint64_t hl_hash64_other(struct hl_slice s)
+{
+    return XXH3_64bits_withSeed(s.data ? s.data : "", s.len, UINT64_C(0x686f746c656164));
+}
+
 /* Four bytes, little endian, as the algorithm reads them. */
 static uint32_t word(const uint8_t *p)
 {

@@ -182,7 +182,7 @@ static enum hl_status apply_all(struct hl_step *s)
 /* ---- all steps ---- */
 
 /* Events that are not about behaviour have their own ways; HL_WAY_NONE: the id is remembered, nothing else. */
-enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_NONE };
+enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_ERASE, HL_WAY_NONE };
 
 static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, enum hl_stage *to)
 {
@@ -191,13 +191,30 @@ static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, en
     case HL_EVENT_STAGE_SET:
         if (!hl_stage_find(hl_event_attribute(ev, HL_SLICE_LIT("stage")), to) || *to == c->stage) return HL_WAY_NONE;
         return HL_WAY_SET_STAGE;
+    case HL_EVENT_CONTACT_ERASED: return HL_WAY_ERASE;
     case HL_EVENT_EVENT_VOIDED:
     case HL_EVENT_CONTACT_MERGED:
-    case HL_EVENT_CONTACT_ERASED:
         return HL_WAY_NONE; /* they concern more than one contact or event: see decision 0002 */
     default:
         return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_SCORE;
     }
+}
+
+/* It occurred before the contact was erased, or, of a machine, cannot start a new one. */
+static bool is_buried(const struct hl_contact *c, const struct hl_event *ev)
+{
+    if (!c->ext || c->ext->erased_at == HL_NO_TIME) return false;
+    return ev->occurred_at <= c->ext->erased_at || (ev->machine && (c->flags & HL_C_ERASED));
+}
+
+static enum hl_status erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at, struct hl_outcome *out)
+{
+    enum hl_status status = hl_contact_erase(c, slab, m, at);
+    if (status != HL_OK) return status;
+    hl_contact_refit(c, m);
+    out->result = HL_RESULT_SCORED;
+    out->changed = out->erased = true;
+    return HL_OK;
 }
 
 /* Steps 2 to 4. */
@@ -219,8 +236,11 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     if ((unsigned)ev->type >= HL_EVENT_TYPE_COUNT) return HL_OK;
     if (ev->occurred_at < 0) return HL_E_CLOCK;
     if (c->grade == 0) hl_contact_refit(c, m); /* never seen a model: an empty must_have holds */
+    if (is_buried(c, ev)) return HL_OK;
     enum hl_stage to = HL_STAGE_ANONYMOUS;
     enum way way = way_of(c, ev, &to);
+    if (way == HL_WAY_ERASE) return erase(c, slab, m, ev->occurred_at, out);
+    c->flags &= ~(uint32_t)HL_C_ERASED;
     if (!remember(c, ev->event_id)) {
         out->result = HL_RESULT_DUPLICATE;
         return HL_OK;

@@ -28,6 +28,15 @@ struct entry {
     int64_t time;
 };
 
+/* As every contact begins. */
+static void start(struct hl_contact *c)
+{
+    c->visit = 1;
+    c->timer = HL_NO_TIME;
+    c->stage = HL_STAGE_ANONYMOUS;
+    c->flags = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
+}
+
 enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
 {
     memset(c, 0, sizeof *c);
@@ -38,10 +47,7 @@ enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint6
     c->id_len = (uint32_t)id.len;
     c->hash = hash;
     c->partition = partition;
-    c->visit = 1;
-    c->timer = HL_NO_TIME;
-    c->stage = HL_STAGE_ANONYMOUS;
-    c->flags = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
+    start(c);
     return HL_OK;
 }
 
@@ -50,21 +56,31 @@ static size_t ext_bytes(const struct hl_contact_ext *ext)
     return sizeof *ext + ((size_t)ext->n_hand_raise + ext->n_qualify) * sizeof ext->latches[0];
 }
 
-static void free_ext(struct hl_contact_ext *ext, struct hl_slab *slab)
+/* What the ext points to. */
+static void free_handoff(struct hl_contact_ext *ext, struct hl_slab *slab)
 {
-    if (!ext) return;
     hl_slab_free(slab, ext->owner, ext->owner_len);
     hl_slab_free(slab, ext->clocks, ext->cap_clocks * sizeof *ext->clocks);
-    hl_slab_free(slab, ext, ext_bytes(ext));
+    ext->owner = NULL;
+    ext->clocks = NULL;
+    ext->owner_len = ext->n_clocks = ext->cap_clocks = 0;
+}
+
+static void free_lists(struct hl_contact *c, struct hl_slab *slab)
+{
+    hl_slab_free(slab, c->rows, c->cap_rows * sizeof *c->rows);
+    hl_slab_free(slab, c->windows, c->cap_windows * sizeof *c->windows);
+    hl_slab_free(slab, c->attributes, c->attributes_cap);
 }
 
 void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab)
 {
     hl_slab_free(slab, c->id, c->id_len + (c->id_len == 0));
-    hl_slab_free(slab, c->rows, c->cap_rows * sizeof *c->rows);
-    hl_slab_free(slab, c->windows, c->cap_windows * sizeof *c->windows);
-    hl_slab_free(slab, c->attributes, c->attributes_cap);
-    free_ext(c->ext, slab);
+    free_lists(c, slab);
+    if (c->ext) {
+        free_handoff(c->ext, slab);
+        hl_slab_free(slab, c->ext, ext_bytes(c->ext));
+    }
     memset(c, 0, sizeof *c);
 }
 
@@ -241,19 +257,25 @@ void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
     c->grade = grade_of(m, c->fit);
 }
 
+static void clear_ext(struct hl_contact_ext *ext)
+{
+    for (unsigned i = 0; i < HL_FACT_COUNT; i++) ext->facts[i] = HL_NO_TIME;
+    for (unsigned i = 0; i < (unsigned)ext->n_hand_raise + ext->n_qualify; i++) ext->latches[i] = HL_NO_TIME;
+    ext->rejected_at = ext->erased_at = ext->owner_at = HL_NO_TIME;
+    ext->manual = 0;
+}
+
 struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m)
 {
     if (c->ext) {
         HL_BUG_ON(c->ext->n_hand_raise != m->n_hand_raise || c->ext->n_qualify != m->n_qualify);
         return c->ext;
     }
-    struct hl_contact_ext head = {.rejected_at = HL_NO_TIME, .owner_at = HL_NO_TIME, .n_hand_raise = (uint16_t)m->n_hand_raise,
-                                  .n_qualify = (uint16_t)m->n_qualify};
-    for (unsigned i = 0; i < HL_FACT_COUNT; i++) head.facts[i] = HL_NO_TIME;
+    struct hl_contact_ext head = {.n_hand_raise = (uint16_t)m->n_hand_raise, .n_qualify = (uint16_t)m->n_qualify};
     struct hl_contact_ext *ext = hl_slab_alloc(slab, ext_bytes(&head));
     if (!ext) return NULL;
     *ext = head;
-    for (size_t i = 0; i < m->n_hand_raise + m->n_qualify; i++) ext->latches[i] = HL_NO_TIME;
+    clear_ext(ext);
     return c->ext = ext;
 }
 
@@ -307,4 +329,20 @@ struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, 
     c->windows = windows;
     windows[c->n_windows] = (struct hl_window){{-1, -1}, {0, 0}, rule};
     return &windows[c->n_windows++];
+}
+
+enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at)
+{
+    struct hl_contact_ext *ext = hl_contact_ext(c, slab, m);
+    if (!ext) return HL_E_NOMEM;
+    free_lists(c, slab);
+    free_handoff(ext, slab);
+    clear_ext(ext);
+    struct hl_contact was = *c;
+    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .ext = ext, .partition = was.partition,
+                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty};
+    start(c);
+    c->flags |= HL_C_ERASED;
+    ext->erased_at = at;
+    return HL_OK;
 }

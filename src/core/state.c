@@ -5,7 +5,7 @@
  *     u8 version
  *     u8 stage code | kind code << 4           codes below
  *     varint flags                             codes below
- *     varint visit, seq, clock;  time stage_since
+ *     varint visit, seq, clock;  time stage_since;  with the flag 128: long clock - time of the erasure
  *     u8 n, then n event ids                   8 bytes little endian each, oldest first
  *     varint n, then n rows:                   name, varint half-life, varint epoch, long near_hi, varint near_lo, long far,
  *                                              varint count
@@ -57,8 +57,10 @@ static const struct {
     uint8_t code; /* number of the bit */
 } flag_codes[] = {
     {HL_C_SUBSCRIBED, 0}, {HL_C_ARMED_MQL, 1}, {HL_C_ARMED_SQL, 2},    {HL_C_HELD, 3},
-    {HL_C_HELD_FIT, 4},   {HL_C_WAS_MQL, 5},   {HL_C_SQL_BY_SCORE, 6},
+    {HL_C_HELD_FIT, 4},   {HL_C_WAS_MQL, 5},   {HL_C_SQL_BY_SCORE, 6}, {HL_C_GRAVE, 8},
 };
+#define WAS_ERASED (UINT64_C(1) << 7)
+#define MAX_FLAGS ((UINT64_C(1) << 9) - 1)
 
 /* ---- encode ---- */
 
@@ -72,6 +74,7 @@ static void put_head(struct hl_buf *out, const struct hl_contact *c)
     uint64_t flags = 0;
     for (size_t i = 0; i < HL_ARRAY_LEN(flag_codes); i++)
         if (c->flags & flag_codes[i].flag) flags |= UINT64_C(1) << flag_codes[i].code;
+    if (c->ext && c->ext->erased_at != HL_NO_TIME) flags |= WAS_ERASED;
     hl_buf_put_u8(out, VERSION);
     hl_buf_put_u8(out, (uint8_t)(stage_codes[c->stage] | kind_codes[c->kind] << 4));
     hl_buf_put_varint(out, flags);
@@ -79,6 +82,7 @@ static void put_head(struct hl_buf *out, const struct hl_contact *c)
     hl_buf_put_varint(out, c->seq);
     hl_buf_put_varint(out, (uint64_t)c->clock);
     put_time(out, c, c->stage_since);
+    if (flags & WAS_ERASED) put_time(out, c, c->ext->erased_at);
 }
 
 static void put_event_ids(struct hl_buf *out, const struct hl_contact *c)
@@ -258,12 +262,20 @@ static void get_stage_and_kind(struct decoder *d)
     require(d, stage && kind);
 }
 
-static void get_head(struct decoder *d)
+static enum hl_status get_erasure(struct decoder *d)
+{
+    struct hl_contact_ext *ext = hl_contact_ext(d->c, d->slab, d->m);
+    if (!ext) return HL_E_NOMEM;
+    ext->erased_at = get_time(d);
+    return HL_OK;
+}
+
+static enum hl_status get_head(struct decoder *d)
 {
     struct hl_contact *c = d->c;
     require(d, hl_reader_u8(&d->r) == VERSION);
     get_stage_and_kind(d);
-    uint64_t flags = get_varint(d, (UINT64_C(1) << HL_ARRAY_LEN(flag_codes)) - 1);
+    uint64_t flags = get_varint(d, MAX_FLAGS);
     c->flags = 0;
     for (size_t i = 0; i < HL_ARRAY_LEN(flag_codes); i++)
         if (flags >> flag_codes[i].code & 1) c->flags |= flag_codes[i].flag;
@@ -272,6 +284,7 @@ static void get_head(struct decoder *d)
     c->seq = (uint32_t)get_varint(d, UINT32_MAX);
     c->clock = (int64_t)get_varint(d, INT64_MAX);
     c->stage_since = get_time(d);
+    return flags & WAS_ERASED ? get_erasure(d) : HL_OK;
 }
 
 static void get_event_ids(struct decoder *d)
@@ -455,9 +468,10 @@ static enum hl_status get_ext(struct decoder *d)
 enum hl_status hl_state_decode(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_slice bytes)
 {
     struct decoder d = {hl_reader_of(bytes), c, slab, m};
-    get_head(&d);
+    enum hl_status status = get_head(&d);
+    if (status != HL_OK) return status;
     get_event_ids(&d);
-    enum hl_status status = get_rows(&d);
+    status = get_rows(&d);
     if (status == HL_OK) status = get_windows(&d);
     if (status == HL_OK) status = get_attributes(&d);
     if (status == HL_OK) status = get_ext(&d);

@@ -11,6 +11,9 @@ uint64_t hl_hash64(struct hl_slice s);
  * byte is above 0x7f. A text that contains s, in whatever case, has all the bits of s. */
 uint64_t hl_pair_bits(struct hl_slice s);
 
+/* The same under another seed: both together tell two ids apart. */
+uint64_t hl_hash64_other(struct hl_slice s);
+
 /* murmur2 of a key as the Kafka Java client computes it (org.apache.kafka.common.utils.Utils.murmur2, seed 0x9747b28c). */
 uint32_t hl_murmur2(struct hl_slice s);
 

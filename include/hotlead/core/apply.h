@@ -82,6 +82,7 @@ const char *hl_result_name(enum hl_result r);
 struct hl_outcome {
     enum hl_result result;
     bool changed; /* the contact's stored state differs: it is dirty */
+    bool erased;  /* the event was its erasure (decision 0011) */
     unsigned n_transitions;
     struct hl_transition transitions[HL_MAX_TRANSITIONS];
     unsigned n_alerts;
@@ -92,13 +93,13 @@ struct hl_outcome {
 static inline void hl_outcome_clear(struct hl_outcome *o)
 {
     o->result = HL_RESULT_IGNORED;
-    o->changed = false;
+    o->changed = o->erased = false;
     o->n_transitions = o->n_alerts = 0;
 }
 /* It cannot be made again from the event alone: it must be stored together with what it caused. */
 static inline bool hl_outcome_is_final(const struct hl_outcome *o)
 {
-    return o->n_transitions || o->n_alerts;
+    return o->n_transitions || o->n_alerts || o->erased;
 }
 
 enum hl_apply_mode {

@@ -66,6 +66,7 @@ struct hl_contact_ext {
     int64_t facts[HL_FACT_COUNT]; /* time of the event, HL_NO_TIME: none */
     int64_t rejected_at;          /* HL_NO_TIME: never */
     hl_fixed manual;
+    int64_t erased_at;            /* what occurred until then is ignored; HL_NO_TIME: never erased */
     int64_t owner_at;             /* when the owner came, or went; HL_NO_TIME: never had one */
     char *owner;                  /* NULL: none */
     struct hl_sla_clock *clocks;  /* [n_clocks of cap_clocks]; NULL: none yet */
@@ -83,6 +84,8 @@ enum {
     HL_C_HELD_FIT = 1 << 4,
     HL_C_WAS_MQL = 1 << 5,
     HL_C_SQL_BY_SCORE = 1 << 6,
+    HL_C_ERASED = 1 << 10, /* nothing is left but ext->erased_at; the next newer event starts a new contact */
+    HL_C_GRAVE = 1 << 11,  /* no contact: see grave.h */
     /* cached from attributes and model by hl_contact_refit */
     HL_C_MUST_HAVE = 1 << 7,
     HL_C_DISQUALIFIED_TRAIT = 1 << 8,
@@ -148,6 +151,10 @@ bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct h
 
 /* Recompute fit, grade, must-have, disqualifying trait and suspect from the attributes. */
 void hl_contact_refit(struct hl_contact *c, const struct hl_model *m);
+
+/* Empty it, as of `at`: as fresh as hl_contact_init made it, but for its place in the engine, HL_C_ERASED and erased_at. HL_E_NOMEM: nothing
+ * is changed. */
+enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at) HL_WARN_UNUSED;
 
 /* HL_SLICE_NULL: none. Borrowed from the contact. */
 struct hl_slice hl_contact_owner(const struct hl_contact *c);
