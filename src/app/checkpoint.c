@@ -43,10 +43,21 @@ int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns)
     return ms > 100 ? 100 : (int)ms;
 }
 
-static enum hl_status write_moved(struct hl_worker *w, struct hl_partition *p, struct hl_error *err)
+static enum hl_status write_which(struct hl_worker *w, struct hl_partition *p, bool graves, struct hl_error *err)
 {
     enum hl_status status = HL_OK;
-    for (size_t i = 0; i < p->moved.n && !status; i++) status = hl_emit_state(w, p, p->moved.items[i], err);
+    for (size_t i = 0; i < p->moved.n && !status; i++) {
+        struct hl_contact *c = p->moved.items[i];
+        if (((c->flags & HL_C_GRAVE) != 0) == graves) status = hl_emit_state(w, p, c, err);
+    }
+    return status;
+}
+
+/* Graves first: without transactions, a tombstone that outlives its grave would let the replay begin with nothing. */
+static enum hl_status write_moved(struct hl_worker *w, struct hl_partition *p, struct hl_error *err)
+{
+    enum hl_status status = w->n_graves ? write_which(w, p, true, err) : HL_OK;
+    if (!status) status = write_which(w, p, false, err);
     if (p->moved.n) HL_FAILPOINT(COMMIT_MOVED);
     p->moved.n = 0;
     return status;
@@ -65,6 +76,7 @@ static void round_end(struct hl_worker *w, struct hl_partition *p)
 {
     memcpy(p->low, p->cut, hl_engine_inputs(w->e) * sizeof(*p->low));
     p->low_since_ns = p->round_start_ns;
+    hl_forget_erased(w, p);
     HL_FAILPOINT(CHECKPOINT_ROUND_END);
 }
 

@@ -127,16 +127,23 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     struct hl_engine *e = w->e;
     struct hl_applied applied[64];
     size_t n = hl_engine_inputs(e);
-    for (size_t i = 0; i < n; i++) applied[i] = (struct hl_applied){e->config->inputs[i].topic, hl_partition_applied_below(p, c, n, i)};
+    for (size_t i = 0; i < n; i++) {
+        int64_t until = c->flags & HL_C_GRAVE ? p->applied[(c->applied - 1) * n + i] : hl_partition_applied_below(p, c, n, i);
+        applied[i] = (struct hl_applied){e->config->inputs[i].topic, until};
+    }
     hl_buf_clear(&w->engine_buf);
     hl_buf_clear(&w->record_buf);
     hl_table_acquire(e->table, c->hash);
-    hl_state_encode(c, e->model, &w->engine_buf);
-    hl_avro_put_state(&w->record_buf, e->state_schema, c, e->model, hl_buf_slice(&w->engine_buf), applied, n);
-    c->dirty = 0;
+    bool erased = c->flags & HL_C_ERASED;
+    if (!erased) {
+        hl_state_encode(c, e->model, &w->engine_buf);
+        hl_avro_put_state(&w->record_buf, e->state_schema, c, e->model, hl_buf_slice(&w->engine_buf), applied, n);
+    }
+    c->dirty &= HL_DIRTY_ERASED;
     hl_table_release(e->table, c->hash);
     if (w->engine_buf.failed || w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     struct hl_header version = {"model.version", hl_slice_of(e->model->version)};
     /* the id's bytes are stable while the partition is ours */
-    return w->stream->produce(w->stream, HL_OUT_STATE, p->id, hl_contact_id(c), hl_buf_slice(&w->record_buf), &version, 1, err);
+    struct hl_slice value = erased ? HL_SLICE_NULL : hl_buf_slice(&w->record_buf); /* a tombstone */
+    return w->stream->produce(w->stream, HL_OUT_STATE, p->id, hl_contact_id(c), value, &version, 1, err);
 }

@@ -98,6 +98,7 @@ enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_mode
     if (status == HL_OK) status = take_units(s, m, &in, &b, err);
     if (status == HL_OK && until > s->stream) s->stream = until;
     if (status == HL_OK) status = let_time_act(s, m, s->stream);
+    if (s->c.flags & HL_C_ERASED) s->found = false;
     hl_sim_batch_fini(&b);
     hl_sim_input_close(&in);
     return status;

@@ -40,6 +40,7 @@ static enum hl_status copy_out(struct look *l, uint16_t worker)
     hl_buf_clear(&api->state);
     hl_table_acquire(api->table, s->c.hash);
     const struct hl_contact *c = hl_table_find(api->table, worker, s->c.hash, hl_contact_id(&s->c));
+    if (c && (c->flags & HL_C_ERASED)) c = NULL;
     if (c) hl_state_encode(c, api->model, &api->state);
     hl_table_release(api->table, s->c.hash);
     s->found = c != NULL;

@@ -33,6 +33,7 @@ void hl_partition_free(struct hl_partition *p)
     free(p->dirty[0].items);
     free(p->dirty[1].items);
     free(p->moved.items);
+    free(p->erased.items);
     free(p->timers.items);
     free(p->applied);
     free(p);

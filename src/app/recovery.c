@@ -17,6 +17,7 @@
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
+#include "hotlead/core/grave.h"
 #include "hotlead/core/state.h"
 #include "worker.h"
 
@@ -42,10 +43,13 @@ static uint32_t applied_vector(struct recovery *r, const struct hl_applied_slice
 static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, struct hl_slice value)
 {
     struct hl_engine *e = r->w->e;
-    uint64_t hash = hl_hash64(id);
+    uint64_t hash;
+    bool grave = hl_grave_read_id(id, &hash);
+    if (!grave) hash = hl_hash64(id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
     struct hl_contact *c = hl_table_find(e->table, r->w->index, hash, id);
     if (c) hl_table_remove(e->table, c); /* the newer record replaces the older */
+    r->w->n_graves += grave; /* at least as many as there are */
     enum hl_status status = HL_OK;
     if (!hl_slice_is_null(value)) {
         struct hl_slice engine;
@@ -156,13 +160,19 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     if (status || ev.type == HL_EVENT_UNKNOWN) return HL_OK; /* it went to the dead letters, or was ignored, the first time */
     uint64_t hash = hl_hash64(ev.contact_id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_put(e->table, r->w->index, hash, ev.contact_id, (uint16_t)r->p->id, NULL);
+    struct hl_outcome *o = r->w->outcome;
+    bool adopted;
+    hl_outcome_clear(o);
+    struct hl_contact *c = hl_contact_for_event(r->w, slab, r->p->id, hash, ev.contact_id, &adopted);
     status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(r->p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
-        status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, r->w->outcome);
-        if (!status && r->w->outcome->changed && !hl_partition_mark_dirty(r->p, c)) status = HL_E_NOMEM;
+        status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, o);
+        if (!status && o->changed && !hl_partition_mark_dirty(r->p, c)) status = HL_E_NOMEM;
+        if (!status && o->erased) status = hl_bury(r->w, r->p, c, rec, r->p->low); /* how far the other inputs were is not known */
+        if (!status && o->erased && !hl_partition_mark_moved(r->p, c)) status = HL_E_NOMEM;
         r->replayed++;
     }
+    if (adopted && !o->changed) hl_table_remove(e->table, c);
     hl_table_release(e->table, hash);
     return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : HL_OK;
 }
@@ -245,7 +255,7 @@ void hl_drop_partitions(struct hl_worker *w)
         hl_partition_free(p);
     }
     if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
-    w->n_parts = 0;
+    w->n_parts = w->n_graves = 0;
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
     w->events_since = w->outputs_since = 0;

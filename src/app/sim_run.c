@@ -395,6 +395,7 @@ struct collection {
 static bool collect(void *ctx, struct hl_contact *c)
 {
     struct collection *l = ctx;
+    if (c->flags & HL_C_ERASED) return false; /* nobody is left */
     l->all[l->n++] = (struct hl_sim_contact){c, NULL, &l->side->memos[c->applied], NULL};
     return false;
 }

@@ -50,17 +50,34 @@ static bool push(struct hl_timers *h, struct hl_timer t)
     return true;
 }
 
-static struct hl_timer pop(struct hl_timers *h)
+/* The item at i may come after those below it. */
+static void sift_down(struct hl_timers *h, size_t i)
 {
-    struct hl_timer top = h->items[0], last = h->items[--h->n];
-    size_t i = 0;
+    struct hl_timer item = h->items[i];
     for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
         if (child + 1 < h->n && before(&h->items[child + 1], &h->items[child])) child++;
-        if (!before(&h->items[child], &last)) break;
+        if (!before(&h->items[child], &item)) break;
         h->items[i] = h->items[child];
     }
-    if (h->n) h->items[i] = last;
+    h->items[i] = item;
+}
+
+static struct hl_timer pop(struct hl_timers *h)
+{
+    struct hl_timer top = h->items[0];
+    h->items[0] = h->items[--h->n];
+    if (h->n) sift_down(h, 0);
     return top;
+}
+
+void hl_timers_drop_erased(struct hl_partition *p)
+{
+    struct hl_timers *h = &p->timers;
+    size_t kept = 0;
+    for (size_t i = 0; i < h->n; i++)
+        if (!(h->items[i].c->flags & HL_C_ERASED)) h->items[kept++] = h->items[i];
+    h->n = kept;
+    for (size_t i = h->n / 2; i > 0; i--) sift_down(h, i - 1);
 }
 
 bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c)

@@ -40,6 +40,8 @@ static enum hl_status check_event(const struct hl_worker *w, const struct hl_rec
     if (ev->occurred_at > now + w->e->config->max_clock_skew_ms)
         return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "occurred_at %" PRId64 " is %" PRId64 " ms in the future, max_clock_skew is %" PRId64 " ms",
                             ev->occurred_at, ev->occurred_at - now, w->e->config->max_clock_skew_ms);
+    if (ev->contact_id.len && ev->contact_id.data[0] == '\0')
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id begins with a NUL byte, which no id may");
     if (hl_partition_of(ev->contact_id, w->e->n_partitions) != r->partition)
         return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id belongs to partition %" PRId32 " and the record is in %" PRId32
                             "; key it by contact_id with the murmur2 partitioner",
@@ -88,14 +90,17 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     hl_outcome_clear(o);
     o->result = HL_RESULT_DUPLICATE;
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_put(e->table, w->index, hash, ev->contact_id, (uint16_t)p->id, NULL);
+    bool adopted;
+    struct hl_contact *c = hl_contact_for_event(w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
         status = hl_apply(c, slab, e->model, w->matches, ev, HL_APPLY_LIVE, o);
+        if (!status && o->erased) status = hl_bury(w, p, c, r, p->next);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         if (!status && w->time_acts && o->changed && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
     }
+    if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
     if (hl_outcome_is_final(o)) {

@@ -30,6 +30,7 @@ struct hl_contact_list {
 /* Values of hl_contact.dirty: which dirty list of its partition holds the contact (1 or 2), and whether it moved in this transaction. */
 #define HL_DIRTY_LIST 3
 #define HL_DIRTY_MOVED 0x80
+#define HL_DIRTY_ERASED 0x40 /* in the list of erased contacts */
 
 /* A moment at which time alone may move a contact. */
 struct hl_timer {
@@ -59,7 +60,8 @@ struct hl_partition {
     size_t round_size;      /* contacts in the round at its start */
     int64_t round_start_ns; /* monotonic */
     int64_t low_since_ns;   /* when low last moved: age of the checkpoint */
-    struct hl_contact_list moved; /* changed stage in this transaction */
+    struct hl_contact_list moved; /* changed stage in this transaction, or cannot be made again from the input for another reason */
+    struct hl_contact_list erased; /* empty contacts, to leave the table when nothing refers to them any more */
     /* Applied offsets that came with restored contacts: vector i (from 1) at [(i - 1) * n_inputs]. */
     int64_t *applied;
     size_t n_applied, cap_applied;
@@ -95,6 +97,7 @@ struct hl_worker {
     struct hl_event *events;              /* HL_GROUP */
     struct hl_outcome *outcome;
     struct hl_match_cache *matches;
+    size_t n_graves; /* of erased contacts, in the table; 0: nobody looks for one */
     struct hl_partition **by_id; /* by partition number, NULL: not ours */
     struct hl_partition **parts;
     size_t n_parts;
@@ -149,6 +152,17 @@ static inline size_t hl_engine_inputs(const struct hl_engine *e)
     return e->config->n_inputs;
 }
 
+/* erase.c */
+/* Find or make the contact of an event; a new one takes over what its grave says. NULL: no memory. @locks requires the stripe of hash. */
+struct hl_contact *hl_contact_for_event(struct hl_worker *w, struct hl_slab *slab, int32_t partition, uint64_t hash, struct hl_slice id,
+                                        bool *adopted);
+/* The contact was erased by its event at this place of an input: its grave is to be written with it. `positions`: where the inputs stand.
+ * HL_E_NOMEM. @locks requires its stripe. */
+enum hl_status hl_bury(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, const struct hl_record *at, const int64_t *positions)
+    HL_WARN_UNUSED;
+/* Between two rounds of the checkpoint: erased contacts that nothing refers to leave the table. */
+void hl_forget_erased(struct hl_worker *w, struct hl_partition *p);
+
 /* worker.c */
 void *hl_worker_main(void *arg);
 enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, struct hl_event *ev, struct hl_error *err);
@@ -199,6 +213,8 @@ enum hl_status hl_timers_event(struct hl_worker *w, struct hl_partition *p, cons
 enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err);
 /* Between batches: inputs that were read to their end follow the clock. */
 enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err);
+/* Entries of erased contacts, which may leave the table now. */
+void hl_timers_drop_erased(struct hl_partition *p);
 /* All contacts of our partitions, once, when they have come to life. */
 enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err);
 

@@ -49,6 +49,7 @@ enum hl_status hl_grave_adopt(struct hl_contact *c, struct hl_slab *slab, const 
     struct hl_contact_ext *ext = hl_contact_ext(c, slab, m);
     if (!ext) return HL_E_NOMEM;
     ext->erased_at = grave->clock;
+    c->flags |= HL_C_ERASED;
     c->applied = grave->applied;
     return HL_OK;
 }

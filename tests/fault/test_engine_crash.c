@@ -23,6 +23,7 @@
 #include "hotlead/base/clock.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
+#include "hotlead/core/grave.h"
 #include "hotlead/core/state.h"
 
 #define DAY INT64_C(86400000)
@@ -255,6 +256,7 @@ static const char *type_for(struct world *w, bool spread)
     if (spread) return chance(w, 2) ? "email_clicked" : "score_adjusted";
     if (chance(w, 60) == 0) return "stage_set";
     if (chance(w, 400) == 0) return "lead_disqualified";
+    if (chance(w, 60) == 0) return "contact_erased";
     return TYPES[chance(w, HL_ARRAY_LEN(TYPES))];
 }
 
@@ -621,12 +623,12 @@ static void check_dead_letters(struct world *w)
             }
 }
 
-static struct hl_slice last_state(struct world *w, const struct person *p)
+static struct hl_slice last_of_key(struct world *w, const struct person *p, struct hl_slice key)
 {
     struct fake_topic *t = &w->log.outputs[HL_OUT_STATE][hl_partition_of(hl_slice_of(p->id), FAKE_PARTITIONS)];
     for (size_t i = t->n; i > 0; i--) {
         const struct fake_record *r = &t->records[i - 1];
-        if (r->kind == FAKE_DATA && hl_slice_eq_cstr(fake_key(r), p->id)) return fake_value(r);
+        if (r->kind == FAKE_DATA && hl_slice_eq(fake_key(r), key)) return r->has_value ? fake_value(r) : HL_SLICE_NULL;
     }
     return HL_SLICE_NULL;
 }
@@ -650,12 +652,34 @@ static void check_spread(struct world *w, const struct person *p, struct hl_slic
     hl_contact_fini(&c, &w->slab);
 }
 
+/* Its last record is a tombstone, and its grave says when. */
+static void check_erased(struct world *w, const struct person *p, struct hl_slice value)
+{
+    struct hl_contact grave;
+    char text[HL_GRAVE_ID_BYTES];
+    struct hl_applied_slice applied[FAKE_INPUTS];
+    size_t n;
+    struct hl_slice id = hl_grave_id(hl_slice_of(p->id), hl_hash64(hl_slice_of(p->id)), text), engine;
+    if (!hl_slice_is_null(value)) fail_msg("%s: erased, and has a state", p->id);
+    value = last_of_key(w, p, id);
+    if (hl_slice_is_null(value)) fail_msg("%s: erased, and has no grave", p->id);
+    assert_int_equal(hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n), HL_OK);
+    assert_int_equal(hl_contact_init(&grave, &w->slab, 0, id, 0), HL_OK);
+    assert_int_equal(hl_state_decode(&grave, &w->slab, w->model, engine), HL_OK);
+    if (grave.clock != p->c.ext->erased_at || !(grave.flags & HL_C_GRAVE)) fail_msg("%s: its grave has another time", p->id);
+    hl_contact_fini(&grave, &w->slab);
+}
+
 static void check_state(struct world *w, const struct person *p, bool spread)
 {
-    struct hl_slice value = last_state(w, p), engine;
+    struct hl_slice value = last_of_key(w, p, hl_slice_of(p->id)), engine;
     struct hl_applied_slice applied[FAKE_INPUTS];
     size_t n;
     struct hl_buf expected;
+    if (p->c.flags & HL_C_ERASED) {
+        check_erased(w, p, value);
+        return;
+    }
     if (p->c.clock == 0 && p->c.event_ids[0] == 0) return; /* nothing ever came */
     if (hl_slice_is_null(value)) fail_msg("%s: no state", p->id);
     assert_int_equal(hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n), HL_OK);

@@ -211,7 +211,7 @@ class Maker:
         rng, own = self.rng, {}
         kind = rng.choice(SALES_TYPES) if self.chance(sales) else rng.choice(STREAM_TYPES + ["page_viewed", "form_submitted"] * 3)
         if self.chance(0.06):
-            kind = rng.choice(["stage_set"] * 2 + ["score_adjusted"] * 3 + ["lead_disqualified", "not_a_type"])
+            kind = rng.choice(["stage_set"] * 2 + ["score_adjusted"] * 3 + ["lead_disqualified", "not_a_type", "contact_erased"])
         late = int(rng.choice([SECOND, HOUR, 2 * DAY, 20 * DAY]) * rng.random()) if self.chance(0.2) else 0
         ev = {"event_id": event_id, "contact_id": contact, "occurred_at": now - late, "type": kind, "machine": self.chance(0.03)}
         for key, pool in TEXTS.items():

@@ -60,7 +60,7 @@ CRM = ("lead_accepted lead_rejected sales_contact_made lead_disqualified quote_r
 CONTROL = ["score_adjusted", "stage_set", "event_voided", "contact_merged", "contact_erased"]
 SCORABLE = frozenset(WEB + EMAIL + OFFLINE + PROFILE)
 KNOWN = SCORABLE | frozenset(CRM + CONTROL)
-NOT_HERE = frozenset(["event_voided", "contact_merged", "contact_erased"])
+NOT_HERE = frozenset(["event_voided", "contact_merged"])
 
 SETS_ATTRIBUTES = frozenset(["contact_identified", "form_submitted", "list_imported", "event_attended", "webinar_registered",
                              "demo_requested", "trial_started"])
@@ -430,6 +430,7 @@ class Scorer:
         self.moments = []     # heap of (time, contact id)
         self.moment_of = {}   # contact id -> the time in the heap that counts
         self.fall_of = {}     # contact id -> when its score falls too low
+        self.erased = {}      # contact id -> the time of its erasure (decision 0011)
 
     # -- the five steps
 
@@ -447,6 +448,12 @@ class Scorer:
         if ev["type"] not in KNOWN or ev["type"] in NOT_HERE:
             return "ignored"
         c = self.contacts.get(ev["contact_id"])
+        erased = self.erased.get(ev["contact_id"])
+        if erased is not None and (ev["occurred_at"] <= erased or (c is None and ev.get("machine"))):
+            return "ignored"
+        if ev["type"] == "contact_erased" and not ev.get("machine"):
+            self._erase(ev)
+            return "scored"
         if c is None:
             c = self.contacts[ev["contact_id"]] = Contact(ev["contact_id"])
             c.refit(self.m)
@@ -471,6 +478,11 @@ class Scorer:
         self._set_moment(c)
         self._fire_due(c)
         return "scored"
+
+    def _erase(self, ev):
+        self.erased[ev["contact_id"]] = ev["occurred_at"]
+        for of in (self.contacts, self.moment_of, self.fall_of):
+            of.pop(ev["contact_id"], None)
 
     def _move_clock(self, c, ev):
         if c.clock is None:
