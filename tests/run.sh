@@ -55,8 +55,8 @@ tests() { # preset, extra arguments of ctest
         --output-junit "$results/ctest-$preset.xml" "$@"
 }
 
-python_suite() { # folder, name
-    build/venv/bin/python tests/support/runner.py "$1" --junit "$results/$2.xml"
+python_suite() { # folder, name, lanes
+    build/venv/bin/python tests/support/runner.py "$1" --junit "$results/$2.xml" --lanes "${3:-1}"
 }
 
 suite install install || exit 1
@@ -66,6 +66,6 @@ suite build-asan build asan && suite ctest-asan tests asan -LE 'integration|benc
 suite build-tsan build tsan && suite ctest-tsan tests tsan -L '^(unit|prop|stress)$'
 suite reference python_suite tests/support reference
 if [ -z "$quick" ]; then
-    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration
+    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 2
 fi
 exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"
