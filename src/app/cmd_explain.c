@@ -6,6 +6,7 @@
 
 #include "explain_load.h"
 #include "hotlead/app/commands.h"
+#include "hotlead/app/core_dump.h"
 #include "hotlead/app/model_file.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/iso8601.h"
@@ -111,7 +112,9 @@ static int load_files(struct explain *x)
     struct hl_error err = {0};
     enum hl_status status = HL_OK;
     hl_buf_init(&problems);
+    hl_core_dump_allow(false);
     if (!x->events.n_files) status = hl_config_load(x->config_path ? x->config_path : DEFAULT_CONFIG, &x->config, &problems, &err);
+    if (status == HL_OK && x->config) hl_core_dump_allow(x->config->core_dumps);
     if (!x->model_path) x->model_path = x->config ? x->config->model : DEFAULT_MODEL;
     if (status == HL_OK) status = hl_model_load(x->model_path, &x->model, &problems, &err);
     if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */

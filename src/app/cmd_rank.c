@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "hotlead/app/commands.h"
+#include "hotlead/app/core_dump.h"
 #include "hotlead/app/model_file.h"
 #include "hotlead/base/clock.h"
 #include "json_text.h"
@@ -88,7 +89,9 @@ static int load_files(struct rank *x)
     struct hl_buf problems;
     struct hl_error err = {0};
     hl_buf_init(&problems);
+    hl_core_dump_allow(false);
     enum hl_status status = hl_config_load(x->config_path, &x->config, &problems, &err);
+    if (status == HL_OK && x->config) hl_core_dump_allow(x->config->core_dumps);
     if (status == HL_OK) status = hl_model_load(x->config->model, &x->model, &problems, &err);
     if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */
     if (status && problems.len == 0) fprintf(stderr, "hotlead rank: %s\n", err.message);

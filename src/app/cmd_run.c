@@ -8,6 +8,7 @@
 
 #include "hotlead/app/commands.h"
 #include "hotlead/app/config.h"
+#include "hotlead/app/core_dump.h"
 #include "hotlead/app/engine.h"
 #include "hotlead/app/model_file.h"
 #include "hotlead/app/signals.h"
@@ -92,9 +93,11 @@ int hl_cmd_run(int argc, char **argv)
     }
     struct hl_config *config = NULL;
     struct hl_model *model = NULL;
+    hl_core_dump_allow(false);
     int code = load(path, &config, &model);
     if (code == 0) code = arm_failpoints();
     if (code == 0) {
+        hl_core_dump_allow(config->core_dumps);
         enum hl_log_level level;
         if (config->log_level && hl_log_level_parse(config->log_level, &level)) hl_log_set_level(level);
         hl_signals_install();

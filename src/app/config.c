@@ -280,13 +280,22 @@ static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *r
     check_servers(r, root);
 }
 
-static void warn_of_secrets(struct hl_config_reader *r, const struct hl_yaml_node *root)
+/* scheme://user:password@host */
+static bool holds_password(const struct hl_yaml_node *url)
 {
-    const struct hl_yaml_node *url = hl_node_find(hl_node_find(root, "redis"), "url");
     const char *at = url && url->kind == HL_YAML_SCALAR ? strrchr(url->text.data, '@') : NULL;
     const char *colon = at ? strchr(url->text.data, ':') : NULL;
-    if (colon && (colon = strchr(colon + 1, ':')) && colon < at)
-        hl_problem_warning(&r->p, url, "redis.url holds a password: use redis.password_file, or the variable HOTLEAD_REDIS__URL");
+    colon = colon ? strchr(colon + 1, ':') : NULL;
+    return colon && colon < at;
+}
+
+static void warn_of_secrets(struct hl_config_reader *r, const struct hl_yaml_node *root)
+{
+    const struct hl_yaml_node *redis = hl_node_find(hl_node_find(root, "redis"), "url"),
+                              *registry = hl_node_find(hl_node_find(root, "schemas"), "registry");
+    if (holds_password(redis))
+        hl_problem_warning(&r->p, redis, "redis.url holds a password: use redis.password_file, or the variable HOTLEAD_REDIS__URL");
+    if (holds_password(registry)) hl_problem_warning(&r->p, registry, "schemas.registry holds a password: use schemas.user_file");
 }
 
 static enum hl_status load(const char *name, const struct hl_yaml *y, bool files, const char *const *env, struct hl_config **out,

@@ -76,6 +76,8 @@ const struct hl_config_key hl_config_keys[] = {
     {"", "on_gap", HL_CONFIG_CHOICE, AT(on_gap), "stop", 0, 0, gaps,
      "When Kafka no longer holds input that state still needs: stop, or accept the loss, say so and go on."},
     {"", "log_level", HL_CONFIG_WORD, AT(log_level), "info", 0, 0, log_levels, "Least level that is logged."},
+    {"", "core_dumps", HL_CONFIG_BOOL, AT(core_dumps), "false", 0, 0, NULL,
+     "Let the kernel write a core dump, and a debugger of the same user attach. Both see every secret and every contact."},
 };
 const size_t hl_config_n_keys = HL_ARRAY_LEN(hl_config_keys);
 
@@ -112,8 +114,13 @@ const struct hl_config_owned hl_config_owned[] = {
     {NULL, NULL},
 };
 
-const char *const hl_config_secrets[] = {"sasl.password", "ssl.key.password", "ssl.keystore.password",
-                                         "sasl.oauthbearer.client.secret", NULL};
+const char *const hl_config_secrets[] = {"sasl.password",
+                                         "ssl.key.password",
+                                         "ssl.key.pem",
+                                         "ssl.keystore.password",
+                                         "sasl.oauthbearer.client.secret",
+                                         "sasl.oauthbearer.config",
+                                         NULL};
 
 /* Names from librdkafka's CONFIGURATION.md, without callbacks and pointers. */
 const char *const hl_config_properties[] = {

@@ -76,7 +76,7 @@ class Setup:
                       "startup_timeout": "20s"},
             "inputs": [{"topic": t, "format": format} for t in self.inputs], "outputs": self.out, "delivery": "exactly_once",
             "checkpoint": {"interval": "1s"}, "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": redis().url},
-            "threads": 2, "model": "model.yaml", "http": {"listen": f"127.0.0.1:{servers.free_port()}"},
+            "threads": 2, "model": "model.yaml", "core_dumps": True, "http": {"listen": f"127.0.0.1:{servers.free_port()}"},
         }
         for key, value in config.items():
             if isinstance(value, dict) and isinstance(self.config.get(key), dict):
@@ -86,14 +86,14 @@ class Setup:
         if create:
             kafka().create_topics(*self.inputs, partitions=partitions)
 
-    def run(self, instance="one", **more):
-        """Start `hotlead run` with this configuration."""
+    def run(self, instance="one", env=None, core_limit=0, **more):
+        """Start `hotlead run` with this configuration, these environment variables on top, and cores up to this size."""
         config = {**self.config, **more, "kafka": {**self.config["kafka"], "instance": instance, **more.get("kafka", {})}}
         if instance != "one":
             config["http"] = {"listen": f"127.0.0.1:{servers.free_port()}"}
         path = self.dir / f"{instance}.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        return Hotlead(path, config)
+        return Hotlead(path, config, env, core_limit)
 
     # -- what Kafka says
 
@@ -224,12 +224,13 @@ def read_all(topic):
 class Hotlead:
     """A running `hotlead run`."""
 
-    def __init__(self, config_path, config):
+    def __init__(self, config_path, config, env=None, core_limit=0):
         self.path = config_path.with_suffix(".log")
         self.config = config
         self.log_start = self.path.stat().st_size if self.path.exists() else 0
         with open(self.path, "ab") as log:
-            self.child = servers.spawn([binary(), "run", "-c", str(config_path)], stdout=log, stderr=log, cwd=config_path.parent)
+            self.child = servers.spawn([binary(), "run", "-c", str(config_path)], core_limit, stdout=log, stderr=log, cwd=config_path.parent,
+                                       env={**os.environ, **(env or {})})
 
     def log(self):
         """What this start has written; earlier ones of the same name are in the same file."""

@@ -8,6 +8,7 @@ import http.server
 import json
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -46,9 +47,14 @@ def port_open(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-def spawn(args, **kw):
+def spawn(args, core_limit=0, **kw):
     """A child that dies with this process."""
-    child = subprocess.Popen(args, stdin=subprocess.DEVNULL, preexec_fn=lambda: _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), **kw)
+    def prepare():
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if core_limit:
+            resource.setrlimit(resource.RLIMIT_CORE, (core_limit, core_limit))
+
+    child = subprocess.Popen(args, stdin=subprocess.DEVNULL, preexec_fn=prepare, **kw)
     atexit.register(stop, child, 0)
     return child
 
@@ -109,6 +115,7 @@ class Server:
 class Kafka(Server):
     """A single-node Apache Kafka. The jars are in build/kafka/lib, see tests/support/kafka/pom.xml."""
     name = "kafka"
+    format_args = ()   # of the storage tool, beyond what every broker needs
 
     def __init__(self, heap_mb=768):
         super().__init__()
@@ -141,7 +148,7 @@ class Kafka(Server):
     def start(self):
         if not (self.dir / "data").exists():
             subprocess.run(self.java("kafka.tools.StorageTool", "format", "--cluster-id", "aG90bGVhZC10ZXN0LTAwMQ",
-                                     "--config", self.properties), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                     "--config", self.properties, *self.format_args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         super().start()
         wait_for("answer of the broker", self._answers)
         return self

@@ -91,6 +91,7 @@ static void what_is_not_written_has_the_defaults_of_the_contract(void **state)
     assert_string_equal(c->http_listen, "127.0.0.1:8080");
     assert_string_equal(c->http_token_file, "");
     assert_string_equal(c->log_level, "info");
+    assert_false(c->core_dumps);
     assert_int_equal(c->n_inputs, 1);
     assert_int_equal(c->inputs[0].format, HL_FORMAT_AVRO);
     assert_int_equal(c->inputs[0].priority, HL_PRIORITY_NORMAL);
@@ -113,7 +114,7 @@ static void every_key_lands_in_its_field(void **state)
                                "schemas: {registry: \"https://r\", dir: /abs, user_file: u, token_file: t, ca_file: ca}\n"
                                "redis: {url: unix:///r.sock, user: hot, password_file: pw, cluster: true}\n"
                                "threads: 256\nmodel: /m.yaml\nhttp: {listen: \"0.0.0.0:80\", token_file: tok}\n"
-                               "max_clock_skew: 1h\nmax_record_bytes: 512KiB\non_gap: accept\nlog_level: debug\n");
+                               "max_clock_skew: 1h\nmax_record_bytes: 512KiB\non_gap: accept\nlog_level: debug\ncore_dumps: true\n");
     assert_int_equal(c->n_kafka, 2);
     assert_string_equal(property(c, "linger.ms"), "5");
     assert_string_equal(c->group_id, "g");
@@ -156,6 +157,7 @@ static void every_key_lands_in_its_field(void **state)
     assert_int_equal(c->max_record_bytes, 512 << 10);
     assert_int_equal(c->on_gap, HL_GAP_ACCEPT);
     assert_string_equal(c->log_level, "debug");
+    assert_true(c->core_dumps);
     hl_config_free(c);
 }
 
@@ -453,6 +455,9 @@ static void a_secret_in_the_file_is_taken_with_a_warning(void **state)
     c = load_env(
         SMALL "redis: {url: \"redis://u:hush@h:1\"}\n", NULL,
         "dir/c.yaml:3:14: warning: redis.url holds a password: use redis.password_file, or the variable HOTLEAD_REDIS__URL\n");
+    hl_config_free(c);
+    c = load_env(SMALL "schemas: {registry: \"http://u:hush@h\"}\n", NULL,
+                 "dir/c.yaml:3:21: warning: schemas.registry holds a password: use schemas.user_file\n");
     hl_config_free(c);
     refuses("kafka: {bootstrap.servers: b:1, ssl.key.password: a, ssl.key.password_file: b}\ninputs: [{topic: web}]\n",
             "c.yaml:1:33: error: both ssl.key.password and ssl.key.password_file are given\n"

@@ -58,6 +58,7 @@ struct hl_config {
     char *model; /* path, made relative to the config file's folder */
     char *http_listen, *http_token_file; /* http.listen "" = no HTTP */
     char *log_level;
+    bool core_dumps;
 };
 
 /* Load and check; environment overrides (HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=...) are applied after the file. All problems are printed

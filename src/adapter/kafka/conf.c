@@ -37,13 +37,17 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     hl_log(to, "kafka_client", "facility=%s message=%s", facility, hl_log_quote(quoted, sizeof(quoted), text));
 }
 
-static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+void hl_kafka_log_error(int code, const char *reason)
 {
-    (void)rk;
-    (void)opaque;
-    char quoted[400];
+    char quoted[600];
     hl_log(HL_LOG_WARN, "kafka_error", "code=%s message=%s", rd_kafka_err2name((rd_kafka_resp_err_t)code),
            hl_log_quote(quoted, sizeof(quoted), reason));
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    (void)rk, (void)opaque;
+    hl_kafka_log_error(code, reason);
 }
 
 static bool set(rd_kafka_conf_t *conf, const char *key, const char *value, struct hl_error *err)
@@ -101,7 +105,7 @@ static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_k
     case HL_KAFKA_READER: /* a bounded read ends with a fetch that finds nothing: let it answer soon */
         return set_reader(k, conf, "recovery", err) && set(conf, "fetch.wait.max.ms", "10", err);
     case HL_KAFKA_TAIL: return set_reader(k, conf, "mirror", err);
-    case HL_KAFKA_ADMIN: return true;
+    case HL_KAFKA_ADMIN: return true; /* a consumer that joins nothing: unlike a producer it never has a topic created by asking for it */
     }
     return false;
 }
@@ -109,7 +113,7 @@ static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_k
 rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_ADMIN;
+    bool producer = role == HL_KAFKA_PRODUCER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);
@@ -122,6 +126,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
     }
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_enable_sasl_queue(conf, 1);
     return conf;
 }
 
@@ -129,9 +134,14 @@ enum hl_status hl_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_k
 {
     char reason[512];
     *out = rd_kafka_new(type, conf, reason, sizeof(reason));
-    if (*out) return HL_OK;
+    if (*out) {
+        /* tokens of OAUTHBEARER are renewed on a thread of the library, not when somebody polls; an error says that none are used */
+        rd_kafka_error_destroy(rd_kafka_sasl_background_callbacks_enable(*out));
+        return HL_OK;
+    }
     rd_kafka_conf_destroy(conf);
-    return hl_error_set(err, HL_E_CONFIG, HL_STOP, "kafka: %s", reason);
+    return hl_error_set(err, HL_E_CONFIG, HL_STOP, "kafka: %s%s", reason,
+                        strstr(reason, "ssl.key.location") ? "; is it a key in PEM form, and the password in ssl.key.password_file its own?" : "");
 }
 
 const char *hl_kafka_version(void)

@@ -51,3 +51,22 @@ enum hl_status hl_kafka_error(struct hl_error *err, rd_kafka_resp_err_t code, co
     enum hl_status status = hl_kafka_status(code, &action);
     return hl_error_set(err, status, action, "kafka: %s: %s (%s)", doing, rd_kafka_err2str(code), rd_kafka_err2name(code));
 }
+
+enum hl_status hl_kafka_forbidden(const struct hl_kafka *k, rd_kafka_resp_err_t code, const char *operation, const char *topic, struct hl_error *err)
+{
+    const char *kind = "topic", *name = topic ? topic : "?", *more = "";
+    if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
+        operation = "Read";
+        kind = "group";
+        name = k->config.group_id;
+    } else if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
+        operation = "Describe and Write";
+        kind = "transactional ids that begin with";
+        name = k->config.identity;
+        more = "-";
+    } else if (code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) {
+        return hl_kafka_error(err, code, operation);
+    }
+    return hl_error_set(err, HL_E_PERMISSION, HL_STOP, "kafka: not permitted: %s on %s '%s%s'; grant it to the user that hotlead logs in as",
+                        operation, kind, name, more);
+}

@@ -20,6 +20,8 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
 /* rd_kafka_new that keeps ownership clear: conf is taken in every case. */
 enum hl_status hl_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out, struct hl_error *err);
 
+void hl_kafka_log_error(int code, const char *reason);
+
 static inline bool hl_kafka_stopping(const struct hl_kafka *k)
 {
     return k->config.stop && *k->config.stop;
@@ -28,6 +30,14 @@ static inline bool hl_kafka_stopping(const struct hl_kafka *k)
 /* The one place where librdkafka's codes become ours. */
 enum hl_status hl_kafka_status(rd_kafka_resp_err_t code, enum hl_action *action);
 enum hl_status hl_kafka_error(struct hl_error *err, rd_kafka_resp_err_t code, const char *doing);
+/* What a user has to be granted, for a code that says "not authorized": `operation` on the topic (NULL: no topic is known), on the group or on the
+ * transactional id. HL_E_PERMISSION, HL_STOP. */
+enum hl_status hl_kafka_forbidden(const struct hl_kafka *k, rd_kafka_resp_err_t code, const char *operation, const char *topic, struct hl_error *err);
+static inline bool hl_kafka_is_forbidden(rd_kafka_resp_err_t code)
+{
+    enum hl_action action;
+    return hl_kafka_status(code, &action) == HL_E_PERMISSION;
+}
 
 /* librdkafka takes keys and values as plain void *, and copies them. */
 static inline void *hl_kafka_bytes(struct hl_slice s)

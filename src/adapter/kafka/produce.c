@@ -27,17 +27,31 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
     hl_log(HL_LOG_WARN, "delivery_failed", "topic=%s partition=%d reason=%s", rd_kafka_topic_name(m->rkt), m->partition,
            hl_log_quote(quoted, sizeof(quoted), rd_kafka_err2str(m->err)));
     atomic_fetch_add_explicit(&s->failed_deliveries, 1, memory_order_relaxed);
+    for (int o = 0; o < HL_OUT_COUNT && hl_kafka_is_forbidden(m->err); o++)
+        if (strcmp(rd_kafka_topic_name(m->rkt), s->k->config.outputs[o]) == 0) s->forbidden = s->k->config.outputs[o];
+}
+
+/* A transaction does not tell which of its topics was refused; the log lines of librdkafka do. */
+static enum hl_status write_forbidden(const struct hl_kafka_stream *s, rd_kafka_resp_err_t code, struct hl_error *err)
+{
+    const char *const *o = s->k->config.outputs;
+    if (s->forbidden || code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) return hl_kafka_forbidden(s->k, code, "Write", s->forbidden, err);
+    return hl_error_set(err, HL_E_PERMISSION, HL_STOP,
+                        "kafka: not permitted: Write on one of the topics %s, %s, %s, %s; grant it to the user that hotlead logs in as",
+                        o[HL_OUT_TRANSITIONS], o[HL_OUT_STATE], o[HL_OUT_ALERTS], o[HL_OUT_DEAD_LETTER]);
 }
 
 /* Takes the error object. */
 static enum hl_status txn_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err)
 {
+    rd_kafka_resp_err_t code = rd_kafka_error_code(e);
     enum hl_status status = rd_kafka_error_txn_requires_abort(e) ? HL_E_ABORT : HL_E_IN_DOUBT;
-    if (rd_kafka_error_code(e) == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) status = HL_E_PERMISSION;
     if (rd_kafka_error_is_fatal(e)) s->renew = true;
     if (status == HL_E_IN_DOUBT) s->renew = true;
-    hl_error_set(err, status, status == HL_E_PERMISSION ? HL_STOP : HL_RETRY, "kafka: %s: %s (%s)", doing, rd_kafka_error_string(e),
-                 rd_kafka_error_name(e));
+    if (hl_kafka_is_forbidden(code))
+        status = write_forbidden(s, code, err);
+    else
+        hl_error_set(err, status, HL_RETRY, "kafka: %s: %s (%s)", doing, rd_kafka_error_string(e), rd_kafka_error_name(e));
     rd_kafka_error_destroy(e);
     return status;
 }
@@ -69,6 +83,7 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
     if (status) return status;
     s->renew = s->in_transaction = false;
     atomic_store(&s->failed_deliveries, 0);
+    s->forbidden = NULL;
     for (int o = 0; o < HL_OUT_COUNT; o++) {
         s->outputs[o] = rd_kafka_topic_new(s->producer, s->k->config.outputs[o], NULL);
         const rd_kafka_metadata_t *md; /* warm: the first produce to an unknown topic can wait a second */
@@ -104,6 +119,18 @@ static rd_kafka_headers_t *headers_of(const struct hl_header *headers, size_t n)
     return h;
 }
 
+/* Takes no more records. A transaction that has failed meanwhile tells its reason to the next call about transactions. */
+static enum hl_status produce_failed(struct hl_kafka_stream *s, enum hl_output out, rd_kafka_resp_err_t code, struct hl_error *err)
+{
+    rd_kafka_error_t *e = code == RD_KAFKA_RESP_ERR__STATE && s->in_transaction ? rd_kafka_begin_transaction(s->producer) : NULL;
+    if (e && hl_kafka_is_forbidden(rd_kafka_error_code(e))) return txn_error(s, e, "writing", err);
+    rd_kafka_error_destroy(e);
+    s->renew |= rd_kafka_fatal_error(s->producer, NULL, 0) != 0;
+    hl_kafka_error(err, code, s->k->config.outputs[out]);
+    if (err) err->code = HL_E_ABORT;
+    return HL_E_ABORT;
+}
+
 enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
@@ -117,12 +144,7 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
             RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len), RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
         rd_kafka_headers_destroy(h); /* ours again after a failure */
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-            s->renew |= rd_kafka_fatal_error(s->producer, NULL, 0) != 0;
-            hl_kafka_error(err, code, s->k->config.outputs[out]);
-            if (err) err->code = HL_E_ABORT;
-            return HL_E_ABORT;
-        }
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return produce_failed(s, out, code, err);
         rd_kafka_poll(s->producer, 50);
         if (hl_kafka_stopping(s->k) && rd_kafka_outq_len(s->producer) == 0) return hl_error_set(err, HL_E_ABORT, HL_STOP, "stopping");
     }
@@ -180,6 +202,7 @@ enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
         if (rd_kafka_fatal_error(s->producer, NULL, 0)) break;
     if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
         s->renew = true;
+        if (s->forbidden) return hl_kafka_forbidden(s->k, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", s->forbidden, err);
         return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "kafka: %d records were not delivered", atomic_load(&s->failed_deliveries));
     }
     return HL_OK;

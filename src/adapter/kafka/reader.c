@@ -52,12 +52,13 @@ static enum hl_status at_end(struct span *s, int64_t position)
     return HL_OK;
 }
 
-static enum hl_status take(struct span *s, rd_kafka_message_t *m, hl_record_fn *fn, void *ctx, struct hl_error *err)
+static enum hl_status take(const struct hl_kafka *k, struct span *s, rd_kafka_message_t *m, hl_record_fn *fn, void *ctx, struct hl_error *err)
 {
     if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return at_end(s, m->offset);
     if (m->err) {
         enum hl_action action;
         enum hl_status status = hl_kafka_status(m->err, &action);
+        if (status == HL_E_PERMISSION) return hl_kafka_forbidden(k, m->err, "Read", s->topic, err);
         return action == HL_RETRY ? HL_OK : (hl_kafka_error(err, m->err, rd_kafka_message_errstr(m)), status);
     }
     if (s->to >= 0 && m->offset >= s->to) {
@@ -85,7 +86,7 @@ static enum hl_status run(struct hl_kafka *k, struct span *s, hl_record_fn *fn, 
                                 s->target < 0 ? "no answer to the fetch" : "an open transaction hides what follows");
         }
         if (!m->err) last = hl_clock_mono_ns();
-        enum hl_status status = take(s, m, fn, ctx, err);
+        enum hl_status status = take(k, s, m, fn, ctx, err);
         rd_kafka_message_destroy(m);
         if (status) return status;
     }

@@ -99,6 +99,7 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, 
                             s->k->config.group_id, text);
     enum hl_action action;
     enum hl_status status = hl_kafka_status(code, &action);
+    if (status == HL_E_PERMISSION) return hl_kafka_forbidden(s->k, code, "Read", m->rkt ? rd_kafka_topic_name(m->rkt) : NULL, err);
     if (action != HL_RETRY) return hl_error_set(err, status, action, "kafka: %s", text);
     hl_log(HL_LOG_WARN, "consumer_error", "code=%s message=%s", rd_kafka_err2name(code), hl_log_quote(quoted, sizeof(quoted), text));
     return HL_OK;
@@ -241,6 +242,7 @@ static enum hl_status stream_committed(struct hl_stream *port, struct hl_positio
         positions[i].low_water = p->offset < 0 ? -1 : low_water_parse(p);
     }
     rd_kafka_topic_partition_list_destroy(list);
+    if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", NULL, err);
     return code ? hl_kafka_error(err, code, "reading committed offsets") : HL_OK;
 }
 
@@ -277,6 +279,7 @@ static enum hl_status stream_bounds(struct hl_stream *port, uint16_t topic, int3
     enum hl_action action;
     do code = rd_kafka_query_watermark_offsets(s->consumer, topic_name(s, topic), partition, low, high, 5000);
     while (code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME);
+    if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", topic_name(s, topic), err);
     return code ? hl_kafka_error(err, code, topic_name(s, topic)) : HL_OK;
 }
 

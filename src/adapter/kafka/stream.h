@@ -30,6 +30,7 @@ struct hl_kafka_stream {
     bool renew;          /* the producer is beyond use */
     int64_t fenced_ns[3]; /* when the producer was fenced, newest first */
     _Atomic int failed_deliveries;
+    const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
 };
 
 static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)

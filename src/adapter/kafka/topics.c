@@ -6,7 +6,7 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
-#include "internal.h"
+#include "trouble.h"
 
 static const char *const CLEANUP[HL_OUT_COUNT] = {
     [HL_OUT_TRANSITIONS] = "delete",
@@ -40,38 +40,67 @@ void hl_kafka_free(struct hl_kafka *k)
     free(k);
 }
 
-static const rd_kafka_metadata_topic_t *topic_find(const rd_kafka_metadata_t *md, const char *name)
+static const rd_kafka_metadata_topic_t *topic_any(const rd_kafka_metadata_t *md, const char *name)
 {
     for (int i = 0; i < md->topic_cnt; i++)
-        if (strcmp(md->topics[i].topic, name) == 0 && md->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR && md->topics[i].partition_cnt > 0)
-            return &md->topics[i];
+        if (strcmp(md->topics[i].topic, name) == 0) return &md->topics[i];
     return NULL;
 }
 
-/* Metadata with every input in it, or the reason why not after the start-up time. */
-static enum hl_status await_inputs(struct hl_kafka *k, rd_kafka_t *rk, const rd_kafka_metadata_t **out, struct hl_error *err)
+static const rd_kafka_metadata_topic_t *topic_find(const rd_kafka_metadata_t *md, const char *name)
+{
+    const rd_kafka_metadata_topic_t *t = topic_any(md, name);
+    return t && t->err == RD_KAFKA_RESP_ERR_NO_ERROR && t->partition_cnt > 0 ? t : NULL;
+}
+
+/* What every user of the topics needs; the rest is found out when it is used. */
+static enum hl_status check_permission(const struct hl_kafka *k, const rd_kafka_metadata_t *md, const char *name, const char *operation,
+                                       struct hl_error *err)
+{
+    const rd_kafka_metadata_topic_t *t = topic_any(md, name);
+    return t && hl_kafka_is_forbidden(t->err) ? hl_kafka_forbidden(k, t->err, operation, name, err) : HL_OK;
+}
+
+static enum hl_status check_topics(const struct hl_kafka *k, const rd_kafka_metadata_t *md, struct hl_error *err)
+{
+    static const char *const operations[HL_OUT_COUNT] = {
+        [HL_OUT_TRANSITIONS] = "Describe and Write",
+        [HL_OUT_STATE] = "Describe, Read and Write",
+        [HL_OUT_ALERTS] = "Describe and Write",
+        [HL_OUT_DEAD_LETTER] = "Describe and Write",
+    };
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < k->config.n_inputs && !status; i++) status = check_permission(k, md, k->config.inputs[i], "Describe and Read", err);
+    for (size_t o = 0; o < HL_OUT_COUNT && !status; o++) status = check_permission(k, md, k->config.outputs[o], operations[o], err);
+    for (size_t i = 0; i < k->config.n_inputs && !status; i++)
+        if (!topic_find(md, k->config.inputs[i]))
+            status = hl_error_set(err, HL_E_CONFIG, HL_STOP, "input topic '%s' does not exist", k->config.inputs[i]);
+    return status;
+}
+
+/* Metadata with every input in it, or the reason why not after the start-up time; earlier, if waiting does not help. */
+static enum hl_status await_inputs(const struct hl_kafka *k, rd_kafka_t *rk, const struct hl_kafka_trouble *trouble,
+                                   const rd_kafka_metadata_t **out, struct hl_error *err)
 {
     int64_t deadline = hl_clock_mono_ns() + k->config.startup_timeout_ms * 1000000;
     enum hl_status status;
+    char quoted[600];
     do {
         const rd_kafka_metadata_t *md;
-        rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 1, NULL, &md, 2000);
-        const char *missing = NULL;
+        rd_kafka_resp_err_t code = rd_kafka_metadata(rk, 0, NULL, &md, 2000);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            for (size_t i = 0; i < k->config.n_inputs && !missing; i++)
-                if (!topic_find(md, k->config.inputs[i])) missing = k->config.inputs[i];
-            if (!missing) {
-                *out = md;
-                return HL_OK;
-            }
-            rd_kafka_metadata_destroy(md);
-            status = hl_error_set(err, HL_E_CONFIG, HL_STOP, "input topic '%s' does not exist", missing);
+            status = check_topics(k, md, err);
+            if (!status) *out = md;
+            else rd_kafka_metadata_destroy(md);
+            if (!status || status == HL_E_PERMISSION) return status;
+            rd_kafka_poll(rk, 500);
         } else {
-            status = hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "no Kafka broker answers at the configured bootstrap.servers within %.0f s: %s",
-                                  (double)k->config.startup_timeout_ms / 1e3, rd_kafka_err2str(code));
+            rd_kafka_poll(rk, 500); /* brings the reason */
+            status = hl_kafka_trouble_tell(trouble, code, err);
+            if (trouble->lasting) return status;
         }
-        hl_log(HL_LOG_WARN, "waiting_for_kafka", "reason=\"%s\"", missing ? "an input topic does not exist yet" : rd_kafka_err2str(code));
-        rd_kafka_poll(rk, 500);
+        hl_log(HL_LOG_WARN, "waiting_for_kafka", "reason=%s",
+               hl_log_quote(quoted, sizeof(quoted), status == HL_E_UNAVAILABLE && trouble->status ? trouble->text : err->message));
     } while (hl_clock_mono_ns() < deadline && !hl_kafka_stopping(k));
     return status;
 }
@@ -110,7 +139,7 @@ static rd_kafka_NewTopic_t *new_topic(const struct hl_kafka *k, enum hl_output o
     return t;
 }
 
-static enum hl_status creation_result(rd_kafka_event_t *event, struct hl_error *err)
+static enum hl_status creation_result(const struct hl_kafka *k, rd_kafka_event_t *event, struct hl_error *err)
 {
     if (!event) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "kafka: no answer to the creation of the output topics");
     if (rd_kafka_event_error(event)) return hl_kafka_error(err, rd_kafka_event_error(event), "creating the output topics");
@@ -122,6 +151,7 @@ static enum hl_status creation_result(rd_kafka_event_t *event, struct hl_error *
             hl_log(HL_LOG_INFO, "topic_created", "topic=%s", rd_kafka_topic_result_name(results[i]));
         } else if (code != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) { /* another instance was quicker */
             const char *text = rd_kafka_topic_result_error_string(results[i]);
+            if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(k, code, "Create", rd_kafka_topic_result_name(results[i]), err);
             return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "output topic '%s' cannot be created: %s", rd_kafka_topic_result_name(results[i]),
                                 text ? text : rd_kafka_err2str(code));
         }
@@ -146,25 +176,38 @@ static enum hl_status create_outputs(const struct hl_kafka *k, rd_kafka_t *rk, c
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
     rd_kafka_CreateTopics(rk, topics, n, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 30000);
-    enum hl_status status = creation_result(event, err);
+    enum hl_status status = creation_result(k, event, err);
     if (event) rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy_array(topics, n);
     return status;
 }
 
+/* From now on metadata tells of these topics. */
+static void name_topics(const struct hl_kafka *k, rd_kafka_t *rk, rd_kafka_topic_t **topics)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->config.n_inputs; i++) topics[n++] = rd_kafka_topic_new(rk, k->config.inputs[i], NULL);
+    for (size_t o = 0; o < HL_OUT_COUNT; o++) topics[n++] = rd_kafka_topic_new(rk, k->config.outputs[o], NULL);
+}
+
 enum hl_status hl_kafka_prepare(struct hl_kafka *k, int32_t *n_partitions, struct hl_error *err)
 {
     rd_kafka_t *rk;
+    rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + HL_OUT_COUNT];
+    struct hl_kafka_trouble trouble;
     rd_kafka_conf_t *conf = hl_kafka_conf(k, HL_KAFKA_ADMIN, 0, err);
     if (!conf) return HL_E_CONFIG;
-    enum hl_status status = hl_kafka_client(RD_KAFKA_PRODUCER, conf, &rk, err);
+    hl_kafka_trouble_watch(&trouble, k, conf);
+    enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &rk, err);
     if (status) return status;
+    name_topics(k, rk, topics);
     const rd_kafka_metadata_t *md = NULL;
-    status = await_inputs(k, rk, &md, err);
+    status = await_inputs(k, rk, &trouble, &md, err);
     if (!status) status = check_counts(k, md, &k->n_partitions, err);
     if (!status) status = create_outputs(k, rk, md, k->n_partitions, err);
     if (md) rd_kafka_metadata_destroy(md);
+    for (size_t i = 0; i < k->config.n_inputs + HL_OUT_COUNT; i++) rd_kafka_topic_destroy(topics[i]);
     rd_kafka_destroy(rk);
     *n_partitions = k->n_partitions;
     return status;

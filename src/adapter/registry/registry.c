@@ -476,7 +476,7 @@ enum hl_status hl_registry_new(const struct hl_registry_config *config, struct h
     pthread_condattr_t monotonic;
     const char *url = config->url ? config->url : "";
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "schemas.registry: '%.100s' is no http:// or https:// address", url);
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "schemas.registry is no http:// or https:// address");
     struct registry *r = calloc(1, sizeof(*r));
     if (!r || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(r);
