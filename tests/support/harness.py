@@ -86,14 +86,15 @@ class Setup:
         if create:
             kafka().create_topics(*self.inputs, partitions=partitions)
 
-    def run(self, instance="one", env=None, core_limit=0, **more):
-        """Start `hotlead run` with this configuration, these environment variables on top, and cores up to this size."""
+    def run(self, instance="one", env=None, core_limit=0, stderr=None, **more):
+        """Start `hotlead run` with this configuration, these environment variables on top, and cores up to this size. stderr: a file instead
+        of the log."""
         config = {**self.config, **more, "kafka": {**self.config["kafka"], "instance": instance, **more.get("kafka", {})}}
         if instance != "one":
             config["http"] = {"listen": f"127.0.0.1:{servers.free_port()}"}
         path = self.dir / f"{instance}.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        return Hotlead(path, config, env, core_limit)
+        return Hotlead(path, config, env, core_limit, stderr)
 
     # -- what Kafka says
 
@@ -224,13 +225,13 @@ def read_all(topic):
 class Hotlead:
     """A running `hotlead run`."""
 
-    def __init__(self, config_path, config, env=None, core_limit=0):
+    def __init__(self, config_path, config, env=None, core_limit=0, stderr=None):
         self.path = config_path.with_suffix(".log")
         self.config = config
         self.log_start = self.path.stat().st_size if self.path.exists() else 0
         with open(self.path, "ab") as log:
-            self.child = servers.spawn([binary(), "run", "-c", str(config_path)], core_limit, stdout=log, stderr=log, cwd=config_path.parent,
-                                       env={**os.environ, **(env or {})})
+            self.child = servers.spawn([binary(), "run", "-c", str(config_path)], core_limit, stdout=log, stderr=stderr or log,
+                                       cwd=config_path.parent, env={**os.environ, **(env or {})})
 
     def log(self):
         """What this start has written; earlier ones of the same name are in the same file."""

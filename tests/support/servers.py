@@ -113,20 +113,23 @@ class Server:
 
 
 class Kafka(Server):
-    """A single-node Apache Kafka. The jars are in build/kafka/lib, see tests/support/kafka/pom.xml."""
+    """A single-node Apache Kafka. The jars are in build/kafka/lib, see tests/support/kafka/pom.xml.
+
+    A second listener, `behind`, tells its clients to come to the port `proxied`, where a test may put a proxy (proxy.py)."""
     name = "kafka"
     format_args = ()   # of the storage tool, beyond what every broker needs
 
     def __init__(self, heap_mb=768):
         super().__init__()
         self.heap_mb = heap_mb
-        controller = free_port()
+        controller, self.behind, self.proxied = free_port(), free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         settings = {
             "process.roles": "broker,controller", "node.id": 1, "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}", "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs": self.dir / "data",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},PROXIED://127.0.0.1:{self.behind},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port},PROXIED://127.0.0.1:{self.proxied}",
+            "controller.listener.names": "CONTROLLER", "log.dirs": self.dir / "data",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "auto.create.topics.enable": "false", "default.replication.factor": 1, "min.insync.replicas": 1,
             "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 4,
             "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,

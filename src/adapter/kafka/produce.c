@@ -3,6 +3,9 @@
  * DESIGN  Every way a commit can fail ends in one of two answers: HL_E_ABORT, after which `abort` makes the producer usable, and HL_E_IN_DOUBT,
  * after which `abort` replaces it; its epoch fences whatever of the old one is still on the way, and the committed offsets tell what became of
  * the transaction. The worker recovers its partitions in both cases, so neither needs to know the outcome.
+ * A request of a transaction that gets no answer in time is asked again by librdkafka, silently, and the first one may still be on its way: a late
+ * EndTxn would then end the next transaction in its middle, a late TxnOffsetCommit take its offsets back. So the producer is replaced before it
+ * begins another one. The only sign of it is the interceptor's (KIP-890 cures this in the protocol; no librdkafka speaks that yet).
  * The order of checks is librdkafka's contract: abortable, then retriable (same call, same arguments), else fatal.
  *
  * WHY NOT exit on a fatal error, as the library's examples do: a transaction that the broker timed out (a stopped process, a long pause) makes
@@ -41,12 +44,37 @@ static enum hl_status write_forbidden(const struct hl_kafka_stream *s, rd_kafka_
                         o[HL_OUT_TRANSITIONS], o[HL_OUT_STATE], o[HL_OUT_ALERTS], o[HL_OUT_DEAD_LETTER]);
 }
 
+static bool is_fence(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED || code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+enum { ADD_PARTITIONS_TO_TXN = 24, ADD_OFFSETS_TO_TXN = 25, END_TXN = 26, TXN_OFFSET_COMMIT = 28 }; /* https://kafka.apache.org/protocol#protocol_api_keys */
+
+/* Comes from librdkafka's own threads, for each request that was sent, whatever became of it. */
+static rd_kafka_resp_err_t on_response(rd_kafka_t *rk, int fd, const char *broker, int32_t broker_id, int16_t api_key, int16_t version, int32_t id,
+                                       size_t size, int64_t rtt, rd_kafka_resp_err_t code, void *opaque)
+{
+    (void)rk, (void)fd, (void)broker, (void)broker_id, (void)version, (void)id, (void)size, (void)rtt;
+    struct hl_kafka_stream *s = opaque;
+    bool ours = api_key == ADD_PARTITIONS_TO_TXN || api_key == ADD_OFFSETS_TO_TXN || api_key == END_TXN || api_key == TXN_OFFSET_COMMIT;
+    if (code && ours) atomic_store_explicit(&s->stray, true, memory_order_relaxed);
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *opaque, char *why, size_t cap)
+{
+    (void)conf, (void)why, (void)cap;
+    return rd_kafka_interceptor_add_on_response_received(rk, "hotlead", on_response, opaque);
+}
+
 /* Takes the error object. */
 static enum hl_status txn_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_error_code(e);
     enum hl_status status = rd_kafka_error_txn_requires_abort(e) ? HL_E_ABORT : HL_E_IN_DOUBT;
     if (rd_kafka_error_is_fatal(e)) s->renew = true;
+    s->fenced |= is_fence(code);
     if (status == HL_E_IN_DOUBT) s->renew = true;
     if (hl_kafka_is_forbidden(code))
         status = write_forbidden(s, code, err);
@@ -79,11 +107,13 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
     if (!conf) return HL_E_CONFIG;
     rd_kafka_conf_set_opaque(conf, s);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+    rd_kafka_conf_interceptor_add_on_new(conf, "hotlead", on_new, s);
     enum hl_status status = hl_kafka_client(RD_KAFKA_PRODUCER, conf, &s->producer, err);
     if (status) return status;
-    s->renew = s->in_transaction = false;
+    s->renew = s->fenced = s->in_transaction = false;
     atomic_store(&s->failed_deliveries, 0);
     s->forbidden = NULL;
+    atomic_store(&s->stray, false);
     for (int o = 0; o < HL_OUT_COUNT; o++) {
         s->outputs[o] = rd_kafka_topic_new(s->producer, s->k->config.outputs[o], NULL);
         const rd_kafka_metadata_t *md; /* warm: the first produce to an unknown topic can wait a second */
@@ -103,9 +133,35 @@ void hl_kafka_producer_close(struct hl_kafka_stream *s)
     s->producer = NULL;
 }
 
+/* Fenced once is a timed-out transaction; fenced again and again is a second process of this name. A commit without an answer says nothing
+ * of the kind, however often it comes. */
+static bool fenced_often(struct hl_kafka_stream *s)
+{
+    if (!s->fenced && !is_fence(rd_kafka_fatal_error(s->producer, NULL, 0))) return false;
+    int64_t now = hl_clock_mono_ns();
+    bool often = s->fenced_ns[2] && now - s->fenced_ns[2] < FENCED_OFTEN_NS;
+    s->fenced_ns[2] = s->fenced_ns[1];
+    s->fenced_ns[1] = s->fenced_ns[0];
+    s->fenced_ns[0] = now;
+    return often;
+}
+
+static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (fenced_often(s))
+        return hl_error_set(err, HL_E_FENCED, HL_STOP, "the producer '%s-%u' was fenced 4 times within a minute: does another process run "
+                            "with the same kafka.instance?", s->k->config.identity, s->index);
+    if (HL_FAILPOINT_ERROR(PRODUCER_RENEW)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
+    hl_kafka_producer_close(s);
+    hl_log(HL_LOG_WARN, "producer_renewed", "worker=%u", s->index);
+    return hl_kafka_producer_open(s, err);
+}
+
 static enum hl_status begin(struct hl_kafka_stream *s, struct hl_error *err)
 {
     if (s->in_transaction || !s->k->config.transactions) return HL_OK;
+    enum hl_status status = atomic_load_explicit(&s->stray, memory_order_relaxed) ? renew(s, err) : HL_OK;
+    if (status) return status;
     rd_kafka_error_t *e = rd_kafka_begin_transaction(s->producer);
     if (e) return txn_error(s, e, "beginning a transaction", err);
     s->in_transaction = true;
@@ -228,28 +284,6 @@ enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position 
     enum hl_status status = s->k->config.transactions ? commit_transaction(s, offsets, err) : commit_offsets(s, offsets, err);
     rd_kafka_topic_partition_list_destroy(offsets);
     return status;
-}
-
-/* Fenced once is a timed-out transaction; fenced again and again is a second process of this name. */
-static bool fenced_often(struct hl_kafka_stream *s)
-{
-    int64_t now = hl_clock_mono_ns();
-    bool often = s->fenced_ns[2] && now - s->fenced_ns[2] < FENCED_OFTEN_NS;
-    s->fenced_ns[2] = s->fenced_ns[1];
-    s->fenced_ns[1] = s->fenced_ns[0];
-    s->fenced_ns[0] = now;
-    return often;
-}
-
-static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
-{
-    if (fenced_often(s))
-        return hl_error_set(err, HL_E_FENCED, HL_STOP, "the producer '%s-%u' was fenced or broken 4 times within a minute: does another process run "
-                            "with the same kafka.instance?", s->k->config.identity, s->index);
-    if (HL_FAILPOINT_ERROR(PRODUCER_RENEW)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
-    hl_kafka_producer_close(s);
-    hl_log(HL_LOG_WARN, "producer_renewed", "worker=%u", s->index);
-    return hl_kafka_producer_open(s, err);
 }
 
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)

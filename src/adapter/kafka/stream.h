@@ -28,9 +28,11 @@ struct hl_kafka_stream {
     bool closing;
     bool in_transaction;
     bool renew;          /* the producer is beyond use */
+    bool fenced;         /* because another one has its name, or the broker has ended its transaction */
     int64_t fenced_ns[3]; /* when the producer was fenced, newest first */
     _Atomic int failed_deliveries;
     const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
+    _Atomic bool stray; /* a request of a transaction was given up without an answer: it may yet arrive */
 };
 
 static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)

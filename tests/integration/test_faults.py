@@ -1,0 +1,423 @@
+"""Faults on a real broker and a real Redis, under load, and what must be left of them: nothing.
+
+In every scenario numbered events keep coming, and a read-committed reader watches transitions, alerts and state all the time. At the end the
+transitions and alerts equal those of the reference, none missing and none repeated, and memory, the copy in Redis and the state topic agree.
+
+HL_SEED repeats a run, HL_FAULT_ROUNDS makes it longer (default 1; the whole set takes about four minutes)."""
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+import harness
+import live
+import proxy
+import servers
+from test_main_path import Compared
+
+SEED = int(os.environ.get("HL_SEED", 20261123))
+ROUNDS = int(os.environ.get("HL_FAULT_ROUNDS", 1))
+TABLE = []
+QUICK_GROUP = {"session.timeout.ms": 4000, "heartbeat.interval.ms": 500}   # a member that is gone is missed after 4 s
+
+
+def tearDownModule():
+    columns = ("fault", "rounds", "events", "lost", "doubled", "out of order", "slowest s")
+    rows = [columns, *TABLE]
+    widths = [max(len(str(r[i])) for r in rows) for i in range(len(columns))]
+    for r in rows:
+        print("    " + "  ".join(str(v).ljust(w) if i == 0 else str(v).rjust(w) for i, (v, w) in enumerate(zip(r, widths))))
+
+
+class Fire:
+    """One scenario: the events, the reader that watches, the processes."""
+
+    def __init__(self, test, rate=1000, **config):
+        self.name = test.id().rpartition(".")[2].removeprefix("test_")
+        self.test, self.rounds, self.slowest, self.logs = test, 0, 0.0, []
+        self.rng = random.Random(f"{SEED} {self.name}")
+        self.setup = harness.Setup(**{"threads": 1, **config})
+        self.running = {}
+        self.feed = self.watcher = None
+        self.rate = rate
+        print(f"    HL_SEED={SEED}")
+
+    def start(self, name="one", env=None, **more):
+        self.running[name] = self.setup.run(name, env=env, **more)
+        return self.running[name]
+
+    def light(self, *names, **more):
+        """The first processes; events and the watcher once the topics are there."""
+        for name in names or ("one",):
+            self.start(name, **more)
+        for h in self.running.values():
+            h.wait_ready()
+        self.feed = live.Feed(self.setup, self.rng.randrange(1 << 30), self.rate)
+        self.watcher = live.Watcher(self.setup)
+        self.progress()
+        return self
+
+    def kill(self, name="one"):
+        self.logs.append(self.running[name].log())
+        self.running.pop(name).kill()
+
+    def progress(self, seconds=60):
+        """Until more is committed than now; how long that took."""
+        before, began = self.setup.committed(), time.monotonic()
+
+        def more():
+            for name, h in self.running.items():
+                if h.child.poll() is not None:
+                    raise AssertionError(f"{name} ended with {h.child.returncode}:\n{h.log()[-3000:]}")
+            return self.setup.committed() > before
+
+        try:
+            servers.wait_for("progress", more, seconds, every=0.05)
+        except TimeoutError as e:
+            raise AssertionError(f"{e}\n" + "\n".join(h.log()[-3000:] for h in self.running.values())) from None
+        took = time.monotonic() - began
+        self.slowest = max(self.slowest, took)
+        return took
+
+    @staticmethod
+    def held(h):
+        """How many partitions a process holds."""
+        status, body = h.get("/v1/rank?limit=1")
+        return len(json.loads(body)["source"]["partitions"]) if status == 200 and h.get("/readyz")[0] == 200 else 0
+
+    def holds(self, h, n):
+        began = time.monotonic()
+        servers.wait_for(f"one process to hold {n} partitions", lambda: self.held(h) == n, 60, every=0.2)
+        self.slowest = max(self.slowest, time.monotonic() - began)
+
+    def done(self):
+        """No more events, all is worked off; then everything is compared."""
+        t = self.test
+        for name, h in self.running.items():
+            t.assertIsNone(h.child.poll(), f"{name} ended with {h.child.returncode}:\n{h.log()[-3000:]}")
+        self.feed.finish()
+        running = list(self.running.values())
+        self.setup.wait_done(*running, seconds=120)
+        for h in running:
+            h.wait_ready()
+        self.agree("memory", lambda: live.memory_differences(self.feed, running), 20)
+        for h in running:
+            t.assertEqual(sum(h.results().values()), h.metric("hotlead_consumed_total"), f"counters do not balance: {dict(h.results())}")
+        codes = self.setup.finish(self.feed.scorer, *running)
+        t.assertEqual(codes, [0] * len(running), "\n".join(h.log()[-2000:] for h in running))
+        counts = {o: len(harness.read_all(self.setup.out[o])) for o in ("transitions", "alerts", "state")}
+        wrong = self.watcher.finish(**counts)
+        t.check(self.feed, self.setup)
+        t.assertEqual(wrong, [], "the watcher saw:\n" + "\n".join(wrong[:10]))
+        if self.setup.config["redis"]["url"]:
+            self.agree("Redis", lambda: live.redis_differences(self.setup, self.redis()), 0)
+        w = self.watcher
+        TABLE.append((self.name, self.rounds, len(self.feed.events), w.lost, w.doubled, w.unordered, f"{self.slowest:.1f}"))
+
+    def redis(self):
+        return harness.redis()
+
+    def agree(self, what, differences, seconds):
+        """Until there are none: another process may be about to give up, or to take over, a partition."""
+        end = time.monotonic() + seconds
+        while (wrong := differences()) and time.monotonic() < end:
+            time.sleep(0.5)
+        self.test.assertEqual(wrong, [], f"{what} differs:\n" + "\n".join(wrong))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for h in self.running.values():
+            h.kill()
+        if self.feed:
+            self.feed._ending.set()
+        if self.watcher:
+            self.watcher._ending.set()
+        if kind and os.environ.get("HL_KEEP_LOGS"):
+            for path in self.setup.dir.glob("*.log"):
+                (harness.pathlib.Path(os.environ["HL_KEEP_LOGS"]) / f"{self.name}-{path.name}").write_bytes(path.read_bytes())
+
+
+def failpoints():
+    out = subprocess.run([harness.binary(), "version", "-o", "json"], capture_output=True, text=True, check=True).stdout
+    return json.loads(out).get("failpoints")
+
+
+class Failpoints(Compared):
+    # how many passings there are at least, where it is not a few
+    MANY = {"checkpoint.in_round": 200, "recovery.in_redis": 40, "recovery.in_state": 40, "recovery.in_replay": 40,
+            "emit.after_transition": 30, "mirror.before_write": 20, "mirror.after_write": 20}
+    FEW = {"recovery.begin": 2, "recovery.before_assign": 2, "abort.begin": 1, "producer.renew": 1, "rebalance.give_back": 1,
+           "rebalance.given_back": 1, "finish.begin": 2, "finish.committed": 2}
+
+    def setUp(self):
+        if not failpoints():
+            self.skipTest("this build has no failpoints (HL_FAILPOINTS)")
+
+    def copied(self, fire):
+        """Until Redis has something of every partition."""
+        have = lambda: all(live.redis_marker(fire.setup, fire.redis(), p) > 0 for p in range(fire.setup.partitions))
+        servers.wait_for("copies in Redis", have, 30, every=0.1)
+
+    def life(self, fire, name, passing, action="crash"):
+        """Start, reach the point, die there. False: it was not reached, and the process was killed where it was."""
+        if name in ("recovery.in_state", "recovery.after_state"):
+            harness.redis().call("FLUSHALL")   # else there may be nothing to read behind the marker
+        orders = f"{name}={action}@{passing}"
+        if name in ("abort.begin", "producer.renew"):
+            orders += ";commit.before_end=error@2"
+        h = fire.start(env={"HOTLEAD_FAILPOINTS": orders})
+        if name.startswith("rebalance."):
+            fire.holds(h, fire.setup.partitions)   # what "two" had comes back when it is missed
+            fire.progress()
+            other = fire.start("two")
+        elif name.startswith("finish."):
+            fire.progress()
+            h.child.terminate()
+        try:
+            code = h.child.wait(10)
+        except subprocess.TimeoutExpired:
+            code = None
+        reached = f"event=failpoint name={name} " in h.log()
+        fire.kill()
+        if name.startswith("rebalance."):
+            self.assertEqual(other.stop(), 0, other.log()[-2000:])
+            del fire.running["two"]
+        self.assertEqual(code is not None, reached, h.log()[-2000:])
+        if reached:
+            self.assertIn(code, (-signal.SIGKILL, -signal.SIGALRM), h.log()[-2000:])
+            fire.rounds += 1
+        return reached
+
+    def chain(self, fire, names):
+        """One life after the other, each ends at the next point."""
+        for name in names:
+            few = self.FEW.get(name, 5)
+            for passing in (fire.rng.randint(1, self.MANY.get(name, few)), 1, 1):
+                if self.life(fire, name, passing):
+                    break
+            else:
+                self.fail(f"{name} was not reached in three lives:\n{fire.logs[-1][-2000:]}")
+
+    def test_kill_9_at_each_failpoint(self):
+        names = [p["name"] for p in failpoints()]
+        with Fire(self, kafka=QUICK_GROUP, threads=2).light() as fire:
+            fire.kill()
+            for _ in range(ROUNDS):
+                fire.rng.shuffle(names)
+                self.chain(fire, names)
+            fire.start()
+            fire.progress()
+            fire.done()
+
+    def test_kill_9_while_the_commit_is_under_way(self):
+        with Fire(self, threads=2).light() as fire:
+            fire.kill()
+            for _ in range(5 * ROUNDS):
+                self.assertTrue(self.life(fire, "commit.before_end", fire.rng.randint(1, 8), f"crash:{fire.rng.randint(1, 12)}"))
+            fire.start()
+            fire.progress()
+            fire.done()
+
+    def test_an_error_at_each_failpoint_that_has_one(self):
+        names = [p["name"] for p in failpoints() if p["fails"]]
+        with Fire(self, threads=2).light() as fire:
+            for name in names:
+                if name == "recovery.in_redis":
+                    self.copied(fire)
+                fire.kill()
+                orders = f"{name}=error@{fire.rng.randint(1, self.FEW.get(name, 3))}"
+                if name == "producer.renew":
+                    orders += ";commit.before_end=error@2"
+                if name in ("recovery.in_state", "mirror.after_own"):
+                    harness.redis().call("FLUSHALL")
+                h = fire.start(env={"HOTLEAD_FAILPOINTS": orders})
+                servers.wait_for(name, lambda: f"event=failpoint name={name} " in h.log() or h.child.poll() is not None, 30)
+                fire.progress()
+                fire.rounds += 1
+            fire.done()
+
+    def test_every_commit_happens_and_no_answer_comes(self):
+        """Each time the producer is replaced, and what is committed is read back."""
+        with Fire(self, threads=2).light() as fire:
+            fire.kill()
+            h = fire.start(env={"HOTLEAD_FAILPOINTS": "commit.after_end=error"})
+            for _ in range(4 * ROUNDS):
+                fire.progress()
+                fire.rounds += 1
+            self.assertGreater(h.metric("hotlead_txn_total", outcome="in_doubt"), 3)
+            fire.kill()
+            fire.start()
+            fire.progress()
+            fire.done()
+
+
+class Processes(Compared):
+    def test_kill_9_at_random_moments(self):
+        with Fire(self, threads=2).light() as fire:
+            for i in range(8 * ROUNDS):
+                time.sleep(fire.rng.uniform(0, 1.5))   # often before it has come to life
+                fire.kill()
+                fire.start()
+                if i % 3 == 2:
+                    fire.progress()
+                fire.rounds += 1
+            fire.progress()
+            fire.done()
+
+    def test_a_process_that_stood_still_while_another_took_over(self):
+        with Fire(self, kafka=QUICK_GROUP).light("one", "two") as fire:
+            for _ in range(2 * ROUNDS):
+                victim, other = fire.rng.sample(sorted(fire.running), 2)
+                stopped = fire.running[victim]
+                os.kill(stopped.child.pid, signal.SIGSTOP)
+                try:
+                    fire.holds(fire.running[other], fire.setup.partitions)
+                    fire.progress()
+                finally:
+                    os.kill(stopped.child.pid, signal.SIGCONT)
+                fire.progress()
+                servers.wait_for("the partitions to be shared again", lambda: 0 < fire.held(stopped) < fire.setup.partitions, 60, every=0.2)
+                fire.rounds += 1
+            fire.done()
+
+    def test_one_process_becomes_four_and_one_again(self):
+        with Fire(self, kafka=QUICK_GROUP).light() as fire:
+            for _ in range(ROUNDS):
+                for name in ("two", "three", "four"):
+                    fire.start(name)
+                    time.sleep(fire.rng.uniform(0, 1))
+                servers.wait_for("each to hold two", lambda: [fire.held(h) for h in fire.running.values()] == [2] * 4, 90, every=0.3)
+                fire.progress()
+                leaving = ["two", "three", "four"]
+                fire.rng.shuffle(leaving)
+                self.assertEqual(fire.running[leaving[0]].stop(), 0)
+                fire.running.pop(leaving[0])
+                fire.kill(leaving[1])
+                fire.progress()
+                self.assertEqual(fire.running[leaving[2]].stop(), 0)
+                fire.running.pop(leaving[2])
+                fire.holds(fire.running["one"], fire.setup.partitions)
+                fire.progress()
+                fire.rounds += 1
+            fire.done()
+
+
+class Broker(Compared):
+    def test_the_broker_restarts_hard_and_clean(self):
+        with Fire(self, threads=2).light() as fire:
+            for hard in [True, False] * ROUNDS:
+                time.sleep(fire.rng.uniform(0, 1))
+                harness.kafka().kill() if hard else servers.stop(harness.kafka().child, 30)
+                time.sleep(fire.rng.uniform(0, 1))
+                harness.kafka().start()
+                fire.progress()
+                fire.rounds += 1
+            fire.done()
+
+
+class Redis(Compared):
+    def test_redis_is_killed_stopped_emptied_and_too_small(self):
+        with contextlib.ExitStack() as stack:
+            redis = stack.enter_context(servers.Redis())
+            fire = stack.enter_context(Fire(self, redis={"url": redis.url}, threads=2))
+            fire.redis = lambda: redis
+            h = fire.light().running["one"]
+            up = lambda value: servers.wait_for(f"redis_up {value}", lambda: h.metric("hotlead_redis_up") == value, 60, every=0.2)
+            for _ in range(ROUNDS):
+                redis.kill()
+                up(0)
+                fire.progress()
+                redis.start()
+                up(1)
+                os.kill(redis.child.pid, signal.SIGSTOP)
+                fire.progress()
+                fire.progress()
+                os.kill(redis.child.pid, signal.SIGCONT)
+                redis.call("FLUSHALL")
+                fire.progress()
+                redis.call("CONFIG", "SET", "maxmemory", 1 << 20)
+                servers.wait_for("a write that is refused", lambda: "used memory > 'maxmemory'" in h.log(), 60, every=0.2)
+                fire.progress()
+                redis.call("CONFIG", "SET", "maxmemory", 0)
+                up(1)
+                fire.kill()   # the next life starts from what is there
+                h = fire.start()
+                fire.progress()
+                fire.rounds += 5
+            fire.done()
+
+
+class Network(Compared):
+    """The scorer reaches the broker through a proxy; all others have their own way."""
+
+    @contextlib.contextmanager
+    def through(self, **properties):
+        broker = harness.kafka()
+        with proxy.Proxy(broker.proxied, broker.behind) as p:
+            with Fire(self, threads=2, kafka={"bootstrap.servers": f"127.0.0.1:{broker.proxied}", **properties}) as fire:
+                fire.light()
+                self.assertGreater(p.connections, 0)
+                yield p, fire
+
+    def test_the_network_is_slow_cut_and_deaf(self):
+        with self.through(**{"socket.timeout.ms": 3000}) as (p, fire):
+            for _ in range(ROUNDS):
+                p.delay = 0.05
+                fire.progress()
+                fire.progress()
+                p.delay = 0.0
+                for _ in range(4):
+                    time.sleep(fire.rng.uniform(0, 0.5))
+                    p.cut()
+                    fire.progress()
+                for seconds in (1, 5):
+                    p.deaf = True
+                    time.sleep(seconds)
+                    p.deaf = False
+                    fire.progress()
+                p.deaf = True
+                time.sleep(1)
+                p.cut()
+                p.deaf = False
+                fire.progress()
+                fire.rounds += 8
+            fire.done()
+
+    def test_answers_to_commits_come_late(self):
+        """Later than the client waits: it asks again, and cannot know which of the two it hears of."""
+        with self.through(**{"socket.timeout.ms": 1000}) as (p, fire):
+            for _ in range(3 * ROUNDS):
+                late = iter([2.5])
+                p.response = lambda key: next(late, None) if key == proxy.END_TXN else None
+                servers.wait_for("an answer kept back", lambda: p.kept_back > fire.rounds, 30)
+                fire.progress()
+                fire.rounds += 1
+            self.assertIn("event=producer_renewed", fire.running["one"].log())
+            fire.done()
+
+    def test_a_commit_that_arrives_late_ends_no_later_transaction(self):
+        """It is kept back on its way, the client asks again and goes on. Then it arrives, and the process dies at once."""
+        with self.through(**{"socket.timeout.ms": 1000}) as (p, fire):
+            for _ in range(3 * ROUNDS):
+                fire.kill()
+                h = fire.start(env={"HOTLEAD_FAILPOINTS": "commit.before_offsets=sleep:200"})   # a transaction is open most of the time
+                fire.progress()
+                passed, late = p.passed, iter([2.5])
+                p.request = lambda key: next(late, None) if key == proxy.END_TXN else None
+                servers.wait_for("the late commit", lambda: p.passed > passed or h.child.poll() is not None, 30, every=0.005)
+                time.sleep(fire.rng.uniform(0.02, 0.1))
+                fire.rounds += 1
+            fire.kill()
+            fire.start()
+            fire.progress()
+            fire.done()
+
+
+if __name__ == "__main__":
+    unittest.main()
