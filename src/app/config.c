@@ -249,6 +249,14 @@ static bool starts_with(const char *s, const char *prefix)
     return s && strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_redis_url(const char *url)
+{
+    static const char *const schemes[] = {"redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://", "unix://"};
+    bool known = false;
+    for (size_t i = 0; i < HL_ARRAY_LEN(schemes); i++) known |= starts_with(url, schemes[i]);
+    return known;
+}
+
 static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
@@ -256,8 +264,9 @@ static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node 
                               *http = hl_node_find(root, "http");
     if (!hl_config_property(c, "bootstrap.servers") && !hl_config_property(c, "metadata.broker.list"))
         hl_problem_error(&r->p, hl_node_find(root, "kafka"), "kafka.bootstrap.servers is missing");
-    if (c->redis_url && c->redis_url[0] && !starts_with(c->redis_url, "redis://") && !starts_with(c->redis_url, "unix://"))
-        hl_problem_error(&r->p, hl_node_find(redis, "url"), "redis.url must start with redis:// or unix://");
+    if (c->redis_url && c->redis_url[0] && !is_redis_url(c->redis_url))
+        hl_problem_error(&r->p, hl_node_find(redis, "url"),
+                         "redis.url must start with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://");
     if (c->schemas_registry && c->schemas_registry[0] && !starts_with(c->schemas_registry, "http://") &&
         !starts_with(c->schemas_registry, "https://"))
         hl_problem_error(&r->p, hl_node_find(schemas, "registry"), "schemas.registry must start with http:// or https://");

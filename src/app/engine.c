@@ -13,6 +13,7 @@
 #include "hotlead/app/schemas.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
+#include "warm.h"
 #include "worker.h"
 
 #define STRIPES 4096
@@ -137,29 +138,26 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
     return HL_OK;
 }
 
-static enum hl_status store_open(const struct hl_engine *e, struct hl_store **out, struct hl_error *err)
-{
-    const struct hl_config *c = e->config;
-    struct hl_redis_config r = {.url = c->redis_url, .name = c->group_id, .user = given(c->redis_user),
-                                .password_file = given(c->redis_password_file)};
-    return hl_redis_new(&r, out, err);
-}
-
 static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
 {
-    char warning[512] = "", quoted[600];
+    char warning[2048] = "", quoted[800];
     struct hl_error away;
     struct hl_store *store;
     if (!given(e->config->redis_url)) return HL_OK;
-    enum hl_status status = store_open(e, &store, err);
+    enum hl_status status = hl_warm_open(e->config, 0, &store, err);
     if (status) return status;
-    if (hl_redis_check(store, warning, sizeof(warning), &away)) {
+    status = hl_redis_check(store, warning, sizeof(warning), &away);
+    if (status == HL_E_PERMISSION || status == HL_E_CONFIG) { /* somebody is here to mend it; later it would only be a line in the log */
+        store->free(store);
+        return hl_error_set(err, status, HL_STOP, "%s", away.message);
+    }
+    if (status) {
         hl_metrics_set_redis_up(e->metrics, false);
         hl_log(HL_LOG_WARN, "redis_away", "reason=%s effect=\"state is kept in the state topic; the copy in Redis follows when it is back\"",
                hl_log_quote(quoted, sizeof(quoted), away.message));
-    } else if (*warning) {
-        hl_log(HL_LOG_WARN, "redis_settings", "reason=%s", hl_log_quote(quoted, sizeof(quoted), warning));
     }
+    for (char *rest, *line = status ? NULL : strtok_r(warning, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        hl_log(HL_LOG_WARN, "redis_settings", "reason=%s", hl_log_quote(quoted, sizeof(quoted), line));
     return hl_mirror_start(e, store, &e->mirror, err);
 }
 
@@ -198,7 +196,7 @@ static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
     if (!w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    enum hl_status status = e->mirror ? store_open(e, &w->store, err) : HL_OK;
+    enum hl_status status = e->mirror ? hl_warm_open(e->config, 0, &w->store, err) : HL_OK;
     return status ? status : hl_kafka_stream_new(e->kafka, index, &w->stream, err);
 }
 

@@ -7,13 +7,22 @@
 /* The store does not know how many partitions there are, so all are asked, up to a run of numbers that have no copy. */
 #define MAX_GAP 256
 
+static const char *given(const char *s)
+{
+    return s && s[0] ? s : NULL;
+}
+
 enum hl_status hl_warm_open(const struct hl_config *c, int timeout_ms, struct hl_store **out, struct hl_error *err)
 {
     if (!c->redis_url[0]) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis.url is empty: there is no warm copy to look into");
     struct hl_redis_config redis = {.url = c->redis_url,
                                     .name = c->group_id,
-                                    .user = c->redis_user[0] ? c->redis_user : NULL,
-                                    .password_file = c->redis_password_file[0] ? c->redis_password_file : NULL,
+                                    .cluster = c->redis_cluster,
+                                    .user = given(c->redis_user),
+                                    .password_file = given(c->redis_password_file),
+                                    .ca_file = given(c->redis_ca_file),
+                                    .cert_file = given(c->redis_cert_file),
+                                    .key_file = given(c->redis_key_file),
                                     .timeout_ms = timeout_ms};
     return hl_redis_new(&redis, out, err);
 }

@@ -1,4 +1,4 @@
-/* Private: reading the warm copy in Redis, for those who are not its partitions' owners. Nothing is written. */
+/* Private: the warm copy in Redis as the configuration names it, and reading it for those who are not its partitions' owners. */
 #ifndef HL_APP_WARM_H
 #define HL_APP_WARM_H
 

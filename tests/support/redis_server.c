@@ -33,11 +33,11 @@ int redis_server_free_port(void)
 static bool answers(const struct redis_server *s)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    char reply;
+    char reply[2];
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", s->socket);
     bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && send(fd, "PING\r\n", 6, MSG_NOSIGNAL) == 6 &&
-              read(fd, &reply, 1) == 1;
+              read(fd, reply, sizeof(reply)) == sizeof(reply) && memcmp(reply, "-L", 2) != 0; /* LOADING */
     close(fd);
     return ok;
 }
@@ -45,7 +45,7 @@ static bool answers(const struct redis_server *s)
 /* In the child; returns only when redis-server cannot be run. */
 static void run(const struct redis_server *s, const char *const *options)
 {
-    char port[16], log[96], words[MAX_ARGS][32];
+    char port[16], log[96], words[MAX_ARGS][64];
     char *argv[MAX_ARGS];
     int n = 0;
     snprintf(port, sizeof(port), "%d", s->port);

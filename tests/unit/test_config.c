@@ -255,7 +255,8 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
         "c.yaml:3:11: error: delivery must be exactly_once or low_latency, not 'exactly-once', did you mean 'exactly_once'?\n");
     refuses(SMALL "log_level: chatty\n", "c.yaml:3:12: error: log_level must be debug, info, warn or error, not 'chatty'\n");
     refuses(SMALL "redis: {cluster: yes}\n", "c.yaml:3:18: error: cluster must be true or false, not 'yes'\n");
-    refuses(SMALL "redis: {url: \"http://x\"}\n", "c.yaml:3:14: error: redis.url must start with redis:// or unix://\n");
+    refuses(SMALL "redis: {url: \"http://x\"}\n", "c.yaml:3:14: error: redis.url must start with redis://, rediss://, redis+sentinel://, "
+                                                 "rediss+sentinel:// or unix://\n");
     refuses(SMALL "schemas: {registry: r:8081}\n", "c.yaml:3:21: error: schemas.registry must start with http:// or https://\n");
     refuses(SMALL "max_record_bytes: 1MB\n",
             "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1MB'\n");

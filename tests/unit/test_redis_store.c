@@ -414,7 +414,7 @@ static void a_full_server_is_unavailable_and_the_marker_stays(void **state)
 
 static void the_check_warns_of_what_loses_contacts(void **state)
 {
-    char warning[512] = "untouched";
+    char warning[1024] = "untouched";
     struct hl_store *s = store_at(server.url);
     (void)state;
     assert_ok(hl_redis_check(s, warning, sizeof(warning), &err));
@@ -423,6 +423,7 @@ static void the_check_warns_of_what_loses_contacts(void **state)
     raw("REPLICAOF 127.0.0.1 1");
     assert_ok(hl_redis_check(s, warning, sizeof(warning), &err));
     assert_non_null(strstr(warning, "allkeys-lru"));
+    assert_non_null(strstr(warning, "redis-cli CONFIG SET maxmemory-policy noeviction"));
     assert_non_null(strstr(warning, "replica"));
     uint64_t token;
     assert_int_equal(s->own(s, P, &token, &err), HL_E_UNAVAILABLE);
@@ -435,6 +436,86 @@ static void the_check_warns_of_what_loses_contacts(void **state)
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", redis_server_free_port());
     s = store_at(url);
     assert_int_equal(hl_redis_check(s, warning, sizeof(warning), &err), HL_E_UNAVAILABLE);
+    s->free(s);
+}
+
+/* The rights that README.md names, and no others. */
+static void an_acl_user_with_the_rights_that_are_named_can_do_all(void **state)
+{
+    char url[128], warning[512];
+    (void)state;
+    raw("ACL SETUSER lead on >pw %s +get +set +del +unlink +hget +hset +hdel +hgetall +evalsha +script|load +client|setname", "~{a?group:*");
+    snprintf(url, sizeof(url), "redis://lead:pw@127.0.0.1:%d", server.port);
+    struct hl_store *s = store_at(url);
+    const struct hl_store_record both[] = {record("a", "1"), record("b", "2")}, gone = record("a", NULL);
+    struct seen seen = {0};
+    uint64_t token = owned(s, P);
+    assert_ok(s->write(s, P, token, -1, 1, both, 2, &err));
+    assert_ok(s->write(s, P, token, 1, 2, &gone, 1, &err));
+    assert_value(s, "b", "2");
+    assert_ok(s->load(s, P, marker_of(s, P), see, &seen, &err));
+    assert_int_equal(seen.n, 1);
+    assert_ok(s->discard(s, P, token, &err));
+    assert_ok(hl_redis_check(s, warning, sizeof(warning), &err));
+    assert_non_null(strstr(warning, "cannot be looked at"));
+
+    raw("ACL SETUSER lead -hset");
+    assert_int_equal(s->write(s, P, token, -1, 1, both, 2, &err), HL_E_PERMISSION);
+    assert_non_null(strstr(err.message, "lacks a right"));
+    raw("ACL DELUSER lead");
+    s->free(s);
+    s = store_at(url);
+    assert_int_equal(s->own(s, P, &token, &err), HL_E_PERMISSION);
+    assert_non_null(strstr(err.message, "user or password is wrong"));
+    assert_null(strstr(err.message, "pw"));
+    s->free(s);
+}
+
+static void a_password_that_changed_is_read_again(void **state)
+{
+    char file[128];
+    (void)state;
+    snprintf(file, sizeof(file), "%s/rotated", server.dir);
+    raw("ACL SETUSER lead on >one ~* +@all");
+    FILE *f = fopen(file, "w");
+    fputs("one", f);
+    fclose(f);
+    struct hl_redis_config config = {.url = server.url, .name = "a group", .user = "lead", .password_file = file};
+    struct hl_store *s;
+    assert_ok(hl_redis_new(&config, &s, &err));
+    owned(s, P);
+    raw("ACL SETUSER lead resetpass >two");
+    raw("CLIENT KILL USER lead");
+    f = fopen(file, "w");
+    fputs("two\n", f);
+    fclose(f);
+    uint64_t token;
+    (void)!s->own(s, P, &token, &err); /* finds the connection gone */
+    owned(s, P);
+    raw("ACL DELUSER lead");
+    s->free(s);
+}
+
+/* A server that comes back older than it was: the writer meets a gap, or finds that it is no owner, and never writes behind one. */
+static void after_a_reconnect_the_marker_is_not_taken_for_granted(void **state)
+{
+    (void)state;
+    struct hl_store *s = store_at(server.url);
+    const struct hl_store_record a = record("a", "1"), b = record("b", "2");
+    uint64_t token = owned(s, P);
+    assert_ok(s->write(s, P, token, -1, 10, &a, 1, &err));
+    raw("SAVE");
+    assert_ok(s->write(s, P, token, 10, 20, &b, 1, &err));
+    redis_server_kill(&server);
+    assert_int_equal(s->write(s, P, token, 20, 30, &b, 1, &err), HL_E_UNAVAILABLE);
+    assert_true(redis_server_restart(&server, NULL)); /* with what was saved */
+    assert_int_equal(s->write(s, P, token, 20, 30, &b, 1, &err), HL_E_GAP);
+    assert_int_equal(marker_of(s, P), 10);
+    assert_value(s, "b", NULL);
+    assert_ok(s->write(s, P, token, 10, 30, &b, 1, &err));
+    struct seen seen = {0};
+    assert_ok(s->load(s, P, 30, see, &seen, &err));
+    assert_int_equal(seen.n, 2);
     s->free(s);
 }
 
@@ -577,6 +658,43 @@ static void replies_of_wrong_types_and_sizes_are_refused(void **state)
     }
 }
 
+static void refusals_say_what_to_do(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer, *advice;
+        enum hl_status status;
+        enum hl_action action;
+    } cases[] = {
+        {"-OOM command not allowed\r\n", "raise maxmemory", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-READONLY You can't write against a read only replica.\r\n", "name the master", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-LOADING Redis is loading\r\n", "reading its data", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-MASTERDOWN Link with MASTER is down\r\n", "lost its master", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-MISCONF Redis is configured to save RDB snapshots\r\n", "cannot save to its disk", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-NOREPLICAS Not enough good replicas to write.\r\n", "too few replicas", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-CLUSTERDOWN Hash slot not served\r\n", "serves this slot not now", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", "moving between nodes", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-MOVED 1 127.0.0.1:1\r\n", "set redis.cluster: true", HL_E_UNAVAILABLE, HL_RETRY},
+        {"-NOAUTH Authentication required.\r\n", "asks for a login", HL_E_PERMISSION, HL_STOP},
+        {"-WRONGPASS invalid username-password pair\r\n", "user or password is wrong", HL_E_PERMISSION, HL_STOP},
+        {"-NOPERM this user has no permissions\r\n", "lacks a right", HL_E_PERMISSION, HL_STOP},
+        {"-ERR ACL failure in script: User lead has no permissions\r\n", "lacks a right", HL_E_PERMISSION, HL_STOP},
+        {"-ERR This instance has cluster support disabled\r\n", "set redis.cluster: false", HL_E_CONFIG, HL_STOP},
+        {"-ERR something new\r\n", "something new", HL_E_UNAVAILABLE, HL_RETRY},
+    };
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        struct fake f = {.answer = cases[i].answer, .len = strlen(cases[i].answer)};
+        int64_t at;
+        fake_start(&f);
+        struct hl_store *s = store_of_fake(&f);
+        enum hl_status status = s->marker(s, P, &at, &err);
+        s->free(s);
+        fake_stop(&f);
+        if (status != cases[i].status || err.action != cases[i].action || !strstr(err.message, cases[i].advice))
+            fail_msg("%s: %s", cases[i].answer, err.message);
+    }
+}
+
 static void a_silent_server_times_out(void **state)
 {
     (void)state;
@@ -591,12 +709,37 @@ static void a_silent_server_times_out(void **state)
     assert_non_null(strstr(err.message, "timed out"));
 }
 
-static void a_bad_url_is_a_configuration_error(void **state)
+static void settings_that_do_not_fit_are_refused(void **state)
 {
-    struct hl_store *s;
     (void)state;
-    const struct hl_redis_config config = {.url = "redis://h:port", .name = "g"};
+    const struct {
+        struct hl_redis_config config;
+        const char *why;
+    } cases[] = {
+        {{.url = "redis://h:port", .name = "g"}, "the port is not a number"},
+        {{.url = "redis://a,b", .name = "g"}, "several hosts"},
+        {{.url = "redis://a", .name = "g", .ca_file = "ca.pem"}, "must start with rediss://"},
+        {{.url = "unix:///s", .name = "g", .cluster = true}, "a cluster is reached by"},
+        {{.url = "redis+sentinel://a/m", .name = "g", .cluster = true}, "a cluster is reached by"},
+        {{.url = "redis://a/1", .name = "g", .cluster = true}, "no database but 0"},
+        {{.url = "redis://a", .name = "g}", .cluster = true}, "must not contain '}'"},
+    };
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        struct hl_store *s;
+        assert_int_equal(hl_redis_new(&cases[i].config, &s, &err), HL_E_CONFIG);
+        if (!strstr(err.message, cases[i].why)) fail_msg("'%s' expected: %s", cases[i].why, err.message);
+    }
+}
+
+/* With hiredis before 1.0 there is no TLS: it is said at start. With it, a file that cannot be used is. */
+static void tls_is_refused_where_it_cannot_be(void **state)
+{
+    (void)state;
+    struct hl_store *s;
+    const struct hl_redis_config config = {.url = "rediss://h", .name = "g", .ca_file = "/nonexistent/ca.pem"};
     assert_int_equal(hl_redis_new(&config, &s, &err), HL_E_CONFIG);
+    if (!strstr(err.message, "needs a build with hiredis_ssl") && !strstr(err.message, "redis.ca_file: /nonexistent/ca.pem"))
+        fail_msg("%s", err.message);
 }
 
 static int start(void **state)
@@ -641,10 +784,15 @@ int main(void)
         TEST(a_key_of_a_wrong_type_is_said_with_its_name),
         TEST(a_full_server_is_unavailable_and_the_marker_stays),
         TEST(the_check_warns_of_what_loses_contacts),
+        TEST(an_acl_user_with_the_rights_that_are_named_can_do_all),
+        TEST(a_password_that_changed_is_read_again),
+        TEST(after_a_reconnect_the_marker_is_not_taken_for_granted),
         cmocka_unit_test(nonsense_is_an_error_never_a_crash),
         cmocka_unit_test(replies_of_wrong_types_and_sizes_are_refused),
         cmocka_unit_test(a_silent_server_times_out),
-        cmocka_unit_test(a_bad_url_is_a_configuration_error),
+        cmocka_unit_test(refusals_say_what_to_do),
+        cmocka_unit_test(settings_that_do_not_fit_are_refused),
+        cmocka_unit_test(tls_is_refused_where_it_cannot_be),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -22,9 +22,9 @@ static void a_bare_host_gets_the_default_port_and_database(void **state)
 {
     (void)state;
     struct hl_redis_url u = parsed("redis://cache.example");
-    assert_false(u.is_unix);
-    assert_string_equal(u.host, "cache.example");
-    assert_int_equal(u.port, 6379);
+    assert_false(u.seeds[0].is_unix);
+    assert_string_equal(u.seeds[0].host, "cache.example");
+    assert_int_equal(u.seeds[0].port, 6379);
     assert_int_equal(u.db, 0);
     assert_string_equal(u.user, "");
     assert_string_equal(u.password, "");
@@ -34,8 +34,8 @@ static void every_part_of_a_url_is_read(void **state)
 {
     (void)state;
     struct hl_redis_url u = parsed("redis://me:p%40ss%3A@10.0.0.1:7000/15");
-    assert_string_equal(u.host, "10.0.0.1");
-    assert_int_equal(u.port, 7000);
+    assert_string_equal(u.seeds[0].host, "10.0.0.1");
+    assert_int_equal(u.seeds[0].port, 7000);
     assert_int_equal(u.db, 15);
     assert_string_equal(u.user, "me");
     assert_string_equal(u.password, "p@ss:");
@@ -44,27 +44,47 @@ static void every_part_of_a_url_is_read(void **state)
     assert_string_equal(u.password, "only-password");
     u = parsed("redis://u:a/b@c@h:1");
     assert_string_equal(u.password, "a/b@c");
-    assert_string_equal(u.host, "h");
+    assert_string_equal(u.seeds[0].host, "h");
 }
 
 static void an_ipv6_address_stands_in_brackets(void **state)
 {
     (void)state;
     struct hl_redis_url u = parsed("redis://[::1]:6380/2");
-    assert_string_equal(u.host, "::1");
-    assert_int_equal(u.port, 6380);
+    assert_string_equal(u.seeds[0].host, "::1");
+    assert_int_equal(u.seeds[0].port, 6380);
     assert_int_equal(u.db, 2);
-    assert_int_equal(parsed("redis://[fe80::1]").port, 6379);
+    assert_int_equal(parsed("redis://[fe80::1]").seeds[0].port, 6379);
 }
 
 static void a_unix_socket_may_name_its_database(void **state)
 {
     (void)state;
     struct hl_redis_url u = parsed("unix:///run/redis/redis.sock?db=3");
-    assert_true(u.is_unix);
-    assert_string_equal(u.host, "/run/redis/redis.sock");
+    assert_true(u.seeds[0].is_unix);
+    assert_string_equal(u.seeds[0].host, "/run/redis/redis.sock");
     assert_int_equal(u.db, 3);
     assert_int_equal(parsed("unix:///s").db, 0);
+}
+
+static void tls_sentinels_and_several_hosts_are_read(void **state)
+{
+    (void)state;
+    assert_true(parsed("rediss://h").tls);
+    assert_false(parsed("redis://h").tls);
+    struct hl_redis_url u = parsed("redis://a:1,[::2]:2,c/0");
+    assert_int_equal(u.n_seeds, 3);
+    assert_string_equal(u.seeds[1].host, "::2");
+    assert_int_equal(u.seeds[2].port, 6379);
+    assert_string_equal(u.master, "");
+    u = parsed("rediss+sentinel://me:pw@s1,s2:5/the%20master/3");
+    assert_true(u.tls);
+    assert_int_equal(u.n_seeds, 2);
+    assert_int_equal(u.seeds[0].port, 26379);
+    assert_int_equal(u.seeds[1].port, 5);
+    assert_string_equal(u.master, "the master");
+    assert_string_equal(u.user, "me");
+    assert_int_equal(u.db, 3);
 }
 
 static void bad_urls_are_refused_without_repeating_the_password(void **state)
@@ -75,7 +95,13 @@ static void bad_urls_are_refused_without_repeating_the_password(void **state)
         "redis:",
         "localhost:6379",
         "http://h",
-        "rediss://u:s3cret@h",
+        "rediss://u:s3cret@",
+        "redis://a,b,c,d,e,f,g,h,i",
+        "redis://a,",
+        "redis+sentinel://a",
+        "redis+sentinel://a/",
+        "redis+sentinel://a//0",
+        "redis+sentinel://a/m/x",
         "redis://",
         "redis://:6379",
         "redis://u:s3cret@",
@@ -109,7 +135,7 @@ static void bad_urls_are_refused_without_repeating_the_password(void **state)
         if (hl_redis_url_parse(bad[i], &u, &err) != HL_E_CONFIG) fail_msg("accepted: %s", bad[i]);
         assert_int_equal(err.code, HL_E_CONFIG);
         assert_null(strstr(err.message, "s3cret"));
-        assert_non_null(strstr(err.message, "expected redis://"));
+        assert_non_null(strstr(err.message, "expected redis[s]://"));
     }
     assert_int_equal(hl_redis_url_parse(NULL, &(struct hl_redis_url){0}, NULL), HL_E_CONFIG);
 }
@@ -136,7 +162,7 @@ static void parts_that_are_too_long_are_refused(void **state)
 static void random_text_is_parsed_or_refused_in_bounds(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"redis://", "unix://", "@", ":",   "/",  "[", "]",    "%",
+    static const char *const pieces[] = {"redis://", "unix://", "redis+sentinel://", ",", "@", ":",   "/",  "[", "]",    "%",
                                          "%41",      "?db=",    "1", "abc", "::", "#", "65535"};
     unsigned seed = (unsigned)time(NULL);
     srandom(seed);
@@ -148,7 +174,7 @@ static void random_text_is_parsed_or_refused_in_bounds(void **state)
         }
         enum hl_status status = hl_redis_url_parse(text, &u, NULL);
         bool sane = status == HL_E_CONFIG ||
-                    (status == HL_OK && u.host[0] && u.port >= 1 && u.port <= 65535 && u.db >= 0 && u.db <= 65535);
+                    (status == HL_OK && u.seeds[0].host[0] && u.n_seeds >= 1 && (u.seeds[0].is_unix || (u.seeds[0].port >= 1 && u.seeds[0].port <= 65535)) && u.db >= 0 && u.db <= 65535);
         if (!sane) fail_msg("seed %u: %s", seed, text);
     }
 }
@@ -160,6 +186,7 @@ int main(void)
         cmocka_unit_test(every_part_of_a_url_is_read),
         cmocka_unit_test(an_ipv6_address_stands_in_brackets),
         cmocka_unit_test(a_unix_socket_may_name_its_database),
+        cmocka_unit_test(tls_sentinels_and_several_hosts_are_read),
         cmocka_unit_test(bad_urls_are_refused_without_repeating_the_password),
         cmocka_unit_test(parts_that_are_too_long_are_refused),
         cmocka_unit_test(random_text_is_parsed_or_refused_in_bounds),

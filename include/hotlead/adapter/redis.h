@@ -1,4 +1,4 @@
-/* Redis as the warm copy (hiredis, from 0.14 to 1.2; RESP2; no TLS here).
+/* Redis as the warm copy (hiredis, from 0.14 to 1.2; RESP2; TLS where hiredis has it).
  *
  * Keys of partition p share the hash tag {NAME:p}, so a partition is one slot and one order:
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
@@ -18,17 +18,19 @@
 #define HL_REDIS_BUCKETS 1024
 
 struct hl_redis_config {
-    const char *url;  /* redis://[user[:password]@]host[:port][/db] or unix:///path[?db=N]; user and password better by file */
+    const char *url;  /* see src/adapter/redis/url.h; user and password better by file */
     const char *name; /* consumer group */
-    const char *user; /* ACL user, NULL: default */
-    const char *password_file; /* NULL: none */
-    int timeout_ms;            /* connect and command; 0: 2000 */
+    bool cluster;     /* the url names nodes of a Redis Cluster */
+    const char *user; /* ACL user, NULL: that of the url, or the default one */
+    const char *password_file;                 /* NULL: none */
+    const char *ca_file, *cert_file, *key_file; /* of TLS; NULL: the system's certificates, and none to show */
+    int timeout_ms;                            /* connect and command; 0: 2000 */
 };
 
-/* Parses the url (HL_E_CONFIG) and makes an unconnected store: the first call connects. */
+/* Checks the settings (HL_E_CONFIG) and makes an unconnected store: the first call connects. */
 enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_store **out, struct hl_error *err) HL_WARN_UNUSED;
 /* Server checks at start, one line of warning each, "" when all is well: version, maxmemory-policy other than noeviction,
- * loading, replica, cluster. HL_E_UNAVAILABLE when away. */
+ * loading, replica, cluster. HL_E_UNAVAILABLE when away, HL_E_PERMISSION and HL_E_CONFIG when it will not get better by itself. */
 enum hl_status hl_redis_check(struct hl_store *s, char *warning, size_t cap, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

@@ -53,6 +53,7 @@ struct hl_config {
     enum hl_on_gap on_gap;
     char *schemas_registry, *schemas_dir, *schemas_user_file, *schemas_token_file, *schemas_ca_file;
     char *redis_url, *redis_user, *redis_password_file; /* redis.url "" = no Redis */
+    char *redis_ca_file, *redis_cert_file, *redis_key_file;
     bool redis_cluster;
     int threads; /* 0: auto, the number of CPUs this process may use */
     char *model; /* path, made relative to the config file's folder */

@@ -1,6 +1,6 @@
 /* DESIGN
- * One blocking connection, made by the first call that needs it. Any trouble with it (I/O, timeout, a reply of a wrong type, an
- * error reply) frees it, so that no later call can read an answer that belongs to an earlier one; the next call connects again.
+ * One blocking connection, or one to each node of a cluster, made by the first call that needs it. Any trouble with it (I/O, timeout,
+ * a reply of a wrong type, an error reply) closes it; the next call connects again, see link.c.
  *
  *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket, the newest of an id kept -> runs of sets or deletes
  *          -> one EVALSHA a chunk
@@ -14,30 +14,24 @@
  * An owner counter (INCR): a server that lost its last writes would hand out the same number twice. Tokens are random.
  * MULTI instead of a script: the checks and the writes would need WATCH and two round trips.
  *
- * THREADS: none of its own; a store is used by one thread at a time. SIGPIPE must be ignored by the program: hiredis 0.14
- * write()s. */
+ * THREADS: none of its own; a store is used by one thread at a time. */
 #include "hotlead/adapter/redis.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/time.h>
-#include <unistd.h>
 
+#include "cluster.h"
 #include "hotlead/base/buf.h"
-#include "hotlead/base/clock.h"
+#include "link.h"
 #include "scripts.h"
 #include "seal.h"
-#include "url.h"
+#include "tls.h"
 
 #define DEFAULT_TIMEOUT_MS 2000
-#define PATIENCE 10 /* a reply that keeps trickling is given up after so many timeouts */
-#define MAX_REPLY_BYTES ((size_t)256 << 20)
-#define MAX_ELEMENTS (1 << 20)
+#define MAX_HOPS 5 /* redirections of one command */
 #define WINDOW 64
 #define CHUNK_RECORDS 10000
 #define CHUNK_BYTES ((size_t)8 << 20)
@@ -53,13 +47,10 @@ struct script {
 
 struct redis_store {
     struct hl_store base;
-    struct hl_redis_url url;
-    char *name;
-    char *password_file; /* NULL: none. Read at each connect, so a rotated password is taken up */
-    int timeout_ms;
-    char where[300]; /* host:port, for messages */
-    redisContext *c; /* NULL: not connected */
-    redisReplyObjectFunctions reply_functions, *hiredis_functions;
+    struct hl_redis_access access;
+    struct hl_redis_link server;      /* without a cluster */
+    struct hl_redis_cluster *cluster; /* NULL: none */
+    struct hl_redis_link *link;       /* to the server of the partition whose keys stand in `keys` */
     struct script write_script, discard_script;
 
     int32_t keys_of; /* partition whose keys stand in `keys`, -1: none */
@@ -81,236 +72,6 @@ static struct redis_store *store_of(struct hl_store *s)
     return (struct redis_store *)s;
 }
 
-/* --- connection --- */
-
-static void disconnect(struct redis_store *s)
-{
-    if (s->c) redisFree(s->c);
-    s->c = NULL;
-}
-
-/* What the connection says went wrong; frees it. */
-static enum hl_status lost(struct redis_store *s, struct hl_error *err)
-{
-    const char *why = s->c && s->c->errstr[0] ? s->c->errstr : "connection lost";
-    if (s->c && s->c->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK)) why = "timed out";
-    if (s->c && s->c->err == REDIS_ERR_OOM) why = "reply too large, or out of memory";
-    bool garbled = s->c && (s->c->err == REDIS_ERR_PROTOCOL || s->c->err == REDIS_ERR_OOM);
-    enum hl_status code = garbled ? HL_E_DECODE : HL_E_UNAVAILABLE;
-    hl_error_set(err, code, HL_RETRY, "redis %s: %s", s->where, why);
-    disconnect(s);
-    return code;
-}
-
-static enum hl_status wrong_reply(struct redis_store *s, const char *what, struct hl_error *err)
-{
-    disconnect(s);
-    return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: unexpected reply to %s", s->where, what);
-}
-
-static enum hl_status no_memory(struct redis_store *s, struct hl_error *err)
-{
-    disconnect(s);
-    return hl_error_set(err, HL_E_NOMEM, HL_RETRY, "redis %s: out of memory", s->where);
-}
-
-/* Error replies start with a code; inside a script Redis before 7 wraps it, so it is looked for anywhere. The rest means "not
- * now". */
-static const struct {
-    const char *text;
-    enum hl_status code;
-    enum hl_action action;
-} error_codes[] = {
-    {"WRONGTYPE", HL_E_DECODE, HL_STOP},
-    {"NOAUTH", HL_E_PERMISSION, HL_STOP},
-    {"WRONGPASS", HL_E_PERMISSION, HL_STOP},
-    {"NOPERM", HL_E_PERMISSION, HL_STOP},
-    {"invalid password", HL_E_PERMISSION, HL_STOP},
-    {"no password is set", HL_E_PERMISSION, HL_STOP},
-    {"without any password configured", HL_E_PERMISSION, HL_STOP},
-    {"DB index is out of range", HL_E_CONFIG, HL_STOP},
-};
-
-static enum hl_status refused(struct redis_store *s, const char *what, const redisReply *r, struct hl_error *err)
-{
-    enum hl_status code = HL_E_UNAVAILABLE;
-    enum hl_action action = HL_RETRY;
-    for (size_t i = 0; i < HL_ARRAY_LEN(error_codes); i++) {
-        if (!strstr(r->str, error_codes[i].text)) continue;
-        code = error_codes[i].code;
-        action = error_codes[i].action;
-        break;
-    }
-    disconnect(s);
-    return hl_error_set(err, code, action, "redis %s: %s: %.300s", s->where, what, r->str);
-}
-
-/* hiredis allocates an array before its elements have come, so an array that claims too much is refused before that. */
-#if HIREDIS_MAJOR < 1
-typedef int element_count;
-#else
-typedef size_t element_count;
-#endif
-
-static void *create_bounded_array(const redisReadTask *task, element_count n)
-{
-    struct redis_store *s = task->privdata;
-    return n > MAX_ELEMENTS ? NULL : s->hiredis_functions->createArray(task, n);
-}
-
-static void bound_replies(struct redis_store *s)
-{
-    s->hiredis_functions = s->c->reader->fn;
-    s->reply_functions = *s->hiredis_functions;
-    s->reply_functions.createArray = create_bounded_array;
-    s->c->reader->fn = &s->reply_functions;
-    s->c->reader->privdata = s;
-}
-
-/* Write what waits. */
-static enum hl_status flush(struct redis_store *s, struct hl_error *err)
-{
-    int done = 0;
-    while (!done) {
-        if (redisBufferWrite(s->c, &done) != REDIS_OK) return lost(s, err);
-    }
-    return HL_OK;
-}
-
-/* The next reply. Like redisGetReply, with an end to how long and how large. */
-static enum hl_status next_reply(struct redis_store *s, redisReply **out, struct hl_error *err)
-{
-    int64_t deadline = hl_clock_mono_ns() + (int64_t)s->timeout_ms * PATIENCE * 1000000;
-    size_t bytes = 0;
-    void *reply = NULL;
-    errno = 0;
-    enum hl_status status = flush(s, err);
-    if (status) return status;
-    if (redisGetReplyFromReader(s->c, &reply) != REDIS_OK) return lost(s, err);
-    while (!reply) {
-        size_t before = s->c->reader->len;
-        if (redisBufferRead(s->c) != REDIS_OK) return lost(s, err);
-        bytes += s->c->reader->len - before;
-        if (redisGetReplyFromReader(s->c, &reply) != REDIS_OK) return lost(s, err);
-        if (!reply && bytes > MAX_REPLY_BYTES) return wrong_reply(s, "a command: too large", err);
-        if (!reply && hl_clock_mono_ns() > deadline) {
-            disconnect(s);
-            return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "redis %s: reply too slow", s->where);
-        }
-    }
-    *out = reply;
-    return HL_OK;
-}
-
-/* Send one command, take one reply of the type wanted (0: any but an error). The caller frees it. `what` names it in messages. */
-static enum hl_status ask(struct redis_store *s, const char *what, int argc, const char **argv, const size_t *argv_len, int type,
-                          redisReply **out, struct hl_error *err)
-{
-    redisReply *r = NULL;
-    if (redisAppendCommandArgv(s->c, argc, argv, argv_len) != REDIS_OK) return no_memory(s, err);
-    enum hl_status status = next_reply(s, &r, err);
-    if (status) return status;
-    if (r->type == REDIS_REPLY_ERROR) {
-        status = refused(s, what, r, err);
-    } else if (type && r->type != type) {
-        status = wrong_reply(s, what, err);
-    } else {
-        *out = r;
-        return HL_OK;
-    }
-    freeReplyObject(r);
-    return status;
-}
-
-/* A command of words whose answer does not matter beyond not being an error. */
-static enum hl_status tell(struct redis_store *s, const char *what, int argc, const char **argv, struct hl_error *err)
-{
-    redisReply *r;
-    enum hl_status status = ask(s, what, argc, argv, NULL, 0, &r, err);
-    if (!status) freeReplyObject(r);
-    return status;
-}
-
-/* First line of the password file, or the url's password. */
-static enum hl_status read_password(const struct redis_store *s, char *out, size_t cap, struct hl_error *err)
-{
-    if (!s->password_file) {
-        snprintf(out, cap, "%s", s->url.password);
-        return HL_OK;
-    }
-    int fd = open(s->password_file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
-    int error = errno;
-    if (fd >= 0) close(fd);
-    if (n < 0) return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis password file %s: %s", s->password_file, strerror(error));
-    if ((size_t)n == cap - 1)
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis password file %s: too long", s->password_file);
-    out[n] = '\0';
-    out[strcspn(out, "\r\n")] = '\0';
-    return HL_OK;
-}
-
-static enum hl_status authenticate(struct redis_store *s, struct hl_error *err)
-{
-    char password[sizeof(s->url.password)];
-    enum hl_status status = read_password(s, password, sizeof(password), err);
-    if (status) {
-        disconnect(s);
-        return status;
-    }
-    const char *argv[] = {"AUTH", s->url.user, password};
-    if (s->url.user[0]) {
-        status = tell(s, "AUTH", 3, argv, err);
-    } else if (password[0]) {
-        argv[1] = password;
-        status = tell(s, "AUTH", 2, argv, err);
-    }
-    explicit_bzero(password, sizeof(password));
-    return status;
-}
-
-/* CLIENT SETNAME takes no blanks. A server that forbids the command is no trouble: the name only serves its operator. */
-static enum hl_status announce(struct redis_store *s, struct hl_error *err)
-{
-    char name[128];
-    const char *argv[] = {"CLIENT", "SETNAME", name};
-    redisReply *r;
-    snprintf(name, sizeof(name), "hotlead-%s", s->name);
-    for (char *p = name; *p; p++) {
-        if (*p < '!' || *p > '~') *p = '-';
-    }
-    if (redisAppendCommandArgv(s->c, 3, argv, NULL) != REDIS_OK) return no_memory(s, err);
-    enum hl_status status = next_reply(s, &r, err);
-    if (!status) freeReplyObject(r);
-    return status;
-}
-
-static enum hl_status greet(struct redis_store *s, struct hl_error *err)
-{
-    enum hl_status status = authenticate(s, err);
-    if (!status && s->url.db != 0) {
-        char db[NUMBER_CAP];
-        snprintf(db, sizeof(db), "%d", s->url.db);
-        status = tell(s, "SELECT", 2, (const char *[]){"SELECT", db}, err);
-    }
-    return status ? status : announce(s, err);
-}
-
-static enum hl_status connect_server(struct redis_store *s, struct hl_error *err)
-{
-    if (s->c) return HL_OK;
-    struct timeval timeout = {s->timeout_ms / 1000, s->timeout_ms % 1000 * 1000};
-    errno = 0;
-    s->c = s->url.is_unix ? redisConnectUnixWithTimeout(s->url.host, timeout)
-                          : redisConnectWithTimeout(s->url.host, s->url.port, timeout);
-    if (!s->c) return no_memory(s, err);
-    if (s->c->err) return lost(s, err);
-    if (redisSetTimeout(s->c, timeout) != REDIS_OK) return lost(s, err);
-    if (!s->url.is_unix && redisEnableKeepAlive(s->c) != REDIS_OK) return lost(s, err);
-    bound_replies(s);
-    return greet(s, err);
-}
-
 /* --- keys and commands --- */
 
 static const char *key_of(const struct redis_store *s, size_t i)
@@ -323,17 +84,84 @@ static void name_keys(struct redis_store *s, int32_t partition)
 {
     if (s->keys_of == partition) return;
     for (size_t i = 0; i < HL_REDIS_BUCKETS; i++) {
-        snprintf(s->keys + i * s->key_cap, s->key_cap, "{%s:%d}:b%zu", s->name, (int)partition, i);
+        snprintf(s->keys + i * s->key_cap, s->key_cap, "{%s:%d}:b%zu", s->access.name, (int)partition, i);
     }
-    snprintf(s->keys + OWNER_KEY * s->key_cap, s->key_cap, "{%s:%d}:owner", s->name, (int)partition);
-    snprintf(s->keys + MARKER_KEY * s->key_cap, s->key_cap, "{%s:%d}:marker", s->name, (int)partition);
+    snprintf(s->keys + OWNER_KEY * s->key_cap, s->key_cap, "{%s:%d}:owner", s->access.name, (int)partition);
+    snprintf(s->keys + MARKER_KEY * s->key_cap, s->key_cap, "{%s:%d}:marker", s->access.name, (int)partition);
     s->keys_of = partition;
 }
 
 static enum hl_status ready(struct redis_store *s, int32_t partition, struct hl_error *err)
 {
     name_keys(s, partition);
-    return connect_server(s, err);
+    s->link = &s->server;
+    if (!s->cluster) return hl_redis_link_open(s->link, err);
+    return hl_redis_cluster_link(s->cluster, hl_redis_slot(key_of(s, OWNER_KEY)), &s->link, err);
+}
+
+/* What befell a command, once no redirection helps. */
+static enum hl_status troubled(struct redis_store *s, enum hl_status status)
+{
+    if (s->cluster && status) hl_redis_cluster_doubt(s->cluster);
+    return status;
+}
+
+static enum hl_status refused(struct redis_store *s, const char *what, const redisReply *r, struct hl_error *err)
+{
+    return troubled(s, hl_redis_link_refused(s->link, what, r, err));
+}
+
+static enum hl_status wrong_reply(struct redis_store *s, const char *what, struct hl_error *err)
+{
+    return troubled(s, hl_redis_link_odd(s->link, what, err));
+}
+
+static enum hl_status no_memory(struct redis_store *s, struct hl_error *err)
+{
+    return hl_redis_link_no_memory(s->link, err);
+}
+
+static enum hl_status next_reply(struct redis_store *s, redisReply **out, struct hl_error *err)
+{
+    return troubled(s, hl_redis_link_next(s->link, out, err));
+}
+
+/* Send one command to where the cluster says, take its reply, whatever it is but a redirection. The caller frees it. */
+static enum hl_status call(struct redis_store *s, int argc, const char **argv, const size_t *argv_len, redisReply **out,
+                           struct hl_error *err)
+{
+    for (int hop = 0;; hop++) {
+        redisReply *r = NULL;
+        enum hl_status status = hl_redis_link_append(s->link, argc, argv, argv_len, err);
+        if (!status) status = next_reply(s, &r, err);
+        if (status) return status;
+        *out = r;
+        if (!s->cluster || r->type != REDIS_REPLY_ERROR || hop == MAX_HOPS) return HL_OK;
+        unsigned slot = hl_redis_slot(key_of(s, OWNER_KEY));
+        status = hl_redis_cluster_redirect(s->cluster, s->link, (struct hl_slice){r->str, r->len}, slot, &s->link, err);
+        if (status == HL_E_END) return HL_OK;
+        freeReplyObject(r);
+        if (status) return troubled(s, status);
+    }
+}
+
+/* One command, a reply of the type wanted (0: any but an error). The caller frees it. `what` names it in messages. */
+static enum hl_status ask(struct redis_store *s, const char *what, int argc, const char **argv, const size_t *argv_len, int type,
+                          redisReply **out, struct hl_error *err)
+{
+    redisReply *r = NULL;
+    enum hl_status status = call(s, argc, argv, argv_len, &r, err);
+    if (status) return status;
+    if (r->type == REDIS_REPLY_ERROR) {
+        status = refused(s, what, r, err);
+    } else if (type && r->type != type) {
+        status = wrong_reply(s, what, err);
+    } else {
+        *out = r;
+        return HL_OK;
+    }
+    freeReplyObject(r);
+    return status;
 }
 
 /* Room for n arguments; the command starts empty. */
@@ -384,10 +212,10 @@ static enum hl_status script_answer(struct redis_store *s, const redisReply *r, 
     if (r->type != REDIS_REPLY_STRING) return wrong_reply(s, what, err);
     if (hl_slice_eq_cstr(text, "OK")) return HL_OK;
     if (hl_slice_eq_cstr(text, "FENCED")) {
-        return hl_error_set(err, HL_E_FENCED, HL_STOP, "redis %s: partition %d has another owner", s->where, (int)s->keys_of);
+        return hl_error_set(err, HL_E_FENCED, HL_STOP, "redis %s: partition %d has another owner", s->link->where, (int)s->keys_of);
     }
     if (hl_slice_eq_cstr(text, "GAP")) {
-        return hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: partition %d: the marker is not where it was left", s->where,
+        return hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: partition %d: the marker is not where it was left", s->link->where,
                             (int)s->keys_of);
     }
     return wrong_reply(s, what, err);
@@ -402,8 +230,7 @@ static enum hl_status run_script(struct redis_store *s, struct script *script, s
         if (status) return status;
         s->argv[1] = script->sha;
         s->argv_len[1] = sizeof(script->sha) - 1;
-        if (redisAppendCommandArgv(s->c, s->argc, s->argv, s->argv_len) != REDIS_OK) return no_memory(s, err);
-        if ((status = next_reply(s, &r, err))) return status;
+        if ((status = call(s, s->argc, s->argv, s->argv_len, &r, err))) return status;
         bool unknown = r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOSCRIPT", 8) == 0;
         if (!unknown || attempt > 0) status = script_answer(s, r, err);
         freeReplyObject(r);
@@ -424,9 +251,12 @@ static enum hl_status redis_own(struct hl_store *base, int32_t partition, uint64
     if (status) return status;
     char text[NUMBER_CAP];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)fresh);
-    status = tell(s, key_of(s, OWNER_KEY), 3, (const char *[]){"SET", key_of(s, OWNER_KEY), text}, err);
-    if (!status) *token = fresh;
-    return status;
+    redisReply *r;
+    status = ask(s, key_of(s, OWNER_KEY), 3, (const char *[]){"SET", key_of(s, OWNER_KEY), text}, NULL, 0, &r, err);
+    if (status) return status;
+    freeReplyObject(r);
+    *token = fresh;
+    return HL_OK;
 }
 
 /* The marker of the partition whose keys stand in s->keys; position -1 when there is none. */
@@ -441,8 +271,8 @@ static enum hl_status read_marker(struct redis_store *s, struct hl_redis_marker 
     if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, out);
     freeReplyObject(r);
     if (ok) return HL_OK;
-    disconnect(s);
-    return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: %s is not a marker", s->where, key);
+    hl_redis_link_close(s->link);
+    return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: %s is not a marker", s->link->where, key);
 }
 
 static enum hl_status redis_marker(struct hl_store *base, int32_t partition, int64_t *position, struct hl_error *err)
@@ -608,13 +438,13 @@ static enum hl_status give_pair(struct redis_store *s, const redisReply *id, con
     struct hl_slice value, name = {id->str, id->len};
     if (id->type != REDIS_REPLY_STRING || stored->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGETALL", err);
     if (!hl_redis_unseal(stored->str, stored->len, hl_hash64(name), &value, &l->sum)) {
-        disconnect(s); /* replies of the window are still on their way */
-        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: %s holds a record that was altered", s->where, key_of(s, bucket));
+        hl_redis_link_close(s->link); /* replies of the window are still on their way */
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: %s holds a record that was altered", s->link->where, key_of(s, bucket));
     }
     enum hl_status status = l->fn(l->ctx, name, value);
     if (!status) return HL_OK;
-    disconnect(s);
-    return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->where,
+    hl_redis_link_close(s->link);
+    return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->link->where,
                         (int)s->keys_of, hl_status_name(status));
 }
 
@@ -628,21 +458,49 @@ static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, siz
     return status;
 }
 
-static enum hl_status load_window(struct redis_store *s, size_t first, struct loading *l, struct hl_error *err)
+/* Take the replies to the window's commands. `missed`: a bit for each that was redirected. */
+static enum hl_status take_window(struct redis_store *s, size_t first, uint64_t *missed, struct loading *l, struct hl_error *err)
 {
-    for (size_t b = first; b < first + WINDOW; b++) {
-        if (redisAppendCommandArgv(s->c, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL) != REDIS_OK)
-            return no_memory(s, err);
-    }
-    for (size_t b = first; b < first + WINDOW; b++) {
+    *missed = 0;
+    for (size_t i = 0; i < WINDOW; i++) {
         redisReply *r;
         enum hl_status status = next_reply(s, &r, err);
         if (status) return status;
-        status = give_pairs(s, r, b, l, err);
+        bool redirected = s->cluster && r->type == REDIS_REPLY_ERROR &&
+                          (strncmp(r->str, "MOVED ", 6) == 0 || strncmp(r->str, "ASK ", 4) == 0);
+        if (redirected)
+            *missed |= UINT64_C(1) << i;
+        else
+            status = give_pairs(s, r, first + i, l, err);
         freeReplyObject(r);
         if (status) return status;
     }
     return HL_OK;
+}
+
+/* A bucket that is elsewhere, or on its way there; the next one is asked of the slot's node again. */
+static enum hl_status load_moved(struct redis_store *s, size_t bucket, struct loading *l, struct hl_error *err)
+{
+    redisReply *r;
+    const char *key = key_of(s, bucket);
+    enum hl_status status = ready(s, s->keys_of, err);
+    if (!status) status = ask(s, key, 2, (const char *[]){"HGETALL", key}, NULL, 0, &r, err);
+    if (status) return status;
+    status = give_pairs(s, r, bucket, l, err);
+    freeReplyObject(r);
+    return status;
+}
+
+static enum hl_status load_window(struct redis_store *s, size_t first, struct loading *l, struct hl_error *err)
+{
+    uint64_t missed = 0;
+    enum hl_status status = ready(s, s->keys_of, err);
+    for (size_t b = first; b < first + WINDOW && !status; b++)
+        status = hl_redis_link_append(s->link, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL, err);
+    if (!status) status = take_window(s, first, &missed, l, err);
+    for (size_t i = 0; i < WINDOW && !status; i++)
+        if (missed >> i & 1) status = load_moved(s, first + i, l, err);
+    return status;
 }
 
 /* Whether all that the marker counts has come, and nothing else. */
@@ -651,11 +509,11 @@ static enum hl_status check_sum(struct redis_store *s, const struct hl_redis_sum
 {
     if (got->count != want->count) {
         return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: the copy of partition %d has %llu records, its marker counts %llu",
-                            s->where, (int)s->keys_of, (unsigned long long)got->count, (unsigned long long)want->count);
+                            s->link->where, (int)s->keys_of, (unsigned long long)got->count, (unsigned long long)want->count);
     }
     if (got->low != want->low || got->high != want->high) {
         return hl_error_set(err, HL_E_DECODE, HL_STOP,
-                            "redis %s: the records of partition %d are as many as its marker counts, but others", s->where,
+                            "redis %s: the records of partition %d are as many as its marker counts, but others", s->link->where,
                             (int)s->keys_of);
     }
     return HL_OK;
@@ -665,7 +523,7 @@ static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64
                                  enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
                                  struct hl_error *err)
 {
-    _Static_assert(HL_REDIS_BUCKETS % WINDOW == 0, "windows cover the buckets");
+    _Static_assert(HL_REDIS_BUCKETS % WINDOW == 0 && WINDOW <= 64, "windows cover the buckets, and have a bit for each");
     struct redis_store *s = store_of(base);
     struct loading l = {.fn = fn, .ctx = ctx};
     struct hl_redis_marker marker;
@@ -673,7 +531,7 @@ static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64
     if (!status && position >= 0) {
         status = read_marker(s, &marker, err);
         if (!status && marker.position != position)
-            status = hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: the marker of partition %d has moved", s->where, (int)partition);
+            status = hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: the marker of partition %d has moved", s->link->where, (int)partition);
     }
     for (size_t first = 0; !status && first < HL_REDIS_BUCKETS; first += WINDOW) status = load_window(s, first, &l, err);
     return status || position < 0 ? status : check_sum(s, &marker.sum, &l.sum, err);
@@ -688,7 +546,7 @@ static enum hl_status copy_value(struct redis_store *s, const redisReply *r, str
     if (r->type == REDIS_REPLY_NIL) return HL_OK;
     if (r->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGET", err);
     if (!hl_redis_unseal(r->str, r->len, hl_hash64(id), &v, &sum)) {
-        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: a record of partition %d was altered", s->where, (int)s->keys_of);
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: a record of partition %d was altered", s->link->where, (int)s->keys_of);
     }
     *value = malloc(v.len + 1);
     if (!*value) return no_memory(s, err);
@@ -740,10 +598,12 @@ static enum hl_status redis_discard(struct hl_store *base, int32_t partition, ui
 static void redis_free(struct hl_store *base)
 {
     struct redis_store *s = store_of(base);
-    disconnect(s);
-    explicit_bzero(s->url.password, sizeof(s->url.password));
-    free(s->name);
-    free(s->password_file);
+    hl_redis_link_close(&s->server);
+    hl_redis_cluster_free(s->cluster);
+    hl_redis_tls_free(s->access.tls);
+    explicit_bzero(s->access.url.password, sizeof(s->access.url.password));
+    free(s->access.name);
+    free(s->access.password_file);
     free(s->keys);
     free(s->argv);
     free(s->argv_len);
@@ -763,58 +623,77 @@ static const struct hl_store redis_functions = {
     .free = redis_free,
 };
 
-static void name_server(struct redis_store *s)
+static enum hl_status allocate(struct redis_store *s, const struct hl_redis_config *config, struct hl_error *err)
 {
-    bool v6 = strchr(s->url.host, ':') != NULL;
-    if (s->url.is_unix)
-        snprintf(s->where, sizeof(s->where), "%s", s->url.host);
-    else
-        snprintf(s->where, sizeof(s->where), "%s%s%s:%d", v6 ? "[" : "", s->url.host, v6 ? "]" : "", s->url.port);
-}
-
-static bool allocate(struct redis_store *s, const struct hl_redis_config *config)
-{
-    s->name = strdup(config->name);
-    s->password_file = config->password_file ? strdup(config->password_file) : NULL;
+    s->access.name = strdup(config->name);
+    s->access.password_file = config->password_file ? strdup(config->password_file) : NULL;
     s->key_cap = strlen(config->name) + 32;
     s->keys = malloc(KEY_COUNT * s->key_cap);
     s->order = malloc(CHUNK_RECORDS * sizeof(*s->order));
     s->counts = malloc(CHUNK_RECORDS * sizeof(*s->counts));
-    return s->name && (s->password_file || !config->password_file) && s->keys && s->order && s->counts;
+    if (config->cluster) s->cluster = hl_redis_cluster_new(&s->access);
+    if (s->access.name && (s->access.password_file || !config->password_file) && s->keys && s->order && s->counts &&
+        (s->cluster || !config->cluster))
+        return HL_OK;
+    return hl_error_set(err, HL_E_NOMEM, HL_STOP, "redis store: out of memory");
+}
+
+/* An unreadable file is said at start. */
+static enum hl_status try_password(const struct redis_store *s, struct hl_error *err)
+{
+    char password[sizeof(s->access.url.password)];
+    enum hl_status status = hl_redis_password(&s->access, password, sizeof(password), err);
+    explicit_bzero(password, sizeof(password));
+    return status;
+}
+
+static enum hl_status bad_config(struct hl_error *err, const char *what)
+{
+    return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis: %s", what);
+}
+
+static enum hl_status check_config(const struct hl_redis_config *config, const struct hl_redis_url *url, struct hl_error *err)
+{
+    bool tls_files = config->ca_file || config->cert_file || config->key_file;
+    if (config->user && strlen(config->user) >= sizeof(url->user)) return bad_config(err, "redis.user is too long");
+    if (tls_files && !url->tls) return bad_config(err, "ca_file, cert_file and key_file are for TLS: redis.url must start with rediss://");
+    if (url->n_seeds > 1 && !url->master[0] && !config->cluster)
+        return bad_config(err, "several hosts in redis.url are for a cluster (redis.cluster: true) or for sentinels (redis+sentinel://)");
+    if (!config->cluster) return HL_OK;
+    if (url->seeds[0].is_unix || url->master[0]) return bad_config(err, "a cluster is reached by redis:// or rediss://");
+    if (url->db) return bad_config(err, "a cluster has no database but 0, see the end of redis.url");
+    if (strchr(config->name, '}')) return bad_config(err, "kafka.group.id must not contain '}' with a cluster: it would cut the hash tag");
+    return HL_OK;
 }
 
 enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_store **out, struct hl_error *err)
 {
     struct hl_redis_url url;
     enum hl_status status = hl_redis_url_parse(config->url, &url, err);
+    if (!status) status = check_config(config, &url, err);
     if (status) return status;
-    if (config->user && strlen(config->user) >= sizeof(url.user))
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "redis user: too long");
     if (config->user) snprintf(url.user, sizeof(url.user), "%s", config->user);
 
     struct redis_store *s = calloc(1, sizeof(*s));
     if (!s) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "redis store: out of memory");
     s->base = redis_functions;
-    s->url = url;
-    s->timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : DEFAULT_TIMEOUT_MS;
+    s->access.url = url;
+    explicit_bzero(url.password, sizeof(url.password));
+    s->access.timeout_ms = config->timeout_ms > 0 ? config->timeout_ms : DEFAULT_TIMEOUT_MS;
     s->keys_of = -1;
     s->write_script.text = HL_REDIS_SCRIPT_WRITE;
     s->discard_script.text = HL_REDIS_SCRIPT_DISCARD;
-    name_server(s);
-    if (!allocate(s, config)) {
+    hl_redis_link_init(&s->server, &s->access, &s->access.url.seeds[0]);
+    s->server.by_name = s->access.url.master[0] != '\0';
+    status = allocate(s, config, err);
+    if (!status) status = try_password(s, err);
+    if (!status && s->access.url.tls)
+        status = hl_redis_tls_new(config->ca_file, config->cert_file, config->key_file, &s->access.tls, err);
+    if (status)
         redis_free(&s->base);
-        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "redis store: out of memory");
-    }
-    char password[sizeof(url.password)];
-    status = read_password(s, password, sizeof(password), err); /* an unreadable file is said at start */
-    explicit_bzero(password, sizeof(password));
-    explicit_bzero(url.password, sizeof(url.password));
-    if (status) {
-        redis_free(&s->base);
-        return status;
-    }
-    *out = &s->base;
-    return HL_OK;
+    else
+        *out = &s->base;
+    return status;
 }
 
 /* --- checks at start --- */
@@ -834,36 +713,52 @@ static struct hl_slice info_field(struct hl_slice info, const char *name)
     return HL_SLICE_NULL;
 }
 
-static void warn_about(struct hl_slice info, struct hl_buf *out)
+static void warn_about(const struct redis_store *s, const struct hl_redis_link *l, struct hl_slice info, struct hl_buf *out)
 {
     struct hl_slice version = info_field(info, "redis_version"), policy = info_field(info, "maxmemory_policy");
     struct hl_slice major = {version.data, version.len ? strcspn(version.data, ".\r\n") : 0};
+    bool node = hl_slice_eq_cstr(info_field(info, "redis_mode"), "cluster");
     int64_t number;
     if (!hl_slice_parse_i64(major, &number) || number < 4) {
-        hl_buf_printf(out, "version \"%.*s\" is older than 4.0 or unknown\n", HL_SLICE_ARG(version));
+        hl_buf_printf(out, "%s: version \"%.*s\" is older than 4.0 or unknown\n", l->where, HL_SLICE_ARG(version));
     }
     if (!hl_slice_eq_cstr(policy, "noeviction")) {
-        hl_buf_printf(out, "maxmemory-policy is \"%.*s\": contacts may be evicted, set noeviction\n", HL_SLICE_ARG(policy));
+        hl_buf_printf(out,
+                      "%s: maxmemory-policy is \"%.*s\", so a full server throws contacts away: then the copy is useless and the API "
+                      "misses them. Run: redis-cli CONFIG SET maxmemory-policy noeviction\n",
+                      l->where, HL_SLICE_ARG(policy));
     }
-    if (hl_slice_eq_cstr(info_field(info, "loading"), "1")) hl_buf_printf(out, "still loading its data set\n");
-    if (hl_slice_eq_cstr(info_field(info, "role"), "slave")) hl_buf_printf(out, "is a replica: writes will be refused\n");
-    if (hl_slice_eq_cstr(info_field(info, "redis_mode"), "cluster")) {
-        hl_buf_printf(out, "is a cluster node: partitions whose slots other nodes hold will be refused\n");
+    if (hl_slice_eq_cstr(info_field(info, "loading"), "1")) hl_buf_printf(out, "%s: still loading its data set\n", l->where);
+    if (hl_slice_eq_cstr(info_field(info, "role"), "slave")) hl_buf_printf(out, "%s: is a replica: writes will be refused\n", l->where);
+    if (node && !s->cluster) hl_buf_printf(out, "%s: is a node of a cluster: set redis.cluster: true\n", l->where);
+}
+
+static enum hl_status check_server(const struct redis_store *s, struct hl_redis_link *l, struct hl_buf *out, struct hl_error *err)
+{
+    redisReply *r;
+    enum hl_status status = hl_redis_link_open(l, err);
+    if (status) return status;
+    status = hl_redis_link_ask(l, "INFO", 1, (const char *[]){"INFO"}, NULL, REDIS_REPLY_STRING, &r, err);
+    if (status == HL_E_PERMISSION) { /* the right to INFO is a comfort, not a need */
+        hl_buf_printf(out, "%s: its settings cannot be looked at: %s\n", l->where, err ? err->message : "");
+        return HL_OK;
     }
+    if (status) return status;
+    warn_about(s, l, (struct hl_slice){r->str, r->len}, out);
+    freeReplyObject(r);
+    return HL_OK;
 }
 
 enum hl_status hl_redis_check(struct hl_store *base, char *warning, size_t cap, struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
     struct hl_buf out;
-    redisReply *r;
-    enum hl_status status = connect_server(s, err);
-    if (!status) status = ask(s, "INFO", 1, (const char *[]){"INFO"}, NULL, REDIS_REPLY_STRING, &r, err);
-    if (status) return status;
     hl_buf_init(&out);
-    warn_about((struct hl_slice){r->str, r->len}, &out);
-    freeReplyObject(r);
-    snprintf(warning, cap, "%.*s", HL_SLICE_ARG(hl_buf_slice(&out)));
+    enum hl_status status = ready(s, 0, err);
+    if (!status && !s->cluster) status = check_server(s, s->link, &out, err);
+    for (size_t i = 0; !status && s->cluster && hl_redis_cluster_node(s->cluster, i); i++)
+        status = check_server(s, hl_redis_cluster_node(s->cluster, i), &out, err);
+    if (!status) snprintf(warning, cap, "%.*s", HL_SLICE_ARG(hl_buf_slice(&out)));
     hl_buf_fini(&out);
-    return HL_OK;
+    return status;
 }
