@@ -7,9 +7,13 @@ HL_SEED repeats a run, HL_FAULT_ROUNDS makes it longer (default 1; the whole set
 import contextlib
 import json
 import os
+import pathlib
 import random
+import select
 import signal
+import struct
 import subprocess
+import threading
 import time
 import unittest
 
@@ -140,7 +144,7 @@ class Fire:
             self.watcher._ending.set()
         if kind and os.environ.get("HL_KEEP_LOGS"):
             for path in self.setup.dir.glob("*.log"):
-                (harness.pathlib.Path(os.environ["HL_KEEP_LOGS"]) / f"{self.name}-{path.name}").write_bytes(path.read_bytes())
+                (pathlib.Path(os.environ["HL_KEEP_LOGS"]) / f"{self.name}-{path.name}").write_bytes(path.read_bytes())
 
 
 def failpoints():
@@ -415,6 +419,124 @@ class Network(Compared):
                 fire.rounds += 1
             fire.kill()
             fire.start()
+            fire.progress()
+            fire.done()
+
+
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+
+/* Seconds to add to the time of day, in a file that all map. */
+static volatile long *step;
+
+__attribute__((constructor)) static void start(void)
+{
+    step = mmap(NULL, sizeof(*step), PROT_READ, MAP_SHARED, open(getenv("STEPPED_CLOCK"), O_RDONLY), 0);
+}
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    int status = real(id, ts);
+    if (id == CLOCK_REALTIME && step) ts->tv_sec += *step;
+    return status;
+}
+
+int gettimeofday(struct timeval *restrict tv, void *restrict tz)
+{
+    struct timespec ts;
+    (void)tz;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    *tv = (struct timeval){ts.tv_sec, ts.tv_nsec / 1000};
+    return 0;
+}
+
+time_t time(time_t *out)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    if (out) *out = ts.tv_sec;
+    return ts.tv_sec;
+}
+"""
+
+
+class Surroundings(Compared):
+    def test_the_log_goes_to_a_full_disk(self):
+        with open("/dev/full", "wb") as full, Fire(self, threads=2) as fire:
+            fire.light(stderr=full)
+            for _ in range(2 * ROUNDS):
+                fire.kill()
+                fire.start(stderr=full)
+                fire.progress()
+                fire.rounds += 1
+            fire.done()
+
+    def test_nobody_reads_the_log_for_a_while(self):
+        """A pipe that is full holds up whoever writes to it; nothing is lost by that."""
+        out, into = os.pipe()
+        reading, ending = threading.Event(), threading.Event()
+        reading.set()
+
+        def read():
+            while reading.wait() and not ending.is_set():
+                if select.select([out], [], [], 0.1)[0]:
+                    os.read(out, 1 << 16)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            with Fire(self, kafka=QUICK_GROUP) as fire:
+                fire.light(stderr=into)
+                reading.clear()
+                time.sleep(0.2)
+                filler = os.open(f"/proc/self/fd/{into}", os.O_WRONLY | os.O_NONBLOCK)
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        os.write(filler, b"x" * 4096)
+                fire.start("two")   # "one" has something to say of it, and stands still
+                time.sleep(3)
+                reading.set()
+                servers.wait_for("both to hold four", lambda: [fire.held(x) for x in fire.running.values()] == [4, 4], 60, every=0.2)
+                fire.progress()
+                fire.rounds += 1
+                os.close(filler)
+                fire.done()
+        finally:
+            ending.set()
+            reading.set()
+            reader.join()
+            os.close(into)
+            os.close(out)
+
+    def test_the_clock_steps_back_and_forth(self):
+        with Fire(self, threads=2) as fire:
+            source, library, step = (fire.setup.dir / name for name in ("clock.c", "clock.so", "step"))
+            source.write_text(CLOCK)
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+            by = lambda seconds: step.open("r+b").write(struct.pack("l", seconds))
+            step.write_bytes(struct.pack("l", 0))
+            env = {"LD_PRELOAD": str(library), "STEPPED_CLOCK": str(step)}
+            h = fire.light(env=env).running["one"]
+            for _ in range(ROUNDS):
+                for seconds in (3600, -7200, 20, -2 * 86_400, 86_400):
+                    by(seconds)
+                    fire.progress()
+                    fire.rounds += 1
+                by(-2 * 86_400)
+                fire.kill()
+                h = fire.start(env=env)   # comes to life two days ago
+                fire.progress()
+                year = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * 86_400))
+                self.assertIn(f"{year}T", h.log(), "the clock does not step")
+                by(0)
             fire.progress()
             fire.done()
 
