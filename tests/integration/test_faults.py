@@ -393,6 +393,25 @@ class Network(Compared):
                 fire.rounds += 8
             fire.done()
 
+    def test_a_member_that_the_group_takes_for_a_stranger_joins_again(self):
+        """As after a crash of the coordinator between the answer to a join and its record: the broker is said to answer FENCED_INSTANCE_ID."""
+        with self.through(**QUICK_GROUP) as (p, fire):
+            for _ in range(3):
+                once = iter([82])
+
+                def fence(key, answer):
+                    code = next(once, None) if key == proxy.HEARTBEAT else None
+                    if code:
+                        answer[12:14] = code.to_bytes(2, "big")   # behind size, correlation id and throttle time
+
+                p.edit = fence
+                h = fire.running["one"]
+                servers.wait_for("the member to be expelled", lambda: h.log().count("event=member_expelled") > fire.rounds, 30, every=0.1)
+                fire.holds(h, fire.setup.partitions)
+                fire.progress()
+                fire.rounds += 1
+            fire.done()
+
     def test_answers_to_commits_come_late(self):
         """Later than the client waits: it asks again, and cannot know which of the two it hears of."""
         with self.through(**{"socket.timeout.ms": 1000}) as (p, fire):

@@ -5,7 +5,7 @@ It knows as much as it needs: each frame has its size in front, a request begins
 import asyncio
 import threading
 
-END_TXN = 26   # an api key
+HEARTBEAT, END_TXN = 12, 26   # api keys
 
 
 class Proxy:
@@ -13,12 +13,13 @@ class Proxy:
 
     delay       seconds that every frame takes
     deaf        nothing is passed on, in neither direction, and nothing is closed
+    edit        function(api key, answer as a bytearray): may change it, the size in front included in it
     request, response   function(api key) -> seconds to keep this frame back, and what follows it on its connection; None: at once
     """
 
     def __init__(self, port, upstream):
         self.port, self.upstream = port, upstream
-        self.delay, self.deaf, self.request, self.response = 0.0, False, None, None
+        self.delay, self.deaf, self.request, self.response, self.edit = 0.0, False, None, None, None
         self.kept_back = 0      # frames that request or response have kept back
         self.passed = 0         # of these, those that have gone on
         self.connections = 0    # that clients have made
@@ -69,11 +70,14 @@ class Proxy:
 
     def _asked(self, frame, keys):
         key = int.from_bytes(frame[4:6], "big")
-        keys[frame[8:12]] = key
+        keys[bytes(frame[8:12])] = key
         return self._keep_back(self.request, key)
 
     def _answered(self, frame, keys):
-        return self._keep_back(self.response, keys.pop(frame[4:8], None))
+        key = keys.pop(bytes(frame[4:8]), None)
+        if self.edit:
+            self.edit(key, frame)
+        return self._keep_back(self.response, key)
 
     def _keep_back(self, rule, key):
         seconds = rule(key) if rule else None
@@ -85,7 +89,7 @@ class Proxy:
         try:
             while True:
                 head = await reader.readexactly(4)
-                frame = head + await reader.readexactly(int.from_bytes(head, "big"))
+                frame = bytearray(head + await reader.readexactly(int.from_bytes(head, "big")))
                 kept_back = look(frame)
                 if kept_back or self.delay:
                     await asyncio.sleep(kept_back or self.delay)

@@ -61,4 +61,6 @@ void hl_kafka_express_close(struct hl_kafka_stream *s)
     }
     rd_kafka_consumer_close(s->express);
     rd_kafka_destroy(s->express);
+    s->express = NULL;
+    s->express_queue = s->consumer_queue = NULL;
 }

@@ -14,12 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 #include "stream.h"
-
-#define FENCED_OFTEN_NS 60000000000ll
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -137,13 +134,8 @@ void hl_kafka_producer_close(struct hl_kafka_stream *s)
  * of the kind, however often it comes. */
 static bool fenced_often(struct hl_kafka_stream *s)
 {
-    if (!s->fenced && !is_fence(rd_kafka_fatal_error(s->producer, NULL, 0))) return false;
-    int64_t now = hl_clock_mono_ns();
-    bool often = s->fenced_ns[2] && now - s->fenced_ns[2] < FENCED_OFTEN_NS;
-    s->fenced_ns[2] = s->fenced_ns[1];
-    s->fenced_ns[1] = s->fenced_ns[0];
-    s->fenced_ns[0] = now;
-    return often;
+    bool is = s->fenced || is_fence(rd_kafka_fatal_error(s->producer, NULL, 0));
+    return is && hl_kafka_too_often(s->fenced_ns);
 }
 
 static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
@@ -272,7 +264,6 @@ static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_p
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
     rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
-    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) return hl_kafka_error(err, code, "committing offsets");
     hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
     return HL_E_ABORT;
 }

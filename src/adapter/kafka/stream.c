@@ -7,14 +7,20 @@
  * WHY NOT rd_kafka_consume_batch_queue: on 2.0.2 it loses track of offsets over pause, seek and rebalance (issue 4208), and the loop over
  * consumer_poll was measured as fast. WHY NOT pause and resume: resume of a partition that was not paused rewinds (issue 4637).
  *
+ * WHY NOT end the process when another one is said to have our instance id: a coordinator that dies between the answer to a join and the record
+ * of it comes back with the member id of before, and takes us for the stranger. So the member joins again under its name. A real second process
+ * does the same, and the two expel each other until one has had enough.
+ *
  * Inputs of high priority come by a client of their own, see express.c. What is said of the assignment here holds for both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
 #include "stream.h"
 
+#define OFTEN_NS 60000000000ll
 #define NORMAL_SHARE 4 /* one part in this many of a batch is kept for inputs of normal priority: a flood of high ones must not starve them */
 
 static int input_index(struct hl_kafka_stream *s, rd_kafka_topic_t *rkt)
@@ -81,6 +87,15 @@ static bool *end_flag(struct hl_kafka_stream *s, uint16_t topic, int32_t partiti
     return &s->at_end[(size_t)topic * (size_t)s->k->n_partitions + (size_t)partition];
 }
 
+bool hl_kafka_too_often(int64_t seen_ns[3])
+{
+    int64_t now = hl_clock_mono_ns();
+    bool often = seen_ns[2] && now - seen_ns[2] < OFTEN_NS;
+    memmove(seen_ns + 1, seen_ns, 2 * sizeof(*seen_ns));
+    seen_ns[0] = now;
+    return often;
+}
+
 /* Errors that come as messages: most are passing troubles that librdkafka mends by itself. */
 static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, const rd_kafka_message_t *m, struct hl_error *err)
 {
@@ -93,6 +108,11 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, 
     }
     snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
     if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(rk, text, sizeof(text));
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !hl_kafka_too_often(s->expelled_ns)) {
+        hl_log(HL_LOG_WARN, "member_expelled", "worker=%u reason=%s", s->index, hl_log_quote(quoted, sizeof(quoted), text));
+        s->expelled = true;
+        return HL_OK;
+    }
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
         return hl_error_set(err, HL_E_FENCED, HL_STOP,
                             "another process runs as the same instance of group '%s'; give each process its own kafka.instance (%s)",
@@ -131,12 +151,40 @@ static void stream_release(struct hl_stream *port, struct hl_record *records, si
     for (size_t i = 0; i < n; i++) rd_kafka_message_destroy(records[i].handle);
 }
 
+static enum hl_status consumer_open(struct hl_kafka_stream *s, struct hl_error *err);
+
+static void consumer_close(struct hl_kafka_stream *s)
+{
+    s->closing = true; /* the rebalance of the end is nobody's business */
+    hl_kafka_express_close(s);
+    if (s->consumer) {
+        rd_kafka_consumer_close(s->consumer);
+        rd_kafka_destroy(s->consumer);
+    }
+    s->consumer = NULL;
+    s->closing = false;
+}
+
+/* Join again, as a new member of the same name; whatever was ours is lost. */
+static enum hl_status rejoin(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    consumer_close(s);
+    memset(s->inputs, 0, sizeof(s->inputs)); /* topics of the old client */
+    enum hl_status status = consumer_open(s, err);
+    if (!status) status = hl_kafka_express_open(s, err);
+    if (status) return status;
+    s->expelled = false;
+    s->change = HL_ASSIGNMENT_LOST;
+    return HL_OK;
+}
+
 /* The member of the group is asked each time, whatever came before: it brings rebalances, and must be seen to poll. */
 static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_poll(s->producer, 0); /* delivery reports */
     *n = 0;
+    if (s->expelled) return rejoin(s, err);
     enum hl_status status = s->express ? take(s, s->express, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;
     if (!status) status = take(s, s->consumer, timeout_ms, records, cap, n, err);
     if (!status) return HL_OK;
@@ -312,14 +360,9 @@ static void stream_free(struct hl_stream *port)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     if (!s) return;
-    s->closing = true;
     if (s->producer) hl_kafka_producer_close(s);
     reader_close(s);
-    hl_kafka_express_close(s);
-    if (s->consumer) {
-        rd_kafka_consumer_close(s->consumer);
-        rd_kafka_destroy(s->consumer);
-    }
+    consumer_close(s);
     free(s->partitions);
     free(s->at_end);
     free(s);

@@ -30,6 +30,8 @@ struct hl_kafka_stream {
     bool renew;          /* the producer is beyond use */
     bool fenced;         /* because another one has its name, or the broker has ended its transaction */
     int64_t fenced_ns[3]; /* when the producer was fenced, newest first */
+    bool expelled;        /* the group says that another one has our instance id: the member is beyond use */
+    int64_t expelled_ns[3];
     _Atomic int failed_deliveries;
     const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
     _Atomic bool stray; /* a request of a transaction was given up without an answer: it may yet arrive */
@@ -39,6 +41,9 @@ static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)
 {
     return (struct hl_kafka_stream *)s; /* port is the first member */
 }
+
+/* Note one more; true when it is the fourth within a minute. */
+bool hl_kafka_too_often(int64_t seen_ns[3]);
 
 /* express.c */
 enum hl_status hl_kafka_express_open(struct hl_kafka_stream *s, struct hl_error *err);
