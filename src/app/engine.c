@@ -147,13 +147,14 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
     enum hl_status status = hl_warm_open(e->config, 0, &store, err);
     if (status) return status;
     status = hl_redis_check(store, warning, sizeof(warning), &away);
-    if (status == HL_E_PERMISSION || status == HL_E_CONFIG) { /* somebody is here to mend it; later it would only be a line in the log */
+    if (status == HL_E_CONFIG) { /* will not mend itself, and concerns no server that may be away */
         store->free(store);
         return hl_error_set(err, status, HL_STOP, "%s", away.message);
     }
-    if (status) {
+    if (status) { /* a login that is refused, too: a password that changes must not stop the scoring */
         hl_metrics_set_redis_up(e->metrics, false);
-        hl_log(HL_LOG_WARN, "redis_away", "reason=%s effect=\"state is kept in the state topic; the copy in Redis follows when it is back\"",
+        hl_log(status == HL_E_PERMISSION ? HL_LOG_ERROR : HL_LOG_WARN, "redis_away",
+               "reason=%s effect=\"state is kept in the state topic; the copy in Redis follows when it is back\"",
                hl_log_quote(quoted, sizeof(quoted), away.message));
     }
     for (char *rest, *line = status ? NULL : strtok_r(warning, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))

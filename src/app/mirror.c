@@ -98,7 +98,7 @@ static void trouble(struct hl_mirror *m, const char *what, int32_t partition, co
 {
     char quoted[400];
     hl_log(HL_LOG_WARN, what, "partition=%" PRId32 " reason=%s", partition, hl_log_quote(quoted, sizeof(quoted), err->message));
-    if (err->code == HL_E_UNAVAILABLE || err->code == HL_E_TIMEOUT) hl_metrics_set_redis_up(m->e->metrics, false);
+    if (partition >= 0 && err->code != HL_E_FENCED && err->code != HL_E_GAP) hl_metrics_set_redis_up(m->e->metrics, false);
     m->retry_ns = hl_clock_mono_ns() + RETRY_NS;
     m->changed = true;
 }

@@ -229,6 +229,7 @@ struct script {
     int listener, port;
     atomic_bool stop;
     char answer[200];
+    pthread_mutex_t lock; /* over `answer` */
     pthread_t thread;
 };
 
@@ -240,8 +241,12 @@ static void *play(void *arg)
         char in[4096];
         if (poll(&p, 1, 20) <= 0) continue;
         int fd = accept(f->listener, NULL, NULL);
-        while (fd >= 0 && read(fd, in, sizeof(in)) > 0)
-            if (send(fd, f->answer, strlen(f->answer), MSG_NOSIGNAL) < 0) break;
+        while (fd >= 0 && read(fd, in, sizeof(in)) > 0) {
+            pthread_mutex_lock(&f->lock);
+            ssize_t sent = send(fd, f->answer, strlen(f->answer), MSG_NOSIGNAL);
+            pthread_mutex_unlock(&f->lock);
+            if (sent < 0) break;
+        }
         if (fd >= 0) close(fd);
     }
     return NULL;
@@ -251,6 +256,7 @@ static void play_start(struct script *f)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(a);
+    pthread_mutex_init(&f->lock, NULL);
     f->listener = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(bind(f->listener, (struct sockaddr *)&a, sizeof(a)), 0);
     assert_int_equal(listen(f->listener, 16), 0);
@@ -264,6 +270,7 @@ static void play_stop(struct script *f)
     atomic_store(&f->stop, true);
     pthread_join(f->thread, NULL);
     close(f->listener);
+    pthread_mutex_destroy(&f->lock);
 }
 
 /* The status of a call when the sentinel answers so; %d is the port of the server `s`. */
@@ -302,6 +309,67 @@ static void the_master_is_where_a_sentinel_says(void **state)
     assert_int_equal(good, HL_OK);
     assert_int_equal(late, HL_E_UNAVAILABLE);
     assert_non_null(strstr(err.message, "no master"));
+}
+
+/* --- nodes that answer nonsense --- */
+
+static void odd_answers_of_a_node_are_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *answer;
+        enum hl_status status;
+    } cases[] = {
+        {"+OK\r\n", HL_E_DECODE},
+        {"*0\r\n", HL_E_UNAVAILABLE}, /* no slot is served */
+        {"*1\r\n*3\r\n:0\r\n:99999\r\n*2\r\n$1\r\na\r\n:1\r\n", HL_E_DECODE},
+        {"*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$0\r\n\r\n:%d\r\n", HL_E_DECODE}, /* itself, whose GET gives the map again */
+        {"-MOVED 1 127.0.0.1:%d\r\n", HL_E_UNAVAILABLE},
+        {"-ASK 1 127.0.0.1:%d\r\n", HL_E_UNAVAILABLE},
+        {"-CLUSTERDOWN The cluster is down\r\n", HL_E_UNAVAILABLE},
+        {"-ERR This instance has cluster support disabled\r\n", HL_E_CONFIG},
+        {"*2000000000\r\n", HL_E_DECODE},
+    };
+    for (size_t i = 0; i < HL_ARRAY_LEN(cases); i++) {
+        struct script f = {0};
+        struct hl_store *s;
+        char url[64];
+        int64_t at;
+        size_t n = 0;
+        play_start(&f);
+        pthread_mutex_lock(&f.lock);
+        snprintf(f.answer, sizeof(f.answer), cases[i].answer, f.port);
+        pthread_mutex_unlock(&f.lock);
+        snprintf(url, sizeof(url), "redis://127.0.0.1:%d", f.port);
+        const struct hl_redis_config config = {.url = url, .name = GROUP, .cluster = true, .timeout_ms = 300};
+        assert_ok(hl_redis_new(&config, &s, &err));
+        enum hl_status marker = s->marker(s, 0, &at, &err), load = s->load(s, 0, -1, count, &n, &err);
+        s->free(s);
+        play_stop(&f);
+        if (marker != cases[i].status || load == HL_OK) fail_msg("%s: %s", cases[i].answer, hl_status_name(marker));
+    }
+}
+
+/* The cluster says that the slot is at a node which sends everybody on, round and round: there is an end to following. */
+static void redirections_in_a_circle_end(void **state)
+{
+    (void)state;
+    struct hl_store *s = store_open();
+    int32_t p = partition_of_node(0);
+    unsigned slot = slot_of(p);
+    int64_t at;
+    uint64_t token = filled(s, p);
+    assert_ok(s->discard(s, p, token, &err));
+    raw(0, "DEL {" GROUP ":%d}:owner {" GROUP ":%d}:marker", (int)p, (int)p); /* else the slot is not given away */
+    raw(0, "CLUSTER SETSLOT %u NODE %s", slot, ids[1]); /* each takes the other for its owner */
+    raw(1, "CLUSTER SETSLOT %u NODE %s", slot, ids[0]);
+    enum hl_status status = s->marker(s, p, &at, &err);
+    raw(0, "CLUSTER SETSLOT %u NODE %s", slot, ids[0]);
+    assert_int_equal(status, HL_E_UNAVAILABLE);
+    if (!strstr(err.message, "MOVED")) fail_msg("%s", err.message);
+    filled(s, p);
+    assert_whole(s, p);
+    s->free(s);
 }
 
 /* --- the cluster --- */
@@ -356,6 +424,8 @@ int main(void)
         cmocka_unit_test(partitions_live_on_the_node_of_their_slot),
         cmocka_unit_test(a_slot_that_moves_is_followed),
         cmocka_unit_test(a_slot_that_nobody_serves_is_unavailable),
+        cmocka_unit_test(redirections_in_a_circle_end),
+        cmocka_unit_test(odd_answers_of_a_node_are_errors),
         cmocka_unit_test(the_master_is_where_a_sentinel_says),
         cmocka_unit_test(a_node_that_is_away_holds_up_its_partitions_only), /* last: the node stays away */
     };

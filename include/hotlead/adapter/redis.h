@@ -30,7 +30,7 @@ struct hl_redis_config {
 /* Checks the settings (HL_E_CONFIG) and makes an unconnected store: the first call connects. */
 enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_store **out, struct hl_error *err) HL_WARN_UNUSED;
 /* Server checks at start, one line of warning each, "" when all is well: version, maxmemory-policy other than noeviction,
- * loading, replica, cluster. HL_E_UNAVAILABLE when away, HL_E_PERMISSION and HL_E_CONFIG when it will not get better by itself. */
+ * loading, replica, cluster. HL_E_UNAVAILABLE when away, HL_E_PERMISSION, or HL_E_CONFIG when it cannot get better by itself. */
 enum hl_status hl_redis_check(struct hl_store *s, char *warning, size_t cap, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

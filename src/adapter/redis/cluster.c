@@ -120,7 +120,9 @@ static enum hl_status read_map(struct hl_redis_cluster *k, struct hl_redis_link 
     if (status) return status;
     bool good = hl_redis_reply_map(r, l->at.host, k->next);
     freeReplyObject(r);
-    return good ? change_maps(k, err) : hl_redis_link_odd(l, "CLUSTER SLOTS", err);
+    if (!good) return hl_redis_link_odd(l, "CLUSTER SLOTS", err);
+    hl_redis_link_close(&k->stray); /* a seed, or a node that is in the map now */
+    return change_maps(k, err);
 }
 
 /* Ask one node after the other for the map. What the last of them said is told when none has it. */

@@ -99,7 +99,7 @@ static const struct {
     {"BUSY", HL_E_UNAVAILABLE, HL_RETRY, "a script of somebody is running too long"},
     {"CLUSTERDOWN", HL_E_UNAVAILABLE, HL_RETRY, "the cluster serves this slot not now; " WAITS},
     {"TRYAGAIN", HL_E_UNAVAILABLE, HL_RETRY, "the partition's slot is moving between nodes; " WAITS},
-    {"MOVED", HL_E_UNAVAILABLE, HL_RETRY, "a node of a cluster: set redis.cluster: true"},
+    {"MOVED", HL_E_UNAVAILABLE, HL_RETRY, "a node of a cluster: set redis.cluster: true; with it, the nodes do not agree yet whose the slot is"},
     {"CROSSSLOT", HL_E_CONFIG, HL_STOP, "kafka.group.id must not contain '}' with a cluster"},
 };
 
