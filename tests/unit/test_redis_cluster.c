@@ -220,6 +220,11 @@ static void a_node_that_is_away_holds_up_its_partitions_only(void **state)
     redis_server_kill(&nodes[1]);
     assert_int_equal(s->marker(s, there, &at, &err), HL_E_UNAVAILABLE);
     assert_whole(s, here);
+    raw(0, "CLUSTER SETSLOT %u NODE %s", slot_of(there), ids[0]); /* as after a failover */
+    assert_int_equal(s->marker(s, there, &at, &err), HL_E_UNAVAILABLE); /* by the old map, which is looked at again then */
+    assert_ok(s->marker(s, there, &at, &err));
+    assert_int_equal(at, -1);
+    assert_whole(s, here);
     s->free(s);
 }
 

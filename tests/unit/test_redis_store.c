@@ -514,6 +514,7 @@ static void after_a_reconnect_the_marker_is_not_taken_for_granted(void **state)
     assert_value(s, "b", NULL);
     assert_ok(s->write(s, P, token, 10, 30, &b, 1, &err));
     struct seen seen = {0};
+    assert_int_equal(s->load(s, P, 29, see, &seen, &err), HL_E_GAP);
     assert_ok(s->load(s, P, 30, see, &seen, &err));
     assert_int_equal(seen.n, 2);
     s->free(s);
