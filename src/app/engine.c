@@ -85,6 +85,11 @@ static enum hl_status identity_make(struct hl_engine *e, struct hl_error *err)
     return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
 }
 
+static void beat(void *ctx, unsigned worker)
+{
+    hl_health_beat(((struct hl_engine *)ctx)->health, (int)worker, hl_clock_mono_ns());
+}
+
 static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
@@ -114,6 +119,8 @@ static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
         .replication_factor = c->replication_factor,
         .startup_timeout_ms = c->startup_timeout_ms,
         .stop = e->stop,
+        .alive = beat,
+        .alive_ctx = e,
     };
     status = hl_kafka_new(&k, &e->kafka, err);
     return status ? status : hl_kafka_prepare(e->kafka, &e->n_partitions, err);

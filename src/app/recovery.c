@@ -84,7 +84,7 @@ static enum hl_status on_state_record(void *ctx, const struct hl_record *rec)
 static enum hl_status on_redis_record(void *ctx, struct hl_slice id, struct hl_slice value)
 {
     struct recovery *r = ctx;
-    r->from_redis++;
+    if (r->from_redis++ % 1024 == 0) hl_health_beat(r->w->e->health, (int)r->w->index, hl_clock_mono_ns());
     if (HL_FAILPOINT_ERROR(RECOVERY_REDIS_RECORD)) return HL_E_DECODE;
     return restore_contact(r, id, value);
 }

@@ -324,6 +324,21 @@ class Broker(Compared):
                 fire.rounds += 1
             fire.done()
 
+    def test_a_broker_that_is_away_is_no_reason_to_be_restarted(self):
+        """Longer than a thread may be silent: /livez is about threads that hang, and these wait."""
+        with Fire(self, rate=200, threads=2).light() as fire:
+            h, answers = fire.running["one"], set()
+            harness.kafka().kill()
+            end = time.monotonic() + 40
+            while time.monotonic() < end:
+                answers.add(h.get("/livez")[1])
+                time.sleep(0.5)
+            harness.kafka().start()
+            fire.progress()
+            fire.rounds += 1
+            self.assertEqual(answers, {"ok\n"})
+            fire.done()
+
 
 class Redis(Compared):
     def test_redis_is_killed_stopped_emptied_and_too_small(self):

@@ -23,6 +23,8 @@ struct hl_kafka_config {
     int replication_factor;
     int64_t startup_timeout_ms;
     _Atomic bool *stop;     /* gives up waiting when true; may be NULL */
+    void (*alive)(void *ctx, unsigned index); /* called by a session while it waits for a broker that is away; may be NULL */
+    void *alive_ctx;
 };
 
 struct hl_kafka;

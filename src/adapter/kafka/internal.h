@@ -27,6 +27,12 @@ static inline bool hl_kafka_stopping(const struct hl_kafka *k)
     return k->config.stop && *k->config.stop;
 }
 
+/* Waiting for a broker is not hanging: say so, at least every few seconds. */
+static inline void hl_kafka_alive(const struct hl_kafka *k, unsigned index)
+{
+    if (k->config.alive) k->config.alive(k->config.alive_ctx, index);
+}
+
 /* The one place where librdkafka's codes become ours. */
 enum hl_status hl_kafka_status(rd_kafka_resp_err_t code, enum hl_action *action);
 enum hl_status hl_kafka_error(struct hl_error *err, rd_kafka_resp_err_t code, const char *doing);
@@ -49,7 +55,7 @@ static inline void *hl_kafka_bytes(struct hl_slice s)
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r);
 
 /* reader.c: bounded reads of one partition for recovery */
-enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition, int64_t from,
-                             int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err);
+enum hl_status hl_kafka_read(struct hl_kafka *k, unsigned worker, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition,
+                             int64_t from, int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err);
 
 #endif

@@ -18,6 +18,8 @@
 #include "hotlead/base/log.h"
 #include "stream.h"
 
+#define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
+
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
     (void)rk;
@@ -87,13 +89,14 @@ static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
     if (!e || rd_kafka_error_txn_requires_abort(e) || !rd_kafka_error_is_retriable(e) || hl_kafka_stopping(s->k)) return false;
     rd_kafka_error_destroy(e);
     rd_kafka_poll(s->producer, 100);
+    hl_kafka_alive(s->k, s->index);
     return true;
 }
 
 static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_error *err)
 {
     rd_kafka_error_t *e;
-    do e = rd_kafka_init_transactions(s->producer, 10000);
+    do e = rd_kafka_init_transactions(s->producer, CALL_MS);
     while (again(s, e));
     return e ? txn_error(s, e, "initialising transactions", err) : HL_OK;
 }
@@ -113,6 +116,7 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
     atomic_store(&s->stray, false);
     for (int o = 0; o < HL_OUT_COUNT; o++) {
         s->outputs[o] = rd_kafka_topic_new(s->producer, s->k->config.outputs[o], NULL);
+        hl_kafka_alive(s->k, s->index);
         const rd_kafka_metadata_t *md; /* warm: the first produce to an unknown topic can wait a second */
         if (rd_kafka_metadata(s->producer, 0, s->outputs[o], &md, 5000) == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(md);
     }
@@ -229,13 +233,13 @@ static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kaf
     rd_kafka_error_t *e;
     if (offsets->cnt) {
         rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
-        do e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, -1);
+        do e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, CALL_MS);
         while (again(s, e));
         rd_kafka_consumer_group_metadata_destroy(group);
         if (e) return txn_error(s, e, "sending offsets to the transaction", err);
     }
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    do e = rd_kafka_commit_transaction(s->producer, -1);
+    do e = rd_kafka_commit_transaction(s->producer, CALL_MS);
     while (again(s, e));
     if (e) return txn_error(s, e, "committing the transaction", err);
     s->in_transaction = false;
@@ -246,8 +250,10 @@ enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     if (s->k->config.transactions) return HL_OK;
-    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT)
+    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+        hl_kafka_alive(s->k, s->index);
         if (rd_kafka_fatal_error(s->producer, NULL, 0)) break;
+    }
     if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
         s->renew = true;
         if (s->forbidden) return hl_kafka_forbidden(s->k, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", s->forbidden, err);
@@ -285,7 +291,7 @@ enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
     if (s->renew || rd_kafka_fatal_error(s->producer, NULL, 0)) return renew(s, err);
     if (!s->in_transaction) return HL_OK;
     rd_kafka_error_t *e;
-    do e = rd_kafka_abort_transaction(s->producer, -1);
+    do e = rd_kafka_abort_transaction(s->producer, CALL_MS);
     while (again(s, e));
     s->in_transaction = false;
     if (!e) return HL_OK;

@@ -9,6 +9,7 @@
 #include "hotlead/base/clock.h"
 #include "internal.h"
 
+#define ALIVE_RECORDS 1024
 #define STALL_MS 25000 /* longer than transaction.timeout.ms: a hanging transaction has been ended by then */
 
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
@@ -73,12 +74,13 @@ static enum hl_status take(const struct hl_kafka *k, struct span *s, rd_kafka_me
     return fn(ctx, &r);
 }
 
-static enum hl_status run(struct hl_kafka *k, struct span *s, hl_record_fn *fn, void *ctx, struct hl_error *err)
+static enum hl_status run(struct hl_kafka *k, unsigned worker, struct span *s, hl_record_fn *fn, void *ctx, struct hl_error *err)
 {
     int64_t last = hl_clock_mono_ns();
     while (!s->done) {
         if (hl_kafka_stopping(k)) return hl_error_set(err, HL_E_END, HL_STOP, "stopped while reading %s", s->topic);
         rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, 200);
+        if (!m || m->offset % ALIVE_RECORDS == 0) hl_kafka_alive(k, worker);
         if (!m) {
             if (hl_clock_mono_ns() - last < (int64_t)STALL_MS * 1000000) continue;
             return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld: %s", s->topic, s->partition,
@@ -93,15 +95,15 @@ static enum hl_status run(struct hl_kafka *k, struct span *s, hl_record_fn *fn, 
     return HL_OK;
 }
 
-enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition, int64_t from,
-                             int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err)
+enum hl_status hl_kafka_read(struct hl_kafka *k, unsigned worker, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition,
+                             int64_t from, int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err)
 {
     struct span s = {.rk = reader, .topic = topic, .index = index, .partition = partition, .to = to, .target = -1, .position = from};
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, topic, partition)->offset = from < 0 ? RD_KAFKA_OFFSET_BEGINNING : from;
     rd_kafka_resp_err_t code = rd_kafka_assign(reader, list);
     rd_kafka_topic_partition_list_destroy(list);
-    enum hl_status status = code ? hl_kafka_error(err, code, topic) : run(k, &s, fn, ctx, err);
+    enum hl_status status = code ? hl_kafka_error(err, code, topic) : run(k, worker, &s, fn, ctx, err);
     rd_kafka_assign(reader, NULL);
     *end = s.position;
     return status;

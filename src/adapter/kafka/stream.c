@@ -274,15 +274,21 @@ static int64_t low_water_parse(const rd_kafka_topic_partition_t *p)
     return hl_slice_parse_i64((struct hl_slice){text.data + 2, text.len - 2}, &v) && v >= 0 ? v : -1;
 }
 
+static bool is_worth_asking_again(const struct hl_kafka_stream *s, rd_kafka_resp_err_t code)
+{
+    enum hl_action action;
+    hl_kafka_alive(s->k, s->index);
+    return code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME;
+}
+
 static enum hl_status stream_committed(struct hl_stream *port, struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
     rd_kafka_resp_err_t code;
-    enum hl_action action;
     /* unstable offsets (an open transaction of the predecessor) are waited for inside */
     do code = rd_kafka_committed(s->consumer, list, 5000);
-    while (code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME);
+    while (is_worth_asking_again(s, code));
     for (size_t i = 0; !code && i < n; i++) {
         const rd_kafka_topic_partition_t *p = &list->elems[i];
         code = p->err;
@@ -316,7 +322,10 @@ static enum hl_status reader_open(struct hl_kafka_stream *s, struct hl_error *er
     if (status) return status;
     rd_kafka_poll_set_consumer(s->reader);
     hl_kafka_know_topic(s->reader, topic_name(s, HL_STATE_TOPIC));
-    for (uint16_t t = 0; t < s->k->config.n_inputs; t++) hl_kafka_know_topic(s->reader, topic_name(s, t));
+    for (uint16_t t = 0; t < s->k->config.n_inputs; t++) {
+        hl_kafka_alive(s->k, s->index);
+        hl_kafka_know_topic(s->reader, topic_name(s, t));
+    }
     return HL_OK;
 }
 
@@ -324,9 +333,8 @@ static enum hl_status stream_bounds(struct hl_stream *port, uint16_t topic, int3
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     rd_kafka_resp_err_t code;
-    enum hl_action action;
     do code = rd_kafka_query_watermark_offsets(s->consumer, topic_name(s, topic), partition, low, high, 5000);
-    while (code && hl_kafka_status(code, &action) && action == HL_RETRY && !hl_kafka_stopping(s->k) && s->change == HL_ASSIGNMENT_SAME);
+    while (is_worth_asking_again(s, code));
     if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", topic_name(s, topic), err);
     return code ? hl_kafka_error(err, code, topic_name(s, topic)) : HL_OK;
 }
@@ -337,7 +345,7 @@ static enum hl_status stream_read(struct hl_stream *port, uint16_t topic, int32_
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     enum hl_status status = reader_open(s, err);
     if (status) return status;
-    status = hl_kafka_read(s->k, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
+    status = hl_kafka_read(s->k, s->index, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
     if (status) reader_close(s); /* the next try starts with a fresh one */
     return status;
 }
