@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,21 +269,177 @@ static void nonsense_and_oversize_leave_the_server_well(void **state)
     hl_http_stop(h);
 }
 
-static void many_idle_connections_are_bounded(void **state)
+/* From 127.0.0.`last`, nothing said yet. */
+static int connected_from(const struct hl_http *h, int last)
 {
-    enum { N = 40 };
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)hl_http_port(h)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+        from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000u + (unsigned)last)};
+    const struct timeval patience = {.tv_sec = 20};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* Waits until the server has ended the connection. */
+static bool is_ended(int fd)
+{
+    char byte;
+    ssize_t got = recv(fd, &byte, 1, 0);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+}
+
+static bool is_open(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+static void who_waits_longest_of_an_address_gives_way_to_its_newcomer(void **state)
+{
+    enum { N = 40, KEPT = 16 };
     int fds[N];
     (void)state;
     struct hl_http *h = started("127.0.0.1:0", NULL);
-    for (int i = 0; i < N; i++) fds[i] = connected(h);
-    /* All come from one address: those beyond its share are closed at once, the first ones are served. */
-    const char *request = "GET /first HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-    char answer[1024] = "", byte;
-    assert_true(send(fds[0], request, strlen(request), MSG_NOSIGNAL) > 0);
-    assert_true(recv(fds[0], answer, sizeof(answer) - 1, 0) > 0);
-    assert_contains(answer, "200 OK");
-    assert_true(recv(fds[N - 1], &byte, 1, 0) <= 0);
+    int other = connected_from(h, 9);
+    for (int i = 0; i < N; i++) fds[i] = connected_from(h, 2);
+    for (int i = 0; i < N - KEPT; i++) assert_true(is_ended(fds[i]));
+    assert_contains(asked(h, "GET", "/livez", ""), "path=/livez"); /* of a third address: the newcomer's are not counted with theirs */
+    for (int i = N - KEPT; i < N; i++) assert_true(is_open(fds[i]));
+    assert_true(is_open(other));
     for (int i = 0; i < N; i++) close(fds[i]);
+    close(other);
+    hl_http_stop(h);
+}
+
+static void a_crowd_from_everywhere_keeps_nobody_out(void **state)
+{
+    enum { N = 200, KEPT = 48 };
+    int fds[N];
+    (void)state;
+    struct hl_http *h = started("127.0.0.1:0", NULL);
+    for (int i = 0; i < N; i++) {
+        fds[i] = connected_from(h, 2 + i % 100);
+        if (i % 50 == 0) assert_contains(asked(h, "GET", "/livez", ""), "path=/livez");
+    }
+    assert_contains(asked(h, "GET", "/livez", ""), "path=/livez");
+    for (int i = 0; i < N - KEPT; i++) assert_true(is_ended(fds[i]));
+    for (int i = N - KEPT + 1; i < N; i++) assert_true(is_open(fds[i])); /* the last request pushed one out */
+    for (int i = 0; i < N; i++) close(fds[i]);
+    hl_http_stop(h);
+}
+
+static struct hl_http *started_in_haste(int request_ms, int answer_ms)
+{
+    struct hl_http *h = NULL;
+    const struct hl_http_config config = {.listen = "127.0.0.1:0", .request_ms = request_ms, .answer_ms = answer_ms};
+    assert_int_equal(hl_http_start(&config, echo, NULL, &h, &err), HL_OK);
+    return h;
+}
+
+/* A byte now and then starts no clock anew. */
+static void a_request_that_trickles_in_is_ended(void **state)
+{
+    static const char request[] = "GET /slow HTTP/1.1\r\nHost: h\r\nX-Slow: ";
+    (void)state;
+    struct hl_http *h = started_in_haste(200, 0);
+    int fd = connected(h);
+    bool ended = false;
+    for (int i = 0; i < 2000 && !ended; i++) { /* up to 20 s */
+        ended = send(fd, i < (int)sizeof(request) - 1 ? &request[i] : "a", 1, MSG_NOSIGNAL) < 0;
+        if (!ended) usleep(10000);
+    }
+    assert_true(ended);
+    close(fd);
+    int idle = connected(h);
+    assert_true(is_ended(idle));
+    close(idle);
+    hl_http_stop(h);
+}
+
+static void a_kept_connection_that_goes_on_asking_is_not_ended(void **state)
+{
+    static const char request[] = "GET /again HTTP/1.1\r\nHost: h\r\n\r\n";
+    char answer[1024];
+    (void)state;
+    struct hl_http *h = started_in_haste(1000, 0);
+    int fd = connected(h);
+    for (int i = 0; i < 15; i++) {
+        assert_true(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+        assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
+        usleep(100000);
+    }
+    close(fd);
+    hl_http_stop(h);
+}
+
+/* More than the sockets' buffers hold, and a client that reads nothing. */
+static void large(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
+{
+    static const char chunk[1 << 16];
+    (void)ctx, (void)q;
+    for (int i = 0; i < 256; i++) hl_buf_put(&r->body, chunk, sizeof(chunk));
+}
+
+static void an_answer_that_nobody_takes_is_ended(void **state)
+{
+    static const char request[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+    static char answer[1 << 16];
+    size_t n = 0;
+    (void)state;
+    struct hl_http *h = NULL;
+    const struct hl_http_config config = {.listen = "127.0.0.1:0", .answer_ms = 200};
+    assert_int_equal(hl_http_start(&config, large, NULL, &h, &err), HL_OK);
+    int fd = connected(h);
+    assert_true(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+    usleep(500000);
+    for (ssize_t got; (got = recv(fd, answer, sizeof(answer), 0)) > 0;) n += (size_t)got;
+    assert_in_range(n, 1, ((size_t)16 << 20) - 1);
+    close(fd);
+    hl_http_stop(h);
+}
+
+static void headers_that_are_too_large_are_refused(void **state)
+{
+    static char request[50000], name[64];
+    (void)state;
+    struct hl_http *h = started("127.0.0.1:0", NULL);
+    size_t n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: h\r\nX-Big: ");
+    memset(request + n, 'a', 40000);
+    memcpy(request + n + 40000, "\r\n\r\n", 4);
+    const char *answer = exchange(h, request, n + 40004);
+    assert_true(!answer[0] || strstr(answer, "HTTP/1.1 431 ") || strstr(answer, "HTTP/1.1 413 "));
+    assert_null(strstr(answer, "200 OK"));
+    n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: h\r\n");
+    for (int i = 0; n < 40000; i++) { /* many small ones */
+        int len = snprintf(name, sizeof(name), "X-%d: a\r\n", i);
+        memcpy(request + n, name, (size_t)len);
+        n += (size_t)len;
+    }
+    memcpy(request + n, "\r\n", 2);
+    assert_null(strstr(exchange(h, request, n + 2), "200 OK"));
+    assert_contains(asked(h, "GET", "/still-here", ""), "path=/still-here");
+    hl_http_stop(h);
+}
+
+/* What comes behind a good request is not taken for a part of it, and ends the connection. */
+static void garbage_in_the_pipeline_ends_the_connection_only(void **state)
+{
+    static const char good[] = "GET /one HTTP/1.1\r\nHost: h\r\n\r\n";
+    char request[300];
+    (void)state;
+    struct hl_http *h = started("127.0.0.1:0", NULL);
+    int n = snprintf(request, sizeof(request), "%s\x16\x03\x01 garbage\r\n\r\n%s", good, good);
+    const char *answer = exchange(h, request, (size_t)n);
+    assert_contains(answer, "path=/one");
+    assert_null(strstr(strstr(answer, "path=/one") + 1, "path=/one"));
+    n = snprintf(request, sizeof(request), "%s%sGET /three HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", good, good);
+    answer = exchange(h, request, (size_t)n);
+    assert_contains(strstr(answer, "path=/one") + 1, "path=/one");
+    assert_contains(answer, "path=/three");
+    assert_contains(asked(h, "GET", "/livez", ""), "path=/livez");
     hl_http_stop(h);
 }
 
@@ -298,7 +455,13 @@ int main(void)
         cmocka_unit_test(the_world_is_not_served_without_a_token),
         cmocka_unit_test(bad_settings_are_said),
         cmocka_unit_test(nonsense_and_oversize_leave_the_server_well),
-        cmocka_unit_test(many_idle_connections_are_bounded),
+        cmocka_unit_test(who_waits_longest_of_an_address_gives_way_to_its_newcomer),
+        cmocka_unit_test(a_crowd_from_everywhere_keeps_nobody_out),
+        cmocka_unit_test(a_request_that_trickles_in_is_ended),
+        cmocka_unit_test(a_kept_connection_that_goes_on_asking_is_not_ended),
+        cmocka_unit_test(an_answer_that_nobody_takes_is_ended),
+        cmocka_unit_test(headers_that_are_too_large_are_refused),
+        cmocka_unit_test(garbage_in_the_pipeline_ends_the_connection_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

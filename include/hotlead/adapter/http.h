@@ -1,5 +1,6 @@
-/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), at most 64 connections, 16 of one
- * address, each dropped after 10 s without traffic, 32 KiB of memory for a request, 8191 bytes of path and query (else 414).
+/* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), 8191 bytes of path and query (else 414),
+ * 32 KiB of memory for a request with its headers (else 413 or 431). A whole request has 10 s to come, however slowly, and an answer
+ * 30 s to be taken. Of more than 16 connections of one address, or 48 of all, the one that has waited longest is ended.
  * Errors are problem details (RFC 9457). Works with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
@@ -29,6 +30,7 @@ struct hl_http_config {
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
     const char
         *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
+    int request_ms, answer_ms; /* 0: 10 s and 30 s */
 };
 /* HL_E_CONFIG: bad address or token; HL_E_UNAVAILABLE: the address cannot be listened on. `handler` may be called before this
  * returns. */

@@ -1,6 +1,7 @@
 /* DESIGN: the socket is opened here, not by libmicrohttpd, so that a failure has its reason and port 0 its number on every
- * version of the library. Answers are built whole and copied: they are small and rare. THREADS: libmicrohttpd's one thread calls
- * the handler; start and stop belong to the caller's. */
+ * version of the library. Answers are built whole and copied: they are small and rare. The loop is ours, so that connections whose
+ * time is over can be ended (guard.c) on the thread that serves them. THREADS: the loop's thread calls the handler; start and stop
+ * belong to the caller's. */
 #include "hotlead/adapter/http.h"
 
 #include <arpa/inet.h>
@@ -9,24 +10,34 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guard.h"
+#include "hotlead/base/clock.h"
 #include "hotlead/base/slice.h"
 
-#define CONNECTIONS 64u
-#define CONNECTIONS_PER_IP 16u
-#define IDLE_SECONDS 10u
+#define REQUEST_MS 10000
+#define ANSWER_MS 30000
 #define REQUEST_BYTES ((size_t)32 << 10)
 #define TARGET_BYTES ((size_t)8 << 10)
 #define TOKEN_CAP 512
 
 struct hl_http {
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    bool started;
+    atomic_bool stop;
+    int wake; /* an eventfd: written when stop is set */
+    struct hl_http_guard guard;
     hl_http_handler *handler;
     void *ctx;
     int port;
@@ -135,6 +146,25 @@ static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const
     return result;
 }
 
+static struct hl_http_seat *seat_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *c, void **seat, enum MHD_ConnectionNotificationCode what)
+{
+    struct hl_http *h = cls;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        hl_http_seat_leave(*seat);
+        return;
+    }
+    int fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *from = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    *seat = hl_http_guard_enter(&h->guard, fd, from, hl_clock_mono_ns());
+    if (!*seat) shutdown(fd, SHUT_RDWR); /* the library has as many seats as the guard: never seen */
+}
+
 /* libmicrohttpd calls this when the headers are in, then for each piece of a body, then at the end. A method that is not read is
  * answered at once; a body that no GET should have drops the connection. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
@@ -144,7 +174,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     struct request *q = *state;
     (void)version, (void)upload;
     if (!q) return MHD_NO; /* out of memory */
-    if (q->seen || !is_read(method)) return *upload_size ? MHD_NO : answer(h, c, url, method, q);
+    if (q->seen || !is_read(method)) {
+        if (*upload_size) return MHD_NO;
+        hl_http_seat_turn(seat_of(c), true, hl_clock_mono_ns());
+        return answer(h, c, url, method, q);
+    }
     q->seen = true;
     return MHD_YES;
 }
@@ -165,9 +199,32 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 
 static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
 {
-    (void)cls, (void)c, (void)why;
+    (void)cls, (void)why;
+    hl_http_seat_turn(seat_of(c), false, hl_clock_mono_ns());
     free(*state);
     *state = NULL;
+}
+
+/* --- the loop --- */
+
+static int wait_ms(struct hl_http *h)
+{
+    int64_t next_ns = hl_http_guard_sweep(&h->guard, hl_clock_mono_ns());
+    MHD_UNSIGNED_LONG_LONG pending;
+    if (MHD_get_timeout(h->daemon, &pending) == MHD_YES && pending == 0) return 0;
+    return next_ns < 0 ? -1 : (int)(next_ns / 1000000) + 1;
+}
+
+static void *loop(void *arg)
+{
+    struct hl_http *h = arg;
+    struct pollfd fds[] = {{.fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
+                           {.fd = h->wake, .events = POLLIN}};
+    while (!atomic_load(&h->stop)) {
+        poll(fds, HL_ARRAY_LEN(fds), wait_ms(h));
+        MHD_run(h->daemon);
+    }
+    return NULL;
 }
 
 /* --- start and stop --- */
@@ -230,7 +287,7 @@ static int listen_on(const struct addrinfo *a)
     int yes = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 &&
-        listen(fd, CONNECTIONS) == 0) {
+        listen(fd, HL_HTTP_CONNECTIONS) == 0) {
         return fd;
     }
     int error = errno;
@@ -257,15 +314,20 @@ static enum hl_status serve(struct hl_http *h, const char *listen, const struct 
     int fd = listen_on(a);
     if (fd < 0) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http cannot listen on %s: %s", listen, strerror(errno));
     h->port = port_of(fd);
-    unsigned flags = MHD_USE_AUTO | MHD_USE_INTERNAL_POLLING_THREAD | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
-    h->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-                         CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_PER_IP, MHD_OPTION_CONNECTION_TIMEOUT,
-                         IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri,
-                         NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
-    if (h->daemon) return HL_OK;
+    unsigned flags = MHD_USE_EPOLL | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
+    h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+                                 (unsigned)HL_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES,
+                                 MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+                                 MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+    h->started = h->daemon && pthread_create(&h->thread, NULL, loop, h) == 0;
+    if (h->started) return HL_OK;
     /* fd is left alone: the library has closed it on some of its ways out */
     return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server on %s did not start", listen);
+}
+
+static int64_t or_default_ns(int ms, int otherwise)
+{
+    return (int64_t)(ms > 0 ? ms : otherwise) * 1000000;
 }
 
 enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handler *handler, void *ctx, struct hl_http **out,
@@ -276,6 +338,13 @@ enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handle
     if (!h) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "http server: out of memory");
     h->handler = handler;
     h->ctx = ctx;
+    h->guard.request_ns = or_default_ns(config->request_ms, REQUEST_MS);
+    h->guard.answer_ns = or_default_ns(config->answer_ms, ANSWER_MS);
+    h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (h->wake < 0) {
+        free(h);
+        return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server: %s", strerror(errno));
+    }
     enum hl_status status = config->token_file && config->token_file[0] ? read_token(h, config->token_file, err) : HL_OK;
     if (!status) status = resolve(config->listen, &a, err);
     if (!status) status = serve(h, config->listen, a, err);
@@ -295,7 +364,11 @@ int hl_http_port(const struct hl_http *h)
 void hl_http_stop(struct hl_http *h)
 {
     if (!h) return;
+    const uint64_t one = 1;
+    atomic_store(&h->stop, true);
+    if (h->started && write(h->wake, &one, sizeof(one)) == sizeof(one)) pthread_join(h->thread, NULL);
     if (h->daemon) MHD_stop_daemon(h->daemon);
+    close(h->wake);
     explicit_bzero(h->token, sizeof(h->token));
     free(h);
 }
