@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "hotlead/adapter/registry.h"
 #include "hotlead/base/buf.h"
 #include "hotlead/base/clock.h"
@@ -28,8 +29,6 @@
 #define REFUSED_NS 30000000000LL
 #define BACKOFF_MIN_NS 250000000LL
 #define BACKOFF_MAX_NS 10000000000LL
-
-enum state { WANTED, FOUND, REFUSED };
 
 struct entry {
     uint32_t id;
@@ -173,47 +172,22 @@ static bool request(const struct registry *r, CURL *curl, const char *path, cons
     return ok;
 }
 
-/* "HTTP 409: Schema being registered is incompatible" */
-static void describe(struct answer *a, char *out, size_t cap)
+static void describe(const struct answer *a, char *out, size_t cap)
 {
-    json_t *tree = a->http ? json_loadb((const char *)a->body.data, a->body.len, 0, NULL) : NULL;
-    const char *message = json_string_value(json_object_get(tree, "message"));
-    if (a->http) snprintf(out, cap, "HTTP %ld%s%.150s", a->http, message ? ": " : "", message ? message : "");
-    else snprintf(out, cap, "%.190s", a->why);
-    for (char *p = out; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
-    json_decref(tree);
+    if (a->http)
+        hl_registry_describe(a->http, hl_buf_slice(&a->body), out, cap);
+    else
+        snprintf(out, cap, "%.190s", a->why);
 }
 
 /* --- the thread --- */
-
-/* The schema in a 200 answer. FOUND: *json is malloc'ed; WANTED: no registry's answer, so ask again. */
-static enum state read_answer(const struct answer *a, char **json, char *why, size_t cap)
-{
-    json_t *tree = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
-    const char *schema = json_string_value(json_object_get(tree, "schema")), *type = json_string_value(json_object_get(tree, "schemaType"));
-    enum state state = REFUSED;
-    if (!schema) {
-        snprintf(why, cap, "the answer holds no schema");
-        state = WANTED;
-    } else if (type && strcmp(type, "AVRO") != 0) {
-        snprintf(why, cap, "a schema of type %.40s; only AVRO is read", type);
-    } else if (json_array_size(json_object_get(tree, "references")) > 0) {
-        snprintf(why, cap, "the schema has references, which are not supported; register it in one piece");
-    } else {
-        *json = strdup(schema);
-        state = *json ? FOUND : WANTED;
-    }
-    json_decref(tree);
-    return state;
-}
 
 static enum state fetch(struct registry *r, CURL *curl, struct answer *a, uint32_t id, char **json, char *why, size_t cap)
 {
     char path[64];
     snprintf(path, sizeof(path), "schemas/ids/%u", (unsigned)id);
     bool ok = request(r, curl, path, NULL, a);
-    if (ok && a->http == 200) return read_answer(a, json, why, cap);
+    if (ok && a->http == 200) return hl_registry_read_schema(hl_buf_slice(&a->body), json, why, cap);
     if (a->too_large) {
         snprintf(why, cap, "the schema is larger than %zu bytes", MAX_ANSWER);
         return REFUSED;
@@ -387,12 +361,8 @@ static enum hl_status read_id(bool ok, struct answer *a, const char *subject, ui
 {
     char why[200];
     if (ok && a->http == 200) {
-        json_t *tree = json_loadb((const char *)a->body.data, a->body.len, 0, NULL);
-        const json_t *n = json_object_get(tree, "id");
-        bool good = json_is_integer(n) && json_integer_value(n) >= 0 && json_integer_value(n) <= UINT32_MAX;
-        *id = good ? (uint32_t)json_integer_value(n) : 0;
-        json_decref(tree);
-        return good ? HL_OK : hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "registry: the answer for %s holds no id", subject);
+        if (hl_registry_read_id(hl_buf_slice(&a->body), id)) return HL_OK;
+        return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "registry: the answer for %s holds no id", subject);
     }
     describe(a, why, sizeof(why));
     if (ok && (a->http == 401 || a->http == 403))
