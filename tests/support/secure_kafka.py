@@ -89,11 +89,12 @@ class SecureKafka(servers.Kafka):
         return out
 
     def allow(self, user, *rules):
-        """Each rule: resource type, name (a prefix), operation."""
+        """Each rule: resource type, name (a prefix if it ends in *), operation."""
         from confluent_kafka.admin import (AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType,
                                            ResourceType)
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        acls = [AclBinding(ResourceType[kind.upper()], name, ResourcePatternType.PREFIXED, f"User:{user}", "*",
+        pattern = lambda name: ResourcePatternType.PREFIXED if name.endswith("*") else ResourcePatternType.LITERAL
+        acls = [AclBinding(ResourceType[kind.upper()], name.rstrip("*"), pattern(name), f"User:{user}", "*",
                            AclOperation[operation.upper()], AclPermissionType.ALLOW) for kind, name, operation in rules]
         for future in admin.create_acls(acls).values():
             future.result(30)

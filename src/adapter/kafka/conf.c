@@ -83,28 +83,22 @@ static bool set_producer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsign
     return set(conf, "transactional.id", id, err) && set(conf, "transaction.timeout.ms", "15000", err);
 }
 
-/* A consumer that never joins a group: it is told what to read. */
-static bool set_loner(rd_kafka_conf_t *conf, const char *id, struct hl_error *err)
+/* A consumer that never joins its group: it is told what to read. The group's name is that of all, so that one permission does for all. */
+static bool set_loner(const struct hl_kafka *k, rd_kafka_conf_t *conf, struct hl_error *err)
 {
-    return set(conf, "group.id", id, err) && set(conf, "auto.offset.reset", "error", err) && set(conf, "enable.partition.eof", "true", err);
-}
-
-static bool set_reader(const struct hl_kafka *k, rd_kafka_conf_t *conf, const char *suffix, struct hl_error *err)
-{
-    char id[512];
-    snprintf(id, sizeof(id), "%s-%s", k->config.group_id, suffix);
-    return set_loner(conf, id, err);
+    return set(conf, "group.id", k->config.group_id, err) && set(conf, "auto.offset.reset", "error", err) &&
+           set(conf, "enable.partition.eof", "true", err);
 }
 
 static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_kafka_role role, unsigned index, struct hl_error *err)
 {
     switch (role) {
     case HL_KAFKA_CONSUMER: return set_consumer(k, conf, index, err);
-    case HL_KAFKA_EXPRESS: return set_loner(conf, k->config.group_id, err);
+    case HL_KAFKA_EXPRESS: return set_loner(k, conf, err);
     case HL_KAFKA_PRODUCER: return set_producer(k, conf, index, err);
     case HL_KAFKA_READER: /* a bounded read ends with a fetch that finds nothing: let it answer soon */
-        return set_reader(k, conf, "recovery", err) && set(conf, "fetch.wait.max.ms", "10", err);
-    case HL_KAFKA_TAIL: return set_reader(k, conf, "mirror", err);
+        return set_loner(k, conf, err) && set(conf, "fetch.wait.max.ms", "10", err);
+    case HL_KAFKA_TAIL: return set_loner(k, conf, err);
     case HL_KAFKA_ADMIN: return true; /* a consumer that joins nothing: unlike a producer it never has a topic created by asking for it */
     }
     return false;
