@@ -210,7 +210,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum
 static int wait_ms(struct hl_http *h)
 {
     int64_t next_ns = hl_http_guard_sweep(&h->guard, hl_clock_mono_ns());
-    MHD_UNSIGNED_LONG_LONG pending;
+    unsigned long long pending;
     if (MHD_get_timeout(h->daemon, &pending) == MHD_YES && pending == 0) return 0;
     return next_ns < 0 ? -1 : (int)(next_ns / 1000000) + 1;
 }
