@@ -248,7 +248,7 @@ class Failpoints(Compared):
 
     def test_every_commit_happens_and_no_answer_comes(self):
         """Each time the producer is replaced, and what is committed is read back."""
-        with Fire(self, threads=2).light() as fire:
+        with Fire(self, rate=300, threads=2).light() as fire:
             fire.kill()
             h = fire.start(env={"HOTLEAD_FAILPOINTS": "commit.after_end=error"})
             for _ in range(4 * ROUNDS):
