@@ -385,6 +385,62 @@ static void every_cut_of_a_good_record_is_refused(void **state)
     df_fini(&d);
 }
 
+/* The scanner looks at eight bytes at a time: each of what ends or spoils a string, at every place in such a run and in what is left over. */
+static void a_string_ends_or_fails_at_any_place(void **state)
+{
+    static const struct {
+        const char *bytes, *error; /* error NULL: read, as `as` */
+        const char *as;
+    } cases[] = {{"\\n", NULL, "\n"},       {"\303\251", NULL, "\303\251"}, {"\177", NULL, "\177"},
+                 {"!#[]", NULL, "!#[]"},     {"\001", "a control character in a string", NULL},
+                 {"\037", "a control character in a string", NULL}, {"\200", "invalid UTF-8", NULL},
+                 {"\377", "invalid UTF-8", NULL},                    {"\"", "a comma or the end of an object", NULL},
+                 {"\\x", "an unknown escape", NULL}};
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+    struct df d;
+    (void)state;
+    df_init(&d);
+    for (int before = 0; before < 20; before++) {
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            char text[200], wanted[64];
+            int n = snprintf(text, sizeof(text), "{" FOUR ",\"url\":\"%.*s%s%.*s\"}", before, letters, cases[i].bytes, 19 - before, letters);
+            enum hl_status st = read_json(&d, HL_JSON_CANONICAL, NULL, (struct hl_slice){text, (size_t)n});
+            if (cases[i].error) {
+                df_assert_error(&d, st, HL_E_DECODE, cases[i].error);
+                continue;
+            }
+            assert_int_equal(st, HL_OK);
+            snprintf(wanted, sizeof(wanted), "%.*s%s%.*s", before, letters, cases[i].as, 19 - before, letters);
+            df_assert_text(d.ev.url, wanted);
+        }
+    }
+    df_fini(&d);
+}
+
+/* A name is compared with the one that mostly follows before it is scanned. */
+static void names_are_read_in_any_order_and_spelling(void **state)
+{
+    struct hl_field_map map = {.path = {[HL_FIELD_URL] = (char[]){"a\\nb"}, [HL_FIELD_ASSET] = (char[]){"caf\303\251"}}};
+    struct df d;
+    (void)state;
+    df_init(&d);
+    assert_int_equal(canonical(&d, "{\"type\":\"page_viewed\",\"event_ix\":\"no\",\"contact_id\":\"c\",\"\":1,\"occurred_at\":1,\"occurred_a\":2,"
+                                   "\"url\":\"/p\",\"urls\":3,\"event_id\" : \"e\"}"), HL_OK);
+    df_assert_text(d.ev.event_id, "e");
+    df_assert_text(d.ev.contact_id, "c");
+    df_assert_text(d.ev.url, "/p");
+    assert_int_equal(d.ev.occurred_at, 1);
+    assert_int_equal(canonical(&d, "{\"event\\u005fid\":\"e\",\"contact_id\":\"c\",\"occurred_at\":1,\"type\":\"t\"}"), HL_OK);
+    df_assert_text(d.ev.event_id, "e");
+    /* the path a\nb has a backslash in it, and no new line */
+    assert_int_equal(read_json(&d, HL_JSON_CANONICAL, &map, HL_SLICE_LIT("{" FOUR ",\"a\\nb\":\"line\",\"caf\303\251\":\"x\"}")), HL_OK);
+    assert_true(hl_slice_is_null(d.ev.url));
+    df_assert_text(d.ev.asset, "x");
+    assert_int_equal(read_json(&d, HL_JSON_CANONICAL, &map, HL_SLICE_LIT("{" FOUR ",\"a\\\\nb\":\"backslash\"}")), HL_OK);
+    df_assert_text(d.ev.url, "backslash");
+    df_fini(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +461,8 @@ int main(void)
         cmocka_unit_test(fields_of_the_wrong_kind_are_named),
         cmocka_unit_test(depth_attributes_and_size_are_bounded),
         cmocka_unit_test(every_cut_of_a_good_record_is_refused),
+        cmocka_unit_test(a_string_ends_or_fails_at_any_place),
+        cmocka_unit_test(names_are_read_in_any_order_and_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

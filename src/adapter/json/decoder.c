@@ -46,6 +46,7 @@ struct node {
     size_t key_len;
     uint16_t parent, chain; /* chain: the next one of its bucket; 0: none */
     uint16_t child, next;   /* 0: none */
+    bool plain;           /* the key is the same in JSON: ASCII, and nothing to escape */
     uint64_t slots;       /* bits: one path may serve several fields, and both shapes */
 };
 
@@ -94,6 +95,13 @@ static uint16_t child_of(const struct json_decoder *d, uint16_t parent, struct h
     return 0;
 }
 
+static bool is_plain(struct hl_slice key)
+{
+    for (size_t i = 0; i < key.len; i++)
+        if (key.data[i] < 0x20 || key.data[i] > 0x7e || key.data[i] == '"' || key.data[i] == '\\') return false;
+    return true;
+}
+
 static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_slice key)
 {
     uint16_t i = child_of(d, parent, key);
@@ -104,6 +112,7 @@ static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_sli
     memcpy(n->key, key.data, key.len);
     n->key_len = key.len;
     n->parent = parent;
+    n->plain = is_plain(key);
     uint16_t *bucket = &d->buckets[bucket_of(parent, key)];
     n->chain = *bucket;
     *bucket = (uint16_t)d->n_nodes;
@@ -161,7 +170,7 @@ static bool walk_value(struct walk *w, uint16_t node)
 {
     const struct node *n = &w->d->nodes[node];
     struct hl_json_value value;
-    forget(w, node);
+    if (n->child) forget(w, node); /* what a leaf has captured is overwritten below */
     if (n->child && hl_json_scan_peek(&w->scan) == HL_JSON_OBJECT) {
         value = (struct hl_json_value){HL_JSON_OBJECT, {w->scan.p, 0}};
         if (!walk_object(w, node)) return false;
@@ -173,14 +182,24 @@ static bool walk_value(struct walk *w, uint16_t node)
     return true;
 }
 
+/* Name of the child of `node` that was added behind `at`, its parent or a sibling: many producers write the fields in our order. Null: there is
+ * none, or it cannot be compared with the text as it stands. */
+static struct hl_slice name_behind(const struct json_decoder *d, uint16_t node, uint16_t at)
+{
+    const struct node *n = &d->nodes[at + 1];
+    return at + 1u < d->n_nodes && n->parent == node && n->plain ? (struct hl_slice){n->key, n->key_len} : HL_SLICE_NULL;
+}
+
 static bool walk_object(struct walk *w, uint16_t node)
 {
     struct hl_json_value skipped;
-    struct hl_slice key;
+    struct hl_slice key, guess;
     bool first = true;
+    uint16_t last = node;
     if (!hl_json_scan_enter(&w->scan)) return false;
-    while (hl_json_scan_key(&w->scan, w->arena, &first, &key)) {
-        uint16_t child = child_of(w->d, node, key);
+    while (guess = name_behind(w->d, node, last), hl_json_scan_key(&w->scan, w->arena, &first, guess, &key)) {
+        uint16_t child = key.data == guess.data ? (uint16_t)(last + 1) : child_of(w->d, node, key);
+        if (child) last = child;
         if (child ? !walk_value(w, child) : !hl_json_scan_value(&w->scan, NULL, &skipped)) return false;
     }
     return !w->scan.what;
@@ -295,7 +314,7 @@ static enum hl_status put_attributes(struct walk *w, const struct hl_json_value 
     if (object->kind != HL_JSON_OBJECT) return HL_OK;
     hl_json_scan_init(&s, object->text, 0);
     hl_json_scan_enter(&s);
-    while (hl_json_scan_key(&s, w->arena, &first, &key) && hl_json_scan_value(&s, w->arena, &value)) {
+    while (hl_json_scan_key(&s, w->arena, &first, HL_SLICE_NULL, &key) && hl_json_scan_value(&s, w->arena, &value)) {
         if (!is_scalar(value.kind)) continue;
         if (*n == HL_EVENT_MAX_ATTRIBUTES)
             return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "field 'attributes': more than %d attributes", HL_EVENT_MAX_ATTRIBUTES);

@@ -40,8 +40,10 @@ bool hl_json_scan_value(struct hl_json_scan *s, struct hl_arena *arena, struct h
 enum hl_json_kind hl_json_scan_peek(struct hl_json_scan *s);
 /* '{' of an object. */
 bool hl_json_scan_enter(struct hl_json_scan *s);
-/* The next key and its colon; false at the end of the object ('}' is taken), or on failure. *first starts true. */
-bool hl_json_scan_key(struct hl_json_scan *s, struct hl_arena *arena, bool *first, struct hl_slice *key);
+/* The next key and its colon; false at the end of the object ('}' is taken), or on failure. *first starts true. `guess`: what
+ * the key may be, or null; where it is, *key is the guess itself, and the string is not scanned. A guess is printable ASCII without quote
+ * and backslash. */
+bool hl_json_scan_key(struct hl_json_scan *s, struct hl_arena *arena, bool *first, struct hl_slice guess, struct hl_slice *key);
 /* Nothing but white space is left. */
 bool hl_json_scan_end(struct hl_json_scan *s);
 
