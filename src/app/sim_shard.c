@@ -9,8 +9,8 @@
  * another shard. So each line knows its place in the whole stream, and merging the shards' lines gives the same bytes for any
  * number of them.
  *
- * A contact's moment is its memo's `due`. The heap may hold stale entries: when a contact's moment moves to later, its entry
- * stays, and is put back when it comes up.
+ * A contact's moment is its `timer`. The heap may hold stale entries: when a contact's moment moves to later, its entry stays, and
+ * is put back when it comes up.
  *
  * THREADS  A shard is used by one thread at a time. */
 #include "sim_shard.h"
@@ -20,8 +20,10 @@
 #include "hotlead/core/due.h"
 #include "sim_json.h"
 
-#define LOOK_AHEAD 12
-#define LOOK_AHEAD_CONTACT 6
+/* Events ahead of which the index, the contact and its blocks are fetched. */
+#define AHEAD_INDEX 12
+#define AHEAD_CONTACT 8
+#define AHEAD_BLOCKS 4
 
 enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
                                  const struct hl_model *against, bool transitions, bool alerts)
@@ -116,7 +118,7 @@ static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct h
         s->memos = grown;
         s->cap_memos = cap;
     }
-    s->memos[s->n_memos] = (struct hl_sim_memo){HL_NO_TIME, HL_NO_TIME};
+    s->memos[s->n_memos] = (struct hl_sim_memo){HL_NO_TIME};
     c->applied = (uint32_t)s->n_memos++; /* that field is the engine's, and the engine is we */
     return c;
 }
@@ -124,11 +126,10 @@ static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct h
 /* When time will move the contact, as it stands now. */
 static bool set_moment(struct hl_sim_side *s, struct hl_contact *c)
 {
-    struct hl_sim_memo *memo = &s->memos[c->applied];
-    int64_t before = memo->due;
-    memo->due = hl_due_next(c, s->m);
-    if (memo->due == HL_NO_TIME) return true;
-    return (before != HL_NO_TIME && before <= memo->due) || push(s, (struct hl_sim_moment){memo->due, c});
+    int64_t before = c->timer;
+    c->timer = hl_due_next(c, s->m);
+    if (c->timer == HL_NO_TIME) return true;
+    return (before != HL_NO_TIME && before <= c->timer) || push(s, (struct hl_sim_moment){c->timer, c});
 }
 
 /* The text of the line is what was put behind line.text. */
@@ -190,15 +191,14 @@ static bool note(struct hl_sim_shard *s, struct hl_sim_side *side, const struct 
 static bool act(struct hl_sim_shard *s, struct hl_sim_side *side, struct hl_contact *c, const struct place *at, bool by_event)
 {
     struct hl_outcome out;
-    int64_t moment = side->memos[c->applied].due;
-    side->memos[c->applied].due = HL_NO_TIME;
+    int64_t moment = c->timer;
+    c->timer = HL_NO_TIME;
     struct place place = {at->event, at->stream, HL_SLICE_NULL, moment};
     struct hl_slab *slab = hl_table_acquire(side->t, c->hash);
     bool ok = hl_due_act(c, slab, side->m, moment, &out) == HL_OK;
     hl_table_release(side->t, c->hash);
     ok = ok && note(s, side, c, &out, &place, by_event) && set_moment(side, c);
-    int64_t next = side->memos[c->applied].due;
-    HL_BUG_ON(next != HL_NO_TIME && next <= moment && !hl_outcome_is_final(&out)); /* time would stand still */
+    HL_BUG_ON(c->timer != HL_NO_TIME && c->timer <= moment && !hl_outcome_is_final(&out)); /* time would stand still */
     return ok;
 }
 
@@ -224,7 +224,7 @@ static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const
     bool ok = true;
     while (ok && side->n_moments && side->moments[0].at <= now) {
         struct hl_sim_moment m = pop(side);
-        int64_t due = side->memos[m.c->applied].due;
+        int64_t due = m.c->timer;
         if (due > m.at) ok = push(side, (struct hl_sim_moment){due, m.c}); /* it has moved on */
         if (due != m.at) continue;
         size_t i = b ? brought_by(b, m.at) : 0;
@@ -249,7 +249,7 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     if (!ok) return false;
     side->counts.results[out.result]++;
     ok = note(s, side, c, &out, &place, true) && (out.result != HL_RESULT_SCORED || set_moment(side, c));
-    while (ok && side->memos[c->applied].due != HL_NO_TIME && side->memos[c->applied].due <= place.stream)
+    while (ok && c->timer != HL_NO_TIME && c->timer <= place.stream)
         ok = act(s, side, c, &place, true); /* the event came late: the moment has passed already */
     return ok;
 }
@@ -258,8 +258,9 @@ static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const st
 {
     bool ok = true;
     for (size_t k = 0; ok && k < n_own; k++) {
-        if (k + LOOK_AHEAD < n_own) hl_table_prefetch(side->t, b->hashes[s->own[k + LOOK_AHEAD]]);
-        if (k + LOOK_AHEAD_CONTACT < n_own) hl_table_prefetch_contact(side->t, b->hashes[s->own[k + LOOK_AHEAD_CONTACT]]);
+        if (k + AHEAD_INDEX < n_own) hl_table_prefetch(side->t, b->hashes[s->own[k + AHEAD_INDEX]]);
+        if (k + AHEAD_CONTACT < n_own) hl_table_prefetch_contact(side->t, b->hashes[s->own[k + AHEAD_CONTACT]]);
+        if (k + AHEAD_BLOCKS < n_own) hl_table_prefetch_blocks(side->t, b->hashes[s->own[k + AHEAD_BLOCKS]]);
         size_t i = s->own[k];
         ok = let_time_act(s, side, b, b->stream[i]);
         if (b->events[i].type == HL_EVENT_UNKNOWN)

@@ -6,9 +6,9 @@
 #include "hotlead/core/table.h"
 #include "sim_batch.h"
 
-/* What simulate remembers of a contact beside its state; hl_contact.applied is its index. */
+/* What simulate remembers of a contact beside its state; hl_contact.applied is its index. hl_contact.timer is the moment at which time moves
+ * it. */
 struct hl_sim_memo {
-    int64_t due;          /* the moment at which time moves it; HL_NO_TIME: none */
     int64_t first_mql_at; /* HL_NO_TIME: it has not been one */
 };
 

@@ -2,7 +2,8 @@
  * A chunk is cut from both ends: blocks that promise a cache line from the front, where p stays on a line, all others from
  * the back; so alignment costs no gaps. A freed block goes to the list of its class, and so does what a chunk has left when
  * it is too little for the next block. Chunks grow with the slab (a sixteenth of what it holds), so a table of many small
- * stripes does not pay for room that it never uses.
+ * stripes does not pay for room that it never uses. Chunks of large slabs are on huge pages, where the system has them: with blocks
+ * all over hundreds of megabytes, each would miss the TLB otherwise.
  *
  *   chunk: | header 64 | block | block | p--> free <--end | block | block |
  *   free[class] -> block -> block -> NULL    (the link is the block's first word)
@@ -17,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "hotlead/base/status.h"
 
@@ -38,7 +40,8 @@
 #define SMALL_BYTES ((size_t)512)
 #define LARGEST_BYTES ((size_t)64 * 1024)
 #define MIN_CHUNK_BYTES ((size_t)4 * 1024)
-#define MAX_CHUNK_BYTES ((size_t)1024 * 1024)
+#define MAX_CHUNK_BYTES ((size_t)16 * 1024 * 1024)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 struct hl_slab_chunk {
     _Alignas(64) struct hl_slab_chunk *next;
@@ -46,6 +49,13 @@ struct hl_slab_chunk {
 };
 
 void *(*hl_slab_system_alloc)(size_t) = malloc;
+
+void hl_slab_want_huge_pages(void *block, size_t bytes)
+{
+    uintptr_t from = ((uintptr_t)block + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    uintptr_t to = ((uintptr_t)block + bytes) & ~(HUGE_PAGE - 1);
+    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
 
 static size_t round_up(size_t n, size_t to)
 {
@@ -92,6 +102,7 @@ static bool add_chunk(struct hl_slab *s, size_t need)
     if (bytes < need + 2 * LINE) bytes = need + 2 * LINE;
     char *raw = hl_slab_system_alloc(bytes);
     if (!raw) return false;
+    hl_slab_want_huge_pages(raw, bytes);
     give_rest(s);
     struct hl_slab_chunk *chunk = (struct hl_slab_chunk *)(void *)(raw + (0 - (uintptr_t)raw) % LINE);
     *chunk = (struct hl_slab_chunk){.next = s->chunks, .raw = raw};

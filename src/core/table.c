@@ -25,14 +25,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "hotlead/base/lock.h"
 
 #define LINE ((size_t)64)
 #define TAG_MASK ((UINT64_C(1) << 20) - 1)
 #define FIRST_BUCKETS ((size_t)8)
-#define HUGE_PAGE ((size_t)2 << 20)
 #define CONTACT_BYTES ((sizeof(struct hl_contact) + LINE - 1) & ~(LINE - 1))
 
 struct stripe {
@@ -123,14 +121,6 @@ static void vacate(struct stripe *st, size_t hole)
     st->count--;
 }
 
-/* Only a wish: an error changes nothing. */
-static void want_huge_pages(uintptr_t block, size_t bytes)
-{
-    uintptr_t from = (block + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-    uintptr_t to = (block + bytes) & ~(HUGE_PAGE - 1);
-    if (from < to) madvise((void *)from, to - from, MADV_HUGEPAGE);
-}
-
 static bool grow(struct stripe *st)
 {
     size_t old_mask = mask_of(st), buckets = st->raw ? (old_mask + 1) * 2 : FIRST_BUCKETS;
@@ -139,7 +129,7 @@ static bool grow(struct stripe *st)
     char *raw = hl_slab_system_alloc(bytes + LINE);
     if (!raw) return false;
     uint64_t *slots = (uint64_t *)(void *)(raw + (0 - (uintptr_t)raw) % LINE);
-    want_huge_pages((uintptr_t)slots, bytes);
+    hl_slab_want_huge_pages(slots, bytes);
     memset(slots, 0, bytes);
     const uint64_t *old = slots_of(st);
     for (size_t i = 0; i <= old_mask; i++)
@@ -222,16 +212,42 @@ void hl_table_prefetch(const struct hl_table *t, uint64_t hash)
     __builtin_prefetch((const void *)bucket);
 }
 
-void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash)
+/* The contact that has this hash, to all appearances: only the tag has been compared. Under the lock: the index may be freed under us
+ * otherwise. */
+static struct hl_contact *likely(const struct stripe *st, uint64_t hash)
 {
-    struct stripe *st = stripe_of(t, hash);
-    if (!hl_lock_try(&st->lock)) return; /* the index may be freed under us otherwise */
     const uint64_t *slots = slots_of(st);
     size_t mask = mask_of(st), i = hash & mask;
     while (slots[i] && ((slots[i] ^ hash) & TAG_MASK)) i = (i + 1) & mask;
-    uintptr_t c = (uintptr_t)slot_contact(slots[i]);
+    return slot_contact(slots[i]);
+}
+
+static void fetch(const void *block, size_t bytes)
+{
+    for (size_t n = 0; block && n < bytes; n += LINE) __builtin_prefetch((const char *)block + n, 1);
+}
+
+void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash)
+{
+    struct stripe *st = stripe_of(t, hash);
+    if (!hl_lock_try(&st->lock)) return;
+    const struct hl_contact *c = likely(st, hash);
     hl_lock_release(&st->lock);
-    for (size_t n = 0; c && n < CONTACT_BYTES; n += LINE) __builtin_prefetch((const void *)(c + n), 1);
+    fetch(c, CONTACT_BYTES);
+}
+
+void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash)
+{
+    struct stripe *st = stripe_of(t, hash);
+    if (!hl_lock_try(&st->lock)) return;
+    const struct hl_contact *c = likely(st, hash);
+    if (c) {
+        fetch(c->id, LINE);
+        fetch(c->rows, 2 * LINE);
+        fetch(c->windows, 2 * LINE);
+        fetch(c->ext, 2 * LINE);
+    }
+    hl_lock_release(&st->lock);
 }
 
 struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash)

@@ -75,6 +75,7 @@ static void find(struct hl_table *t, const struct reference *ref, unsigned i, un
     char buf[64];
     hl_table_prefetch(t, ref->hash[i]);
     hl_table_prefetch_contact(t, ref->hash[i]);
+    hl_table_prefetch_blocks(t, ref->hash[i]);
     hl_table_acquire(t, ref->hash[i]);
     struct hl_contact *c = hl_table_find(t, 0, ref->hash[i], id_of(i, buf));
     check(c == ref->at[i] && (!c || c->seq == ref->mark[i]), "find differs", step);

@@ -75,6 +75,7 @@ static void *work(void *arg)
         uint32_t what = draw(w, 1000);
         hl_table_prefetch(t, hash);
         hl_table_prefetch_contact(t, hash);
+        hl_table_prefetch_blocks(t, hash);
         if (what == 0) {
             hl_table_scan(t, look, w);
             hl_table_stats(t);

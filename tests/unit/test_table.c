@@ -86,6 +86,7 @@ static void an_empty_table_finds_nothing(void **state)
     hl_table_prefetch(t, 0);
     hl_table_prefetch(t, UINT64_MAX);
     hl_table_prefetch_contact(t, UINT64_MAX);
+    hl_table_prefetch_blocks(t, UINT64_MAX);
 }
 
 static void put_makes_once_and_then_finds(void **state)
@@ -106,6 +107,7 @@ static void put_makes_once_and_then_finds(void **state)
     assert_false(created);
     hl_table_release(t, hash);
     hl_table_prefetch_contact(t, hash);
+    hl_table_prefetch_blocks(t, hash);
 }
 
 static void addresses_are_stable_while_the_table_grows(void **state)

@@ -29,6 +29,9 @@ void hl_slab_free(struct hl_slab *s, void *p, size_t bytes);
 /* Bytes that alloc really sets aside for a request; a block may grow up to this in place. */
 size_t hl_slab_usable(size_t bytes);
 
+/* Ask for huge pages where the block covers some. Only a wish: an error changes nothing. */
+void hl_slab_want_huge_pages(void *block, size_t bytes);
+
 /* Seam for fault injection: the function that fetches chunks and large blocks (malloc by default). */
 extern void *(*hl_slab_system_alloc)(size_t);
 

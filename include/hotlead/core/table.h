@@ -24,6 +24,8 @@ void hl_table_prefetch(const struct hl_table *t, uint64_t hash);
 /* Then, a few records later: look the contact up and fetch its lines. Takes the stripe's lock if it is free, else does nothing, so
  * the caller must not hold a stripe. */
 void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash);
+/* Last, when those lines have come: fetch the first lines of the contact's blocks. Lock as above. */
+void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash);
 
 /* Lock the stripe of `hash` and return its slab; every call below that takes a stripe's contact needs the lock held. */
 struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash);
