@@ -2,12 +2,13 @@
 # Benchmarks with one command: installs what they need, builds, measures, prints a table in Markdown.
 #   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N]
 #   perf/run.sh micro [--rounds N] [--json FILE] [--events N]      scale of rules; needs no server
+#   perf/run.sh simulate [--rounds N] [--json FILE] [--events N] [--contacts N] [--before BINARY]      rate of simulate; 3.3 GB in TMPDIR
 #   perf/run.sh pipeline|peers|all    not there yet
 set -euo pipefail
-usage() { sed -n '2,5p' "$0" | cut -c3-; }
+usage() { sed -n '2,6p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | micro) shift ;;
+    system | micro | simulate) shift ;;
     pipeline | peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
@@ -19,10 +20,10 @@ cd "$root"
 
 build() {
     cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
-        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match
+        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match hotlead-events
 }
 
-if [ "$what" = micro ]; then
+if [ "$what" != system ]; then
     install_packages $BUILD_PACKAGES $(need python3 python3) >&2
     python=python3
 else
