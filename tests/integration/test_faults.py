@@ -177,8 +177,8 @@ class Failpoints(Compared):
             orders += ";commit.before_end=error@2"
         h = fire.start(env={"HOTLEAD_FAILPOINTS": orders})
         if name.startswith("rebalance."):
-            fire.holds(h, fire.setup.partitions)   # what "two" had comes back when it is missed
-            fire.progress()
+            # what "two" had comes back when it is missed; by that the point may be reached before
+            servers.wait_for("all partitions", lambda: h.child.poll() is not None or fire.held(h) == fire.setup.partitions, 60, every=0.1)
             other = fire.start("two")
         elif name.startswith("finish."):
             fire.progress()
