@@ -85,9 +85,13 @@ static enum hl_status identity_make(struct hl_engine *e, struct hl_error *err)
     return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
 }
 
-static void beat(void *ctx, unsigned worker)
+static void beat(void *ctx, unsigned worker, const char *call, int64_t limit_ms)
 {
-    hl_health_beat(((struct hl_engine *)ctx)->health, (int)worker, hl_clock_mono_ns());
+    const struct hl_engine *e = ctx;
+    if (call)
+        hl_health_enter(e->health, (int)worker, call, limit_ms, hl_clock_mono_ns());
+    else
+        hl_health_leave(e->health, (int)worker, hl_clock_mono_ns());
 }
 
 static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
@@ -138,9 +142,10 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
         .n_build = HL_ARRAY_LEN(build),
     };
     e->metrics = hl_metrics_new(&c);
-    e->health = hl_health_new((int)e->n_workers, 0, hl_clock_mono_ns());
+    e->health = hl_health_new((int)e->n_workers + 1, e->config->http_hung_after_ms, hl_clock_mono_ns());
     e->holdings = hl_holdings_new(e->n_partitions);
     if (!e->metrics || !e->health || !e->holdings) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    hl_health_set_partitions(e->health, (int)e->n_workers, 0, 0); /* nobody is to wait for the mirror */
     hl_metrics_set_model(e->metrics, e->model->name, e->model->version);
     return HL_OK;
 }
@@ -150,7 +155,10 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
     char warning[2048] = "", quoted[800];
     struct hl_error away;
     struct hl_store *store;
-    if (!given(e->config->redis_url)) return HL_OK;
+    if (!given(e->config->redis_url)) {
+        hl_health_finish(e->health, (int)e->n_workers); /* there is no such thread */
+        return HL_OK;
+    }
     enum hl_status status = hl_warm_open(e->config, 0, &store, err);
     if (status) return status;
     status = hl_redis_check(store, warning, sizeof(warning), &away);

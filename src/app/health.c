@@ -10,8 +10,11 @@
 /* A cache line each: a beat comes with every batch. */
 struct thread_health {
     _Alignas(64) _Atomic int64_t beat_ns;
+    const char *_Atomic call; /* the thread is in it; NULL: in none */
+    _Atomic int64_t limit_ns; /* of that call */
     _Atomic bool finished;
     _Atomic uint64_t partitions; /* assigned << 32 | restored, in one piece so that a reader never mixes two states */
+    _Atomic uint64_t restoring;  /* percent << 32 | 1 + seconds left; 0: nothing is known */
 };
 
 struct hl_health {
@@ -33,8 +36,11 @@ struct hl_health *hl_health_new(int threads, int64_t stale_ms, int64_t now_ns)
     }
     for (int i = 0; i < threads; i++) {
         atomic_init(&h->thread[i].beat_ns, now_ns);
+        atomic_init(&h->thread[i].call, NULL);
+        atomic_init(&h->thread[i].limit_ns, 0);
         atomic_init(&h->thread[i].finished, false);
         atomic_init(&h->thread[i].partitions, STARTING);
+        atomic_init(&h->thread[i].restoring, 0);
     }
     return h;
 }
@@ -57,6 +63,21 @@ void hl_health_beat(struct hl_health *h, int thread, int64_t now_ns)
     atomic_store_explicit(&thread_of(h, thread)->beat_ns, now_ns, memory_order_relaxed);
 }
 
+/* The beat comes first in both: who sees the call, or sees it gone, sees a beat that is no older. */
+void hl_health_enter(struct hl_health *h, int thread, const char *call, int64_t limit_ms, int64_t now_ns)
+{
+    struct thread_health *t = thread_of(h, thread);
+    hl_health_beat(h, thread, now_ns);
+    atomic_store_explicit(&t->limit_ns, limit_ms * 1000000, memory_order_relaxed);
+    atomic_store_explicit(&t->call, call, memory_order_release);
+}
+
+void hl_health_leave(struct hl_health *h, int thread, int64_t now_ns)
+{
+    hl_health_beat(h, thread, now_ns);
+    atomic_store_explicit(&thread_of(h, thread)->call, NULL, memory_order_release);
+}
+
 void hl_health_finish(struct hl_health *h, int thread)
 {
     atomic_store_explicit(&thread_of(h, thread)->finished, true, memory_order_relaxed);
@@ -64,7 +85,14 @@ void hl_health_finish(struct hl_health *h, int thread)
 
 void hl_health_set_partitions(struct hl_health *h, int thread, uint32_t assigned, uint32_t restored)
 {
+    atomic_store_explicit(&thread_of(h, thread)->restoring, 0, memory_order_relaxed);
     atomic_store_explicit(&thread_of(h, thread)->partitions, (uint64_t)assigned << 32 | restored, memory_order_relaxed);
+}
+
+void hl_health_set_restoring(struct hl_health *h, int thread, unsigned percent, int64_t seconds_left)
+{
+    uint32_t seconds = seconds_left < 0 ? 0 : seconds_left >= INT32_MAX ? INT32_MAX : (uint32_t)seconds_left + 1;
+    atomic_store_explicit(&thread_of(h, thread)->restoring, (uint64_t)percent << 32 | seconds, memory_order_relaxed);
 }
 
 static bool is_finished(const struct thread_health *t)
@@ -72,15 +100,38 @@ static bool is_finished(const struct thread_health *t)
     return atomic_load_explicit(&t->finished, memory_order_relaxed);
 }
 
+static bool is_hung(const struct hl_health *h, int i, int64_t now_ns, char *why, size_t cap)
+{
+    const struct thread_health *t = &h->thread[i];
+    const char *call = atomic_load_explicit(&t->call, memory_order_acquire);
+    int64_t allowed = h->stale_ns, limit = call ? atomic_load_explicit(&t->limit_ns, memory_order_relaxed) : 0;
+    int64_t silent = now_ns - atomic_load_explicit(&t->beat_ns, memory_order_relaxed);
+    if (limit > allowed) allowed = limit;
+    if (silent <= allowed) return false;
+    long long seconds = silent / 1000000000;
+    if (call)
+        snprintf(why, cap, "thread %d waits for %s since %lld s, and it may take %lld s", i, call, seconds, (long long)(allowed / 1000000000));
+    else
+        snprintf(why, cap, "thread %d has been silent for %lld s", i, seconds);
+    return true;
+}
+
 bool hl_health_is_live(const struct hl_health *h, int64_t now_ns, char *why, size_t cap)
 {
-    for (int i = 0; i < h->threads; i++) {
-        int64_t silent = now_ns - atomic_load_explicit(&h->thread[i].beat_ns, memory_order_relaxed);
-        if (is_finished(&h->thread[i]) || silent <= h->stale_ns) continue;
-        snprintf(why, cap, "thread %d has been silent for %lld s", i, (long long)(silent / 1000000000));
-        return false;
-    }
+    for (int i = 0; i < h->threads; i++)
+        if (!is_finished(&h->thread[i]) && is_hung(h, i, now_ns, why, cap)) return false;
     return true;
+}
+
+static void say_how_far(const struct thread_health *t, int i, uint64_t partitions, char *why, size_t cap)
+{
+    uint64_t r = atomic_load_explicit(&t->restoring, memory_order_relaxed);
+    unsigned assigned = (unsigned)(partitions >> 32), restored = (unsigned)(uint32_t)partitions;
+    unsigned percent = (unsigned)(r >> 32), seconds = (unsigned)(uint32_t)r;
+    if (seconds == 0)
+        snprintf(why, cap, "thread %d has restored %u of %u partitions", i, restored, assigned);
+    else
+        snprintf(why, cap, "thread %d has restored %u of %u partitions (%u %% is read, about %u s left)", i, restored, assigned, percent, seconds - 1);
 }
 
 bool hl_health_is_ready(const struct hl_health *h, char *why, size_t cap)
@@ -92,7 +143,7 @@ bool hl_health_is_ready(const struct hl_health *h, char *why, size_t cap)
         if (p == STARTING)
             snprintf(why, cap, "thread %d is starting", i);
         else
-            snprintf(why, cap, "thread %d has restored %u of %u partitions", i, restored, assigned);
+            say_how_far(&h->thread[i], i, p, why, cap);
         return false;
     }
     return true;

@@ -12,7 +12,7 @@
 
 static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
-    char why[128];
+    char why[200];
     (void)q;
     if (hl_health_is_live(api->health, hl_clock_mono_ns(), why, sizeof(why)))
         hl_buf_printf(&r->body, "ok\n");
@@ -22,7 +22,7 @@ static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, 
 
 static void get_readyz(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
-    char why[128];
+    char why[200];
     (void)q;
     if (hl_health_is_ready(api->health, why, sizeof(why)))
         hl_buf_printf(&r->body, "ok\n");

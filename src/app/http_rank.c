@@ -69,7 +69,7 @@ static void put_source(const struct ranking *x, struct hl_buf *b)
 /* A process that does not know yet what it will hold has nothing to say. */
 static bool is_ready(const struct hl_http_api *api, struct hl_http_response *r)
 {
-    char why[128];
+    char why[200];
     if (hl_health_is_ready(api->health, why, sizeof(why))) return true;
     hl_http_not_now(r, why);
     return false;

@@ -384,6 +384,21 @@ static void print_restore(struct page *p)
     }
 }
 
+static void print_restore_records(struct page *p)
+{
+    for (size_t s = 0; s < HL_RESTORE_COUNT; s++) sample_labelled(p, "source", source_names[s], SUM(p->m, restore_records[s]));
+}
+
+static void print_restoring(struct page *p)
+{
+    sample(p, SUM(p->m, restoring));
+}
+
+static void print_restore_left(struct page *p)
+{
+    sample(p, SUM(p->m, restore_left));
+}
+
 static void print_lag(struct page *p)
 {
     char text[16];
@@ -510,7 +525,12 @@ static const struct metric metrics[] = {
      "Age of the oldest of the threads' last checkpoints."},
     {"hotlead_redis_up", GAUGE, "", print_redis_up, "1 when the last call to Redis succeeded."},
     {"hotlead_redis_flush_duration_seconds", HISTOGRAM, "seconds", print_redis_flush, "Time to write one batch to Redis."},
-    {"hotlead_restore_seconds", SUMMARY, "seconds", print_restore, "Time to restore a partition, by where it was read from."},
+    {"hotlead_restore_seconds", SUMMARY, "seconds", print_restore,
+     "Time that a worker took to restore its partitions, by where it read from."},
+    {"hotlead_restore_records", COUNTER, "", print_restore_records, "Records read to restore partitions, by where they were read from."},
+    {"hotlead_restoring_partitions", GAUGE, "", print_restoring, "Assigned partitions that are being restored."},
+    {"hotlead_restore_left_offsets", GAUGE, "offsets", print_restore_left,
+     "Offsets of the state topic and the inputs that are still to be read to restore them."},
     {"hotlead_rebalances", COUNTER, "", print_rebalances, "Assignments of partitions taken or given up."},
     {"hotlead_model", INFO, "", print_model, "The scoring model in use."},
     {"hotlead_build", INFO, "", print_build, "Versions of the program and its libraries."},

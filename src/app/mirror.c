@@ -23,6 +23,7 @@
 #define BATCH_BYTES (1 << 20)
 #define BATCH_AGE_NS 200000000ll
 #define RETRY_NS 1000000000ll
+#define REDIS_MS 20000 /* the store's own limits are shorter */
 
 struct span {
     size_t key, key_len, value, value_len; /* places in bytes */
@@ -56,6 +57,16 @@ struct hl_mirror {
     _Atomic int64_t stop_deadline_ns;
     int64_t retry_ns;
 };
+
+static void enter(struct hl_mirror *m, const char *call)
+{
+    hl_health_enter(m->e->health, (int)m->e->n_workers, call, REDIS_MS, hl_clock_mono_ns());
+}
+
+static void leave(struct hl_mirror *m)
+{
+    hl_health_leave(m->e->health, (int)m->e->n_workers, hl_clock_mono_ns());
+}
 
 #define WISH_BITS 17
 #define WISH_MASK ((UINT64_C(1) << WISH_BITS) - 1)
@@ -128,9 +139,11 @@ static void take_over(struct hl_mirror *m)
         if (wish != c->heard) c->owned = false; /* whoever asked since has taken the partition over in Redis, too */
         c->heard = wish;
         if (!(wish & WISH_MASK) || c->owned) continue;
+        enter(m, "Redis (taking over a copy)");
         enum hl_status status = m->store->own(m->store, p, &c->token, &err);
         if (!status && HL_FAILPOINT_ERROR(MIRROR_AFTER_OWN)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
         if (!status) status = find_marker(m, p, &err);
+        leave(m);
         if (status) {
             trouble(m, "redis_away", p, &err);
             return;
@@ -169,9 +182,11 @@ static void write_batch(struct hl_mirror *m, int32_t p)
     }
     int64_t start = hl_clock_mono_ns();
     enum hl_status status = HL_OK;
+    enter(m, "Redis (writing its copy)");
     if (HL_FAILPOINT_ERROR(MIRROR_BEFORE_WRITE)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     if (!status) status = m->store->write(m->store, p, c->token, c->marker, c->position, m->records, c->n, &err);
     if (!status && HL_FAILPOINT_ERROR(MIRROR_AFTER_WRITE)) status = hl_error_set(&err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
+    leave(m);
     hl_hist_put(&m->metrics->redis_flush, (uint64_t)(hl_clock_mono_ns() - start));
     forget_batch(c);
     if (!status) {
@@ -248,6 +263,7 @@ static void *mirror_main(void *arg)
     struct hl_mirror *m = arg;
     for (bool ending = false;;) {
         int64_t now = hl_clock_mono_ns();
+        hl_health_beat(m->e->health, (int)m->e->n_workers, now);
         if (m->stop && !ending) set_targets(m);
         ending = m->stop;
         if (ending && (now > m->stop_deadline_ns || all_caught_up(m))) break;
@@ -260,6 +276,7 @@ static void *mirror_main(void *arg)
         poll_tail(m);
         write_aged(m, hl_clock_mono_ns());
     }
+    hl_health_finish(m->e->health, (int)m->e->n_workers);
     return NULL;
 }
 

@@ -1,10 +1,14 @@
-/* How a partition comes to life. There is one way, for start, rebalance, abort and crash:
+/* How the assigned partitions come to life. There is one way, for start, rebalance, abort and crash:
  *
  *   1. committed offsets C, and low-water L from their metadata
  *   2. Redis up to its marker M, or nothing when there is no copy, or no Redis
  *   3. the state topic from M (or its beginning) to its end
  *   4. the inputs from L to C, silently: what is replayed moved no stage, since a contact that moved has a state record of that transaction
  *   5. live from C
+ *
+ * Each step is done for all of them before the next. Those that read Kafka read all that is small in one pass, so that many partitions wait for the
+ * brokers once and not each for itself (with a copy in Redis, that is all of them); what is large is read one after the other, which was measured
+ * as faster than all at once (decisions/0013).
  *
  * A restored contact remembers the offsets that its state record already holds, and skips them in 4 and, after low-latency delivery, in 5. */
 #include <inttypes.h>
@@ -21,26 +25,83 @@
 #include "hotlead/core/state.h"
 #include "worker.h"
 
+#define REDIS_MS 20000 /* between two records; the store's own limits are shorter */
+#define SMALL_OFFSETS 10000
+#define LOOK_UP_NS 100000000ll
+#define TICK_RECORDS 64 /* the clock is asked once in so many records */
+
 struct recovery {
     struct hl_worker *w;
-    struct hl_partition *p;
     struct hl_error *err;
-    uint64_t from_redis, from_changelog, replayed;
+    struct hl_range *ranges; /* of the pass that is on */
+    size_t n_ranges;
+    int64_t *state_low, *state_high; /* of each assigned partition */
+    int64_t *state_from;             /* what Redis did not have; -1: all of it */
+    struct hl_partition *loading;    /* from Redis */
+    struct hl_progress progress;
+    int64_t passed;                  /* offsets of the passes that are over */
+    int64_t loaded_of;               /* what the partition being loaded counts for, at most */
+    unsigned ticks;
+    int64_t look_up_ns;
+    enum hl_status looked; /* of look_up: what ended the reading, whatever the reader makes of it */
+    bool changed;          /* the assignment did: what is half restored is of no use */
     int64_t place_ns, redis_ns, state_ns, input_ns;
 };
 
+/* --- between records --- */
+
+static int64_t read_so_far(const struct recovery *r)
+{
+    int64_t n = r->passed;
+    for (size_t i = 0; i < r->n_ranges; i++)
+        if (r->ranges[i].position > r->ranges[i].from) n += r->ranges[i].position - r->ranges[i].from;
+    int64_t loaded = r->loading ? (int64_t)r->loading->restored[HL_RESTORE_REDIS] : 0;
+    return n + (loaded < r->loaded_of ? loaded : r->loaded_of);
+}
+
+/* Rebalances go on while we read, and who watches over us wants to know that we live. HL_E_END: the assignment has changed. */
+static enum hl_status look_up(struct recovery *r)
+{
+    struct hl_worker *w = r->w;
+    size_t n;
+    int64_t now = hl_clock_mono_ns();
+    hl_health_beat(w->e->health, (int)w->index, now);
+    if (r->progress.start_ns) hl_progress_at(w, &r->progress, read_so_far(r), now);
+    r->look_up_ns = now + LOOK_UP_NS;
+    r->looked = w->stream->poll(w->stream, 0, w->records, HL_BATCH, &n, r->err);
+    if (r->looked) return r->looked;
+    HL_BUG_ON(n); /* nothing is assigned for reading */
+    r->changed = w->stream->changed(w->stream);
+    if (r->changed) r->looked = hl_error_set(r->err, HL_E_END, HL_RETRY, "the assignment has changed");
+    return r->looked;
+}
+
+static enum hl_status tick(struct recovery *r)
+{
+    if (++r->ticks % TICK_RECORDS != 0 || hl_clock_mono_ns() < r->look_up_ns) return HL_OK;
+    return look_up(r);
+}
+
+static void count(struct recovery *r, struct hl_partition *p, enum hl_restore_source source)
+{
+    p->restored[source]++;
+    hl_counter_add(&r->w->metrics->restore_records[source], 1);
+}
+
+/* --- state --- */
+
 /* Vector of applied offsets in the order of our inputs; a topic that the record does not know was not applied. 0: no memory. */
-static uint32_t applied_vector(struct recovery *r, const struct hl_applied_slice *applied, size_t n)
+static uint32_t applied_vector(struct recovery *r, struct hl_partition *p, const struct hl_applied_slice *applied, size_t n)
 {
     const struct hl_config *c = r->w->e->config;
     int64_t offsets[64] = {0};
     for (size_t t = 0; t < c->n_inputs; t++)
         for (size_t i = 0; i < n; i++)
             if (hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic)) offsets[t] = applied[i].offset;
-    return hl_partition_applied(r->p, offsets, c->n_inputs);
+    return hl_partition_applied(p, offsets, c->n_inputs);
 }
 
-static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, struct hl_slice value)
+static enum hl_status restore_contact(struct recovery *r, struct hl_partition *p, struct hl_slice id, struct hl_slice value)
 {
     struct hl_engine *e = r->w->e;
     uint64_t hash;
@@ -56,11 +117,11 @@ static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, st
         struct hl_applied_slice applied[64];
         size_t n;
         status = hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n);
-        c = status ? NULL : hl_table_put(e->table, r->w->index, hash, id, (uint16_t)r->p->id, NULL);
+        c = status ? NULL : hl_table_put(e->table, r->w->index, hash, id, (uint16_t)p->id, NULL);
         if (!status && !c) status = HL_E_NOMEM;
         if (!status) status = hl_state_decode(c, slab, e->model, engine);
         if (!status) {
-            c->applied = applied_vector(r, applied, n);
+            c->applied = applied_vector(r, p, applied, n);
             if (!c->applied) status = HL_E_NOMEM;
         }
     }
@@ -71,67 +132,121 @@ static enum hl_status restore_contact(struct recovery *r, struct hl_slice id, st
 static enum hl_status on_state_record(void *ctx, const struct hl_record *rec)
 {
     struct recovery *r = ctx;
+    if (!rec) return look_up(r);
     if (rec->key.len == 0) return HL_OK; /* not ours: the engine always writes a key */
-    enum hl_status status = restore_contact(r, rec->key, rec->value);
-    r->from_changelog++;
+    struct hl_partition *p = r->w->by_id[rec->partition];
+    enum hl_status status = restore_contact(r, p, rec->key, rec->value);
+    count(r, p, HL_RESTORE_STATE);
     if (HL_FAILPOINT_ERROR(RECOVERY_STATE_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     if (status)
-        return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s", r->p->id,
+        return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s", p->id,
                             rec->offset, hl_status_name(status));
-    return HL_OK;
+    return tick(r);
 }
 
 static enum hl_status on_redis_record(void *ctx, struct hl_slice id, struct hl_slice value)
 {
     struct recovery *r = ctx;
-    if (r->from_redis++ % 1024 == 0) hl_health_beat(r->w->e->health, (int)r->w->index, hl_clock_mono_ns());
+    count(r, r->loading, HL_RESTORE_REDIS);
     if (HL_FAILPOINT_ERROR(RECOVERY_REDIS_RECORD)) return HL_E_DECODE;
-    return restore_contact(r, id, value);
+    enum hl_status status = restore_contact(r, r->loading, id, value);
+    return status ? status : tick(r);
 }
 
-/* Load the warm copy; *position is where the state topic goes on, -1 from its beginning. Whatever is wrong with the copy, the state topic has it all. */
-static void load_redis(struct recovery *r, int64_t *position)
+static enum hl_status copy_within(int64_t position, int64_t low, int64_t high, struct hl_error *err)
+{
+    if (position >= low && position <= high) return HL_OK;
+    return hl_error_set(err, HL_E_GAP, HL_SKIP, "its marker %" PRId64 " lies outside the state topic's %" PRId64 " to %" PRId64, position, low, high);
+}
+
+/* Load the warm copy of the i-th partition. Whatever is wrong with it, the state topic has it all: only look_up can fail. */
+static enum hl_status load_redis(struct recovery *r, size_t i)
 {
     struct hl_store *store = r->w->store;
-    int32_t p = r->p->id;
+    struct hl_partition *p = r->w->parts[i];
     uint64_t token = 0;
-    int64_t low, high;
+    int64_t position;
     struct hl_error err = {0};
-    *position = -1;
-    if (!store) return;
-    enum hl_status status = store->own(store, p, &token, &err);
-    if (!status) status = store->marker(store, p, position, &err);
-    if (!status && *position < 0) return;
-    if (!status) status = r->w->stream->bounds(r->w->stream, HL_STATE_TOPIC, p, &low, &high, &err);
-    if (!status && (*position > high || *position < low))
-        status = hl_error_set(&err, HL_E_GAP, HL_SKIP, "its marker %" PRId64 " lies outside the state topic's %" PRId64 " to %" PRId64, *position, low,
-                              high);
-    if (!status) status = store->load(store, p, *position, on_redis_record, r, &err);
-    if (!status) return;
+    enum hl_status status = store->own(store, p->id, &token, &err);
+    if (!status) status = store->marker(store, p->id, &position, &err);
+    if (!status && position < 0) return HL_OK;
+    if (!status) status = copy_within(position, r->state_low[i], r->state_high[i], &err);
+    r->loading = p;
+    r->loaded_of = status ? 0 : position - r->state_low[i];
+    if (!status) status = store->load(store, p->id, position, on_redis_record, r, &err);
+    r->loading = NULL;
+    if (r->looked) return r->looked;
+    if (!status) {
+        r->state_from[i] = position;
+        r->passed += r->loaded_of; /* 0 only where the topic is empty */
+        return HL_OK;
+    }
     char quoted[400];
     bool wrong = status == HL_E_DECODE || status == HL_E_GAP; /* else it may be fine, but could not be read */
-    hl_log(HL_LOG_WARN, wrong ? "redis_copy_discarded" : "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
-    hl_table_drop(r->w->e->table, r->w->index, p);
-    r->p->n_applied = 0;
-    r->from_redis = 0;
-    *position = -1;
-    if (wrong && store->discard(store, p, token, &err)) /* nothing depends on it: the copy would fail again */
-        hl_log(HL_LOG_WARN, "redis_copy_not_discarded", "partition=%" PRId32 " reason=%s", p, hl_log_quote(quoted, sizeof(quoted), err.message));
+    hl_log(HL_LOG_WARN, wrong ? "redis_copy_discarded" : "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p->id, hl_log_quote(quoted, sizeof(quoted), err.message));
+    hl_table_drop(r->w->e->table, r->w->index, p->id);
+    p->n_applied = 0;
+    p->restored[HL_RESTORE_REDIS] = 0;
+    if (wrong && store->discard(store, p->id, token, &err)) /* nothing depends on it: the copy would fail again */
+        hl_log(HL_LOG_WARN, "redis_copy_not_discarded", "partition=%" PRId32 " reason=%s", p->id, hl_log_quote(quoted, sizeof(quoted), err.message));
+    return HL_OK;
+}
+
+static enum hl_status load_copies(struct recovery *r)
+{
+    int64_t t0 = hl_clock_mono_ns();
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < r->w->n_parts && r->w->store && !status; i++) {
+        status = look_up(r);
+        hl_health_enter(r->w->e->health, (int)r->w->index, "Redis (loading its copy)", REDIS_MS, hl_clock_mono_ns());
+        if (!status) status = load_redis(r, i);
+        hl_health_leave(r->w->e->health, (int)r->w->index, hl_clock_mono_ns());
+    }
+    r->redis_ns = hl_clock_mono_ns() - t0;
+    HL_FAILPOINT(RECOVERY_AFTER_REDIS);
+    return status;
+}
+
+static int small_first(const void *a, const void *b)
+{
+    const struct hl_range *x = a, *y = b;
+    return (x->to - x->from > y->to - y->from) - (x->to - x->from < y->to - y->from);
+}
+
+/* Read the ranges that were put together: the small ones at once, then the others. */
+static enum hl_status read_ranges(struct recovery *r, hl_record_fn *fn)
+{
+    size_t small = 0;
+    struct hl_stream *s = r->w->stream;
+    qsort(r->ranges, r->n_ranges, sizeof(*r->ranges), small_first);
+    while (small < r->n_ranges && r->ranges[small].to - r->ranges[small].from <= SMALL_OFFSETS) small++;
+    enum hl_status status = look_up(r);
+    if (!status && small) status = s->read(s, r->ranges, small, fn, r, r->err);
+    for (size_t i = small; i < r->n_ranges && !status; i++) status = s->read(s, &r->ranges[i], 1, fn, r, r->err);
+    r->passed = read_so_far(r);
+    r->n_ranges = 0;
+    return status;
+}
+
+static enum hl_status timed_read(struct recovery *r, hl_record_fn *fn, enum hl_restore_source source, int64_t *took)
+{
+    int64_t t0 = hl_clock_mono_ns();
+    enum hl_status status = read_ranges(r, fn);
+    *took = hl_clock_mono_ns() - t0;
+    hl_metrics_count_restore(r->w->metrics, source, (uint64_t)*took);
+    return status;
 }
 
 static enum hl_status restore_state(struct recovery *r)
 {
-    int64_t position, end;
-    int64_t t0 = hl_clock_mono_ns();
-    load_redis(r, &position);
-    int64_t t1 = hl_clock_mono_ns();
-    HL_FAILPOINT(RECOVERY_AFTER_REDIS);
-    enum hl_status status = r->w->stream->read(r->w->stream, HL_STATE_TOPIC, r->p->id, position, -1, on_state_record, r, &end, r->err);
-    r->redis_ns = t1 - t0;
-    r->state_ns = hl_clock_mono_ns() - t1;
-    if (r->from_redis) hl_metrics_count_restore(r->w->metrics, HL_RESTORE_REDIS, (uint64_t)(t1 - t0));
-    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_STATE, (uint64_t)r->state_ns);
-    return status;
+    enum hl_status status = load_copies(r);
+    if (status) return status;
+    if (r->passed) hl_metrics_count_restore(r->w->metrics, HL_RESTORE_REDIS, (uint64_t)r->redis_ns);
+    for (size_t i = 0; i < r->w->n_parts; i++) {
+        int64_t from = r->state_from[i] < 0 ? r->state_low[i] : r->state_from[i];
+        r->ranges[r->n_ranges++] = (struct hl_range){HL_STATE_TOPIC, r->w->parts[i]->id, from, r->state_high[i], true, -1};
+    }
+    return timed_read(r, on_state_record, HL_RESTORE_STATE, &r->state_ns);
 }
 
 /* --- replay --- */
@@ -140,7 +255,7 @@ static enum hl_status decode_patiently(struct recovery *r, const struct hl_recor
 {
     for (;;) {
         enum hl_status status = hl_worker_decode(r->w, rec, ev, why);
-        if (status != HL_E_PENDING || *r->w->e->stop) return status;
+        if (status != HL_E_PENDING || *r->w->e->stop || look_up(r)) return status;
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
 }
@@ -151,93 +266,72 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
     struct hl_engine *e = r->w->e;
     struct hl_event ev;
     struct hl_error why;
+    if (!rec) return look_up(r);
+    struct hl_partition *p = r->w->by_id[rec->partition];
     if (HL_FAILPOINT_ERROR(RECOVERY_REPLAY_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     hl_arena_reset(&r->w->arena);
     r->w->wall_ms = hl_clock_wall_ms();
-    hl_health_beat(e->health, (int)r->w->index, hl_clock_mono_ns());
     enum hl_status status = decode_patiently(r, rec, &ev, &why);
+    if (r->looked) return r->looked;
     if (status == HL_E_PENDING) return hl_error_set(r->err, HL_E_END, HL_STOP, "stopped while waiting for a schema");
-    if (status || ev.type == HL_EVENT_UNKNOWN) return HL_OK; /* it went to the dead letters, or was ignored, the first time */
+    if (status || ev.type == HL_EVENT_UNKNOWN) return tick(r); /* it went to the dead letters, or was ignored, the first time */
     uint64_t hash = hl_hash64(ev.contact_id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
     struct hl_outcome *o = r->w->outcome;
     bool adopted;
     hl_outcome_clear(o);
-    struct hl_contact *c = hl_contact_for_event(r->w, slab, r->p->id, hash, ev.contact_id, &adopted);
+    struct hl_contact *c = hl_contact_for_event(r->w, slab, p->id, hash, ev.contact_id, &adopted);
     status = c ? HL_OK : HL_E_NOMEM;
-    if (c && !hl_partition_has_applied(r->p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
+    if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
         status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, o);
-        if (!status && o->changed && !hl_partition_mark_dirty(r->p, c)) status = HL_E_NOMEM;
-        if (!status && o->erased) status = hl_bury(r->w, r->p, c, rec, r->p->low); /* how far the other inputs were is not known */
-        if (!status && o->erased && !hl_partition_mark_moved(r->p, c)) status = HL_E_NOMEM;
-        r->replayed++;
+        if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
+        if (!status && o->erased) status = hl_bury(r->w, p, c, rec, p->low); /* how far the other inputs were is not known */
+        if (!status && o->erased && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
+        count(r, p, HL_RESTORE_INPUT);
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c);
     hl_table_release(e->table, hash);
-    return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : HL_OK;
+    return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : tick(r);
 }
 
 /* Where to start and to replay from, checked against what the input still holds. */
-static enum hl_status place(struct recovery *r, const struct hl_position *at, uint16_t t)
+static enum hl_status place(struct recovery *r, struct hl_partition *p, const struct hl_position *at, uint16_t t)
 {
     struct hl_engine *e = r->w->e;
     const char *topic = e->config->inputs[t].topic;
     int64_t low, high, committed = at->offset, from = at->low_water >= 0 ? at->low_water : at->offset;
-    enum hl_status status = r->w->stream->bounds(r->w->stream, t, r->p->id, &low, &high, r->err);
+    enum hl_status status = r->w->stream->bounds(r->w->stream, t, p->id, &low, &high, r->err);
     if (status) return status;
     if (committed < 0) committed = from = low; /* the group's first start on this partition */
     if (from < low || committed > high) {
         hl_log(HL_LOG_ERROR, "input_gap", "topic=%s partition=%" PRId32 " low_water=%" PRId64 " committed=%" PRId64 " log_start=%" PRId64
-               " log_end=%" PRId64, topic, r->p->id, from, committed, low, high);
+               " log_end=%" PRId64, topic, p->id, from, committed, low, high);
         if (e->config->on_gap == HL_GAP_STOP)
             return hl_error_set(r->err, HL_E_GAP, HL_STOP,
                                 "%s [%" PRId32 "]: events from offset %" PRId64 " are needed, but the topic holds %" PRId64 " to %" PRId64
                                 " only; set on_gap: accept to go on without them",
-                                topic, r->p->id, from, low, high);
+                                topic, p->id, from, low, high);
         if (committed > high) committed = high;
         if (committed < low) committed = low;
         if (from < low) from = low;
         if (from > committed) from = committed;
     }
-    r->p->next[t] = committed;
-    r->p->low[t] = from;
+    p->next[t] = committed;
+    p->low[t] = from;
     return HL_OK;
 }
 
 static enum hl_status replay(struct recovery *r)
 {
-    int64_t t0 = hl_clock_mono_ns(), end;
-    enum hl_status status = HL_OK;
-    for (uint16_t t = 0; t < hl_engine_inputs(r->w->e) && !status; t++)
-        if (r->p->low[t] < r->p->next[t])
-            status = r->w->stream->read(r->w->stream, t, r->p->id, r->p->low[t], r->p->next[t], on_replayed, r, &end, r->err);
-    r->input_ns = hl_clock_mono_ns() - t0;
-    hl_metrics_count_restore(r->w->metrics, HL_RESTORE_INPUT, (uint64_t)r->input_ns);
-    return status;
+    for (size_t i = 0; i < r->w->n_parts; i++) {
+        const struct hl_partition *p = r->w->parts[i];
+        for (uint16_t t = 0; t < hl_engine_inputs(r->w->e); t++)
+            if (p->low[t] < p->next[t]) r->ranges[r->n_ranges++] = (struct hl_range){t, p->id, p->low[t], p->next[t], false, -1};
+    }
+    return timed_read(r, on_replayed, HL_RESTORE_INPUT, &r->input_ns);
 }
 
-static enum hl_status recover_one(struct hl_worker *w, struct hl_partition *p, const struct hl_position *at, struct hl_error *err)
-{
-    struct recovery r = {.w = w, .p = p, .err = err};
-    int64_t t0 = hl_clock_mono_ns();
-    enum hl_status status = HL_OK;
-    for (uint16_t t = 0; t < hl_engine_inputs(w->e) && !status; t++) status = place(&r, &at[t], t);
-    r.place_ns = hl_clock_mono_ns() - t0;
-    if (!status) status = restore_state(&r);
-    HL_FAILPOINT(RECOVERY_AFTER_STATE);
-    if (!status) status = replay(&r);
-    if (status) return status;
-    HL_FAILPOINT(RECOVERY_DONE);
-    p->low_since_ns = hl_clock_mono_ns();
-    p->round_start_ns = p->low_since_ns - w->e->config->checkpoint_interval_ms * 1000000; /* the first round is due */
-    memcpy(p->cut, p->low, hl_engine_inputs(w->e) * sizeof(*p->cut));
-    hl_log(HL_LOG_INFO, "partition_restored",
-           "partition=%" PRId32 " from_redis=%" PRIu64 " from_changelog=%" PRIu64 " replayed=%" PRIu64
-           " seconds=%.3f bounds=%.3f redis=%.3f state=%.3f input=%.3f",
-           p->id, r.from_redis, r.from_changelog, r.replayed, (double)(hl_clock_mono_ns() - t0) / 1e9, (double)r.place_ns / 1e9,
-           (double)r.redis_ns / 1e9, (double)r.state_ns / 1e9, (double)r.input_ns / 1e9);
-    return HL_OK;
-}
+/* --- all together --- */
 
 void hl_worker_hold(const struct hl_worker *w, enum hl_hold hold)
 {
@@ -271,28 +365,71 @@ static enum hl_status committed_positions(struct hl_worker *w, struct hl_error *
     return w->stream->committed(w->stream, w->positions, n, err);
 }
 
-/* Rebalances go on while we read: notice them between two partitions. */
-static enum hl_status look_up(struct hl_worker *w, struct hl_error *err)
+/* The partitions with their places, and how much there is to read. */
+static enum hl_status survey(struct recovery *r)
 {
-    size_t n;
-    hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
-    enum hl_status status = w->stream->poll(w->stream, 0, w->records, HL_BATCH, &n, err);
-    HL_BUG_ON(n); /* nothing is assigned for reading */
+    struct hl_worker *w = r->w;
+    size_t inputs = hl_engine_inputs(w->e);
+    int64_t state = 0, input = 0, t0 = hl_clock_mono_ns();
+    enum hl_status status = committed_positions(w, r->err);
+    for (size_t i = 0; i < w->n_assigned && !status; i++) {
+        status = look_up(r);
+        if (status) break;
+        struct hl_partition *p = hl_partition_new(w->assigned[i], inputs);
+        if (!p) return hl_error_set(r->err, HL_E_NOMEM, HL_STOP, "out of memory");
+        w->parts[w->n_parts++] = w->by_id[p->id] = p;
+        for (uint16_t t = 0; t < inputs && !status; t++) {
+            status = place(r, p, &w->positions[i * inputs + t], t);
+            input += p->next[t] - p->low[t];
+        }
+        if (!status) status = w->stream->bounds(w->stream, HL_STATE_TOPIC, p->id, &r->state_low[i], &r->state_high[i], r->err);
+        state += r->state_high[i] - r->state_low[i];
+        r->state_from[i] = -1;
+    }
+    r->place_ns = hl_clock_mono_ns() - t0;
+    if (!status) hl_progress_begin(w, &r->progress, state, input);
     return status;
+}
+
+static void ready(struct hl_worker *w, struct hl_partition *p)
+{
+    HL_FAILPOINT(RECOVERY_DONE);
+    p->low_since_ns = hl_clock_mono_ns();
+    p->round_start_ns = p->low_since_ns - w->e->config->checkpoint_interval_ms * 1000000; /* the first round is due */
+    memcpy(p->cut, p->low, hl_engine_inputs(w->e) * sizeof(*p->cut));
+    hl_log(HL_LOG_INFO, "partition_restored", "partition=%" PRId32 " from_redis=%" PRIu64 " from_changelog=%" PRIu64 " replayed=%" PRIu64, p->id,
+           p->restored[HL_RESTORE_REDIS], p->restored[HL_RESTORE_STATE], p->restored[HL_RESTORE_INPUT]);
+}
+
+static enum hl_status restore_all(struct recovery *r)
+{
+    struct hl_worker *w = r->w;
+    int64_t t0 = hl_clock_mono_ns();
+    enum hl_status status = survey(r);
+    if (!status) status = restore_state(r);
+    HL_FAILPOINT(RECOVERY_AFTER_STATE);
+    if (!status) status = replay(r);
+    if (status) return status;
+    for (size_t i = 0; i < w->n_parts; i++) ready(w, w->parts[i]);
+    hl_metrics_set_restoring(w->metrics, 0, 0);
+    hl_health_set_partitions(w->e->health, (int)w->index, (uint32_t)w->n_assigned, (uint32_t)w->n_parts);
+    hl_log(HL_LOG_INFO, "restored", "worker=%u partitions=%zu seconds=%.3f bounds=%.3f redis=%.3f state=%.3f input=%.3f", w->index, w->n_parts,
+           (double)(hl_clock_mono_ns() - t0) / 1e9, (double)r->place_ns / 1e9, (double)r->redis_ns / 1e9, (double)r->state_ns / 1e9,
+           (double)r->input_ns / 1e9);
+    return HL_OK;
 }
 
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
 {
     if (HL_FAILPOINT_ERROR(RECOVERY_BEGIN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
-    enum hl_status status = committed_positions(w, err);
-    for (size_t i = 0; i < w->n_assigned && !status; i++) {
-        status = look_up(w, err);
-        if (status || w->stream->changed(w->stream)) break;
-        struct hl_partition *p = hl_partition_new(w->assigned[i], hl_engine_inputs(w->e));
-        if (!p) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-        w->parts[w->n_parts++] = w->by_id[p->id] = p;
-        status = recover_one(w, p, w->positions + i * hl_engine_inputs(w->e), err);
-        hl_health_set_partitions(w->e->health, (int)w->index, (uint32_t)w->n_assigned, (uint32_t)w->n_parts);
-    }
-    return status;
+    size_t n = w->n_assigned, inputs = hl_engine_inputs(w->e);
+    struct recovery r = {.w = w, .err = err};
+    r.ranges = calloc(n * inputs + 1, sizeof(*r.ranges));
+    r.state_low = calloc(3 * n + 1, sizeof(*r.state_low));
+    r.state_high = r.state_low + n;
+    r.state_from = r.state_low + 2 * n;
+    enum hl_status status = r.ranges && r.state_low ? restore_all(&r) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    free(r.ranges);
+    free(r.state_low);
+    return r.changed ? HL_OK : status;
 }

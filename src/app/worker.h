@@ -4,7 +4,8 @@
  *   emit.c        transitions, state records and dead letters become Kafka records
  *   checkpoint.c  dirty lists, low-water, the commit itself
  *   timers.c      moves by time alone
- *   recovery.c    how a partition comes to life
+ *   recovery.c    how partitions come to life
+ *   progress.c    how far that is
  *   mirror.c      the warm copy in Redis, a thread of its own
  *   engine.c      puts them together */
 #ifndef HL_APP_WORKER_H
@@ -65,6 +66,7 @@ struct hl_partition {
     /* Applied offsets that came with restored contacts: vector i (from 1) at [(i - 1) * n_inputs]. */
     int64_t *applied;
     size_t n_applied, cap_applied;
+    uint64_t restored[HL_RESTORE_COUNT]; /* records, by where they were read from */
 };
 
 /* A record that waits for its schema. */
@@ -113,6 +115,7 @@ struct hl_worker {
     uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
     struct hl_latency_sample samples[HL_LATENCY_SAMPLES];
     size_t n_samples;
+    size_t checkpoint_turn;    /* which partition's round is written first */
     int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
     struct hl_position *positions; /* room for every (input, partition) */
     int64_t schema_check_ns, lag_due_ns;
@@ -135,7 +138,7 @@ struct hl_engine {
     struct hl_worker *workers;
     size_t n_workers;
     struct hl_metrics *metrics;
-    struct hl_health *health;
+    struct hl_health *health; /* of the workers, then of the mirror */
     struct hl_holdings *holdings; /* NULL: nobody looks (tests) */
     struct hl_mirror *mirror; /* NULL: no Redis */
     struct hl_http *http;
@@ -223,6 +226,17 @@ bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns);
 int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns);
 /* Commit everything since the last one. drain: write out all dirty contacts first, so that the next owner replays nothing. */
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err);
+
+/* progress.c */
+struct hl_progress {
+    int64_t total, done; /* offsets */
+    int64_t start_ns, tell_ns;
+};
+/* What is to be read, at most: offsets of the state topic and of the inputs. */
+void hl_progress_begin(struct hl_worker *w, struct hl_progress *p, int64_t state, int64_t input);
+void hl_progress_at(struct hl_worker *w, struct hl_progress *p, int64_t done, int64_t now);
+unsigned hl_progress_percent(const struct hl_progress *p);
+int64_t hl_progress_seconds_left(const struct hl_progress *p, int64_t now); /* -1: not known yet */
 
 /* recovery.c: the assigned partitions come to life; w->parts is filled. Ends early, with HL_OK, when the assignment changes meanwhile. */
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err);

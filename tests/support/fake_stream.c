@@ -407,21 +407,38 @@ static enum hl_status fake_bounds(struct hl_stream *port, uint16_t topic, int32_
     return HL_OK;
 }
 
-static enum hl_status fake_read(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t from, int64_t to,
-                                hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err)
+/* A record of a range, or nothing where it takes up an offset only. */
+static enum hl_status read_one(struct fake_stream *s, struct hl_range *range, hl_record_fn *fn, void *ctx)
+{
+    struct fake_record *r = &topic_of(s, range->topic, range->partition)->records[range->position];
+    if (r->kind == FAKE_SKIPPED) {
+        range->position++;
+        return HL_OK;
+    }
+    struct hl_record record = record_at(r, range->topic, range->partition, range->position++);
+    s->log->stats.replayed += range->topic != HL_STATE_TOPIC;
+    return fn(ctx, &record);
+}
+
+/* Runs of records, of one range after the other, round and round. */
+static enum hl_status fake_read(struct hl_stream *port, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
-    struct fake_topic *t = topic_of(s, topic, partition);
-    if (to < 0 || to > (int64_t)t->n) to = (int64_t)t->n;
-    for (*end = from < 0 ? 0 : from; *end < to; (*end)++) {
-        enum hl_status status = ask(s, FAKE_READ, false, HL_E_UNAVAILABLE, err);
-        if (!status && *s->stop) status = hl_error_set(err, HL_E_END, HL_STOP, "fake stream: stopped");
-        const struct fake_record *r = &t->records[*end];
-        if (!status && r->kind == FAKE_DATA) {
-            struct hl_record record = record_at(r, topic, partition, *end);
-            s->log->stats.replayed += topic != HL_STATE_TOPIC;
-            status = fn(ctx, &record);
+    for (size_t i = 0; i < n; i++) ranges[i].position = ranges[i].from < 0 ? 0 : ranges[i].from;
+    for (size_t left = n; left;) {
+        left = 0;
+        for (size_t i = 0; i < n; i++) {
+            const struct fake_topic *t = topic_of(s, ranges[i].topic, ranges[i].partition);
+            int64_t to = ranges[i].to_end || ranges[i].to > (int64_t)t->n ? (int64_t)t->n : ranges[i].to;
+            for (uint64_t run = 1 + fake_random(s->log, 200); run && ranges[i].position < to; run--) {
+                enum hl_status status = ask(s, FAKE_READ, false, HL_E_UNAVAILABLE, err);
+                if (!status && *s->stop) status = hl_error_set(err, HL_E_END, HL_STOP, "fake stream: stopped");
+                if (!status) status = read_one(s, &ranges[i], fn, ctx);
+                if (status) return status;
+            }
+            left += ranges[i].position < to;
         }
+        enum hl_status status = left && fake_random(s->log, 2) ? fn(ctx, NULL) : HL_OK;
         if (status) return status;
     }
     return HL_OK;

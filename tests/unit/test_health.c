@@ -28,6 +28,28 @@ static void a_silent_thread_is_not_live(void **state)
     hl_health_free(h);
 }
 
+static void a_call_that_does_not_come_back_is_named(void **state)
+{
+    (void)state;
+    struct hl_health *h = hl_health_new(2, 0, 100 * SECOND);
+    hl_health_beat(h, 0, 500 * SECOND);
+    hl_health_enter(h, 1, "commit_transaction", 45000, 105 * SECOND);
+    assert_true(hl_health_is_live(h, 150 * SECOND, why, sizeof(why))); /* its own limit is the longer one */
+    assert_false(hl_health_is_live(h, 150 * SECOND + 1, why, sizeof(why)));
+    assert_string_equal(why, "thread 1 waits for commit_transaction since 45 s, and it may take 45 s");
+    hl_health_enter(h, 1, "commit_transaction", 5000, 150 * SECOND); /* made again */
+    assert_true(hl_health_is_live(h, 180 * SECOND, why, sizeof(why)));
+    assert_false(hl_health_is_live(h, 181 * SECOND, why, sizeof(why)));
+    assert_string_equal(why, "thread 1 waits for commit_transaction since 31 s, and it may take 30 s");
+    hl_health_beat(h, 1, 170 * SECOND); /* a sign of life from within */
+    assert_true(hl_health_is_live(h, 190 * SECOND, why, sizeof(why)));
+    hl_health_leave(h, 1, 250 * SECOND);
+    assert_true(hl_health_is_live(h, 280 * SECOND, why, sizeof(why)));
+    assert_false(hl_health_is_live(h, 281 * SECOND, why, sizeof(why)));
+    assert_string_equal(why, "thread 1 has been silent for 31 s"); /* the call is over */
+    hl_health_free(h);
+}
+
 static void a_finished_thread_is_no_longer_looked_at(void **state)
 {
     (void)state;
@@ -108,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_silent_thread_is_not_live),
+        cmocka_unit_test(a_call_that_does_not_come_back_is_named),
         cmocka_unit_test(a_finished_thread_is_no_longer_looked_at),
         cmocka_unit_test(ready_means_all_assigned_partitions_are_restored),
         cmocka_unit_test(the_paths_say_what_health_says),

@@ -61,6 +61,8 @@ static void every_counter_shows_the_sum_of_the_threads(void **state)
         hl_metrics_count_transition(mt, HL_STAGE_LEAD, HL_STAGE_MQL);
         hl_metrics_count_txn(mt, HL_TXN_COMMITTED, 3000000);
         hl_metrics_count_restore(mt, HL_RESTORE_STATE, 1500000000);
+        hl_counter_add(&mt->restore_records[HL_RESTORE_INPUT], 6);
+        hl_metrics_set_restoring(mt, 4, 50);
         hl_counter_add(&mt->rebalances, 1);
         for (int k = 0; k < 2; k++) hl_metrics_count_alert(mt, HL_ALERT_BREACHED);
     }
@@ -82,6 +84,10 @@ static void every_counter_shows_the_sum_of_the_threads(void **state)
         "hotlead_txn_total{outcome=\"aborted\"} 1",
         "hotlead_restore_seconds_sum{source=\"state\"} 3",
         "hotlead_restore_seconds_count{source=\"state\"} 2",
+        "hotlead_restore_records_total{source=\"input\"} 12",
+        "hotlead_restore_records_total{source=\"redis\"} 0",
+        "hotlead_restoring_partitions 8",
+        "hotlead_restore_left_offsets 100",
         "hotlead_rebalances_total 2",
         "hotlead_sla_breaches_total 4",
         "hotlead_alerts_total{event=\"due\"} 0",

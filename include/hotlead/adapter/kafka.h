@@ -23,7 +23,9 @@ struct hl_kafka_config {
     int replication_factor;
     int64_t startup_timeout_ms;
     _Atomic bool *stop;     /* gives up waiting when true; may be NULL */
-    void (*alive)(void *ctx, unsigned index); /* called by a session while it waits for a broker that is away; may be NULL */
+    /* Signs of life of session `index`; may be NULL. call: it now makes one that may hang, and that should be back within limit_ms; NULL: it is in
+     * none. Comes again and again while it waits for a broker that is away. */
+    void (*alive)(void *ctx, unsigned index, const char *call, int64_t limit_ms);
     void *alive_ctx;
 };
 

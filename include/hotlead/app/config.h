@@ -58,6 +58,7 @@ struct hl_config {
     int threads; /* 0: auto, the number of CPUs this process may use */
     char *model; /* path, made relative to the config file's folder */
     char *http_listen, *http_token_file; /* http.listen "" = no HTTP */
+    int64_t http_hung_after_ms;
     char *log_level;
     bool core_dumps;
 };

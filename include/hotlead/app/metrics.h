@@ -59,7 +59,8 @@ struct hl_metrics_thread {
     hl_counter alerts[HL_ALERT_COUNT];
     hl_counter unknown_types, rebalances;
     hl_counter txn[HL_TXN_COUNT];
-    hl_counter restores[HL_RESTORE_COUNT], restore_ns[HL_RESTORE_COUNT];
+    hl_counter restores[HL_RESTORE_COUNT], restore_ns[HL_RESTORE_COUNT], restore_records[HL_RESTORE_COUNT];
+    _Atomic uint64_t restoring, restore_left; /* partitions being restored now; offsets that are still to be read for it */
     _Atomic int64_t checkpoint_ns; /* hl_clock_mono_ns() of the last one; 0: none yet */
     struct hl_hist latency, batch, txn_duration, redis_flush;
     struct hl_metrics_topic topics[];
@@ -131,6 +132,12 @@ static inline void hl_metrics_count_txn(struct hl_metrics_thread *mt, enum hl_tx
 {
     hl_counter_add(&mt->txn[outcome], 1);
     hl_hist_put(&mt->txn_duration, ns);
+}
+
+static inline void hl_metrics_set_restoring(struct hl_metrics_thread *mt, uint64_t partitions, uint64_t offsets_left)
+{
+    atomic_store_explicit(&mt->restoring, partitions, memory_order_relaxed);
+    atomic_store_explicit(&mt->restore_left, offsets_left, memory_order_relaxed);
 }
 
 static inline void hl_metrics_count_restore(struct hl_metrics_thread *mt, enum hl_restore_source source, uint64_t ns)

@@ -37,7 +37,17 @@ struct hl_position {
 /* What has happened to the assignment since the last poll; the session does nothing until the worker answers with `assign`. */
 enum hl_assignment_change { HL_ASSIGNMENT_SAME, HL_ASSIGNMENT_GAINED, HL_ASSIGNMENT_REVOKED, HL_ASSIGNMENT_LOST };
 
-/* Return HL_OK to go on; anything else stops the read and is passed on. */
+/* A part of one partition to be read: [from, to). */
+struct hl_range {
+    uint16_t topic; /* of the inputs, or HL_STATE_TOPIC */
+    int32_t partition;
+    int64_t from;     /* -1: the first kept */
+    int64_t to;
+    bool to_end;      /* go on to the end, wherever it is by then; open transactions are awaited */
+    int64_t position; /* how far it has been read, kept up by the read; -1: not begun */
+};
+
+/* r NULL: nothing came for a moment. Return HL_OK to go on; anything else stops the read and is passed on. */
 typedef enum hl_status hl_record_fn(void *ctx, const struct hl_record *r);
 
 struct hl_stream {
@@ -61,10 +71,9 @@ struct hl_stream {
     enum hl_status (*committed)(struct hl_stream *s, struct hl_position *positions, size_t n, struct hl_error *err);
     /* First offset kept, and end, of an input partition. */
     enum hl_status (*bounds)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err);
-    /* Committed records of [from, to) of an input partition; of the state topic when topic = HL_STATE_TOPIC. to = -1: until the end, open
-     * transactions awaited. *end gets the position reached. from = -1: from the first kept. HL_E_GAP when from is no longer there. */
-    enum hl_status (*read)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t from, int64_t to, hl_record_fn *fn, void *ctx,
-                           int64_t *end, struct hl_error *err);
+    /* Committed records of all ranges, in one pass: order is kept within a range, and promised nowhere else. HL_E_GAP when `from` of one is no
+     * longer there. fn may call poll, and nothing else. */
+    enum hl_status (*read)(struct hl_stream *s, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx, struct hl_error *err);
     /* Put one record into the open transaction (opens it); key, value and headers are copied. value null: tombstone. */
     enum hl_status (*produce)(struct hl_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                               const struct hl_header *headers, size_t n_headers, struct hl_error *err);

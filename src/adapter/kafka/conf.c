@@ -77,10 +77,10 @@ static bool set_consumer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsign
 static bool set_producer(const struct hl_kafka *k, rd_kafka_conf_t *conf, unsigned index, struct hl_error *err)
 {
     if (!k->config.transactions) return set(conf, "enable.idempotence", "true", err) && set(conf, "acks", "all", err);
-    char id[512];
+    char id[512], timeout[16];
     snprintf(id, sizeof(id), "%s-%u", k->config.identity, index);
-    /* 15 s: long enough for a broker restart, short enough that the next owner of an orphaned transaction's partitions need not wait a minute */
-    return set(conf, "transactional.id", id, err) && set(conf, "transaction.timeout.ms", "15000", err);
+    snprintf(timeout, sizeof(timeout), "%d", HL_KAFKA_TRANSACTION_MS);
+    return set(conf, "transactional.id", id, err) && set(conf, "transaction.timeout.ms", timeout, err);
 }
 
 /* A consumer that never joins its group: it is told what to read. The group's name is that of all, so that one permission does for all. */

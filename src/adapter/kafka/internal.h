@@ -7,6 +7,8 @@
 #include "hotlead/adapter/kafka.h"
 
 #define HL_KAFKA_MAX_INPUTS 64
+/* Long enough for a broker restart, short enough that the next owner of an orphaned transaction's partitions need not wait a minute. */
+#define HL_KAFKA_TRANSACTION_MS 15000
 
 struct hl_kafka {
     struct hl_kafka_config config;
@@ -30,7 +32,7 @@ static inline bool hl_kafka_stopping(const struct hl_kafka *k)
 /* Waiting for a broker is not hanging: say so, at least every few seconds. */
 static inline void hl_kafka_alive(const struct hl_kafka *k, unsigned index)
 {
-    if (k->config.alive) k->config.alive(k->config.alive_ctx, index);
+    if (k->config.alive) k->config.alive(k->config.alive_ctx, index, NULL, 0);
 }
 
 /* The one place where librdkafka's codes become ours. */
@@ -54,8 +56,14 @@ static inline void *hl_kafka_bytes(struct hl_slice s)
 /* Fill a record from a message that is no error; `topic` is the caller's. */
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r);
 
-/* reader.c: bounded reads of one partition for recovery */
-enum hl_status hl_kafka_read(struct hl_kafka *k, unsigned worker, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition,
-                             int64_t from, int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err);
+/* reader.c: bounded reads for recovery */
+enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
+                             struct hl_error *err);
+
+/* Name of an input, or of the state topic. */
+static inline const char *hl_kafka_topic_name(const struct hl_kafka *k, uint16_t topic)
+{
+    return topic == HL_STATE_TOPIC ? k->config.outputs[HL_OUT_STATE] : k->config.inputs[topic];
+}
 
 #endif

@@ -8,6 +8,9 @@
  * begins another one. The only sign of it is the interceptor's (KIP-890 cures this in the protocol; no librdkafka speaks that yet).
  * The order of checks is librdkafka's contract: abortable, then retriable (same call, same arguments), else fatal.
  *
+ * Each call that waits for a broker is announced to who watches over the thread, and each try anew: a broker that is away for an hour is no
+ * thread that hangs.
+ *
  * WHY NOT exit on a fatal error, as the library's examples do: a transaction that the broker timed out (a stopped process, a long pause) makes
  * a producer fatal on 2.0.2, and that is an ordinary event in the life of a service. */
 #include <stdio.h>
@@ -19,6 +22,7 @@
 #include "stream.h"
 
 #define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
+#define COMMIT_OFFSETS_MS 60000 /* socket.timeout.ms */
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -96,8 +100,11 @@ static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
 static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_error *err)
 {
     rd_kafka_error_t *e;
-    do e = rd_kafka_init_transactions(s->producer, CALL_MS);
-    while (again(s, e));
+    do {
+        hl_kafka_begin(s, "init_transactions", CALL_MS);
+        e = rd_kafka_init_transactions(s->producer, CALL_MS);
+    } while (again(s, e));
+    hl_kafka_end(s);
     return e ? txn_error(s, e, "initialising transactions", err) : HL_OK;
 }
 
@@ -130,7 +137,9 @@ void hl_kafka_producer_close(struct hl_kafka_stream *s)
         if (s->outputs[o]) rd_kafka_topic_destroy(s->outputs[o]);
         s->outputs[o] = NULL;
     }
+    hl_kafka_begin(s, "closing the producer", HL_KAFKA_TRANSACTION_MS);
     rd_kafka_destroy(s->producer);
+    hl_kafka_end(s);
     s->producer = NULL;
 }
 
@@ -225,35 +234,52 @@ static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_err
     return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "failpoint");
 }
 
+static enum hl_status send_offsets(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+{
+    rd_kafka_error_t *e;
+    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
+    do {
+        hl_kafka_begin(s, "send_offsets_to_transaction", CALL_MS);
+        e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, CALL_MS);
+    } while (again(s, e));
+    hl_kafka_end(s);
+    rd_kafka_consumer_group_metadata_destroy(group);
+    return e ? txn_error(s, e, "sending offsets to the transaction", err) : HL_OK;
+}
+
+static enum hl_status end_transaction(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_error_t *e = NULL;
+    hl_kafka_begin(s, "commit_transaction", CALL_MS);
+    bool cut = HL_FAILPOINT_ERROR(COMMIT_BEFORE_END);
+    while (!cut) {
+        hl_kafka_begin(s, "commit_transaction", CALL_MS);
+        e = rd_kafka_commit_transaction(s->producer, CALL_MS);
+        if (!again(s, e)) break;
+    }
+    hl_kafka_end(s);
+    if (cut) return unanswered(s, err);
+    if (e) return txn_error(s, e, "committing the transaction", err);
+    s->in_transaction = false;
+    return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
+}
+
 static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
 {
     enum hl_status status = begin(s, err);
     if (status) return status;
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
-    rd_kafka_error_t *e;
-    if (offsets->cnt) {
-        rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
-        do e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, CALL_MS);
-        while (again(s, e));
-        rd_kafka_consumer_group_metadata_destroy(group);
-        if (e) return txn_error(s, e, "sending offsets to the transaction", err);
-    }
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    do e = rd_kafka_commit_transaction(s->producer, CALL_MS);
-    while (again(s, e));
-    if (e) return txn_error(s, e, "committing the transaction", err);
-    s->in_transaction = false;
-    return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
+    if (offsets->cnt) status = send_offsets(s, offsets, err);
+    return status ? status : end_transaction(s, err);
 }
 
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     if (s->k->config.transactions) return HL_OK;
-    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-        hl_kafka_alive(s->k, s->index);
-        if (rd_kafka_fatal_error(s->producer, NULL, 0)) break;
-    }
+    do hl_kafka_begin(s, "flush", 1000);
+    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT && !rd_kafka_fatal_error(s->producer, NULL, 0));
+    hl_kafka_end(s);
     if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
         s->renew = true;
         if (s->forbidden) return hl_kafka_forbidden(s->k, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", s->forbidden, err);
@@ -268,7 +294,9 @@ static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_p
     enum hl_status status = hl_kafka_settle(&s->port, err);
     if (status) return status;
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
+    hl_kafka_begin(s, "commit", COMMIT_OFFSETS_MS);
     rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    hl_kafka_end(s);
     if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
     hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
     return HL_E_ABORT;
@@ -287,12 +315,19 @@ enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     HL_FAILPOINT(ABORT_BEGIN);
-    if (!s->k->config.transactions) rd_kafka_flush(s->producer, 5000);
+    if (!s->k->config.transactions) {
+        hl_kafka_begin(s, "flush", 5000);
+        rd_kafka_flush(s->producer, 5000);
+        hl_kafka_end(s);
+    }
     if (s->renew || rd_kafka_fatal_error(s->producer, NULL, 0)) return renew(s, err);
     if (!s->in_transaction) return HL_OK;
     rd_kafka_error_t *e;
-    do e = rd_kafka_abort_transaction(s->producer, CALL_MS);
-    while (again(s, e));
+    do {
+        hl_kafka_begin(s, "abort_transaction", CALL_MS);
+        e = rd_kafka_abort_transaction(s->producer, CALL_MS);
+    } while (again(s, e));
+    hl_kafka_end(s);
     s->in_transaction = false;
     if (!e) return HL_OK;
     txn_error(s, e, "aborting the transaction", err);

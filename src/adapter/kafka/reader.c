@@ -1,15 +1,15 @@
-/* Bounded reads of one partition, for recovery.
+/* Bounded reads of any number of partitions in one pass, for recovery.
  *
  * DESIGN  An end is a position, never "the last record seen": control records and aborted batches occupy offsets. The end of the log is what an
  * end-of-partition event says. With read_committed that event comes at the last stable offset; while an open transaction holds it below the
  * high watermark, records of later, committed transactions hide behind it. So the read goes on until it has reached the high watermark as it
  * was at the first end-of-partition event: a hanging transaction is ended by the coordinator after transaction.timeout.ms at the latest. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "hotlead/base/clock.h"
 #include "internal.h"
 
-#define ALIVE_RECORDS 1024
 #define STALL_MS 25000 /* longer than transaction.timeout.ms: a hanging transaction has been ended by then */
 
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
@@ -29,82 +29,172 @@ void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
     r->timestamp_ms = type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE ? -1 : ts;
 }
 
-/* State of one bounded read. */
-struct span {
+#define NO_RANGE UINT32_MAX
+
+/* One pass. */
+struct pass {
+    struct hl_kafka *k;
     rd_kafka_t *rk;
-    const char *topic;
-    uint16_t index;
-    int32_t partition;
-    int64_t to;       /* -1: the end */
-    int64_t target;   /* high watermark to reach, -1: not known yet */
-    int64_t position; /* next offset */
-    bool done;
+    struct hl_range *ranges;
+    size_t n, left; /* left: not yet at their end */
+    int64_t *target;  /* of each range that goes to the end: the high watermark to reach; -1: not known yet */
+    bool *done;       /* each */
+    uint32_t *lookup; /* [(input, or the number of inputs for the state topic) * partitions + partition]: its range */
+    rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + 1]; /* seen in messages: pointer -> place in `lookup` */
 };
 
-static enum hl_status at_end(struct span *s, int64_t position)
+static uint32_t *lookup_at(const struct pass *s, size_t slot, int32_t partition)
 {
-    s->position = position;
-    if (s->target < 0) {
-        int64_t low, high = -1;
-        rd_kafka_get_watermark_offsets(s->rk, s->topic, s->partition, &low, &high);
-        s->target = high;
-    }
-    s->done = position >= s->target;
-    return HL_OK;
+    return &s->lookup[slot * (size_t)s->k->n_partitions + (size_t)partition];
 }
 
-static enum hl_status take(const struct hl_kafka *k, struct span *s, rd_kafka_message_t *m, hl_record_fn *fn, void *ctx, struct hl_error *err)
+static size_t slot_of(const struct pass *s, uint16_t topic)
 {
-    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return at_end(s, m->offset);
-    if (m->err) {
-        enum hl_action action;
-        enum hl_status status = hl_kafka_status(m->err, &action);
-        if (status == HL_E_PERMISSION) return hl_kafka_forbidden(k, m->err, "Read", s->topic, err);
-        return action == HL_RETRY ? HL_OK : (hl_kafka_error(err, m->err, rd_kafka_message_errstr(m)), status);
+    return topic == HL_STATE_TOPIC ? s->k->config.n_inputs : topic;
+}
+
+/* The range that a message belongs to; NO_RANGE: none. */
+static uint32_t range_of(struct pass *s, const rd_kafka_message_t *m)
+{
+    const struct hl_kafka_config *c = &s->k->config;
+    if (!m->rkt || m->partition < 0 || m->partition >= s->k->n_partitions) return NO_RANGE;
+    for (size_t i = 0; i <= c->n_inputs; i++)
+        if (s->topics[i] == m->rkt) return *lookup_at(s, i, m->partition);
+    for (size_t i = 0; i <= c->n_inputs; i++) {
+        const char *name = i == c->n_inputs ? c->outputs[HL_OUT_STATE] : c->inputs[i];
+        if (strcmp(name, rd_kafka_topic_name(m->rkt)) != 0) continue;
+        s->topics[i] = m->rkt;
+        return *lookup_at(s, i, m->partition);
     }
-    if (s->to >= 0 && m->offset >= s->to) {
-        s->position = m->offset;
-        s->done = true;
+    return NO_RANGE;
+}
+
+static void finish(struct pass *s, uint32_t i)
+{
+    s->done[i] = true;
+    s->left--;
+}
+
+/* It goes on behind what is wanted: nothing more is fetched of it, for the sake of those that are still read. */
+static void finish_early(struct pass *s, uint32_t i)
+{
+    finish(s, i);
+    if (s->left == 0) return;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, hl_kafka_topic_name(s->k, s->ranges[i].topic), s->ranges[i].partition);
+    rd_kafka_error_t *e = rd_kafka_incremental_unassign(s->rk, list);
+    if (e) rd_kafka_error_destroy(e); /* what still comes of it is passed over */
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void at_end(struct pass *s, uint32_t i, int64_t position)
+{
+    struct hl_range *r = &s->ranges[i];
+    r->position = position;
+    if (s->target[i] < 0) {
+        int64_t low, high = -1;
+        rd_kafka_get_watermark_offsets(s->rk, hl_kafka_topic_name(s->k, r->topic), r->partition, &low, &high);
+        s->target[i] = high;
+    }
+    if (position >= s->target[i]) finish(s, i);
+}
+
+static enum hl_status take_error(const struct pass *s, const rd_kafka_message_t *m, struct hl_error *err)
+{
+    enum hl_action action;
+    enum hl_status status = hl_kafka_status(m->err, &action);
+    if (status == HL_E_PERMISSION) return hl_kafka_forbidden(s->k, m->err, "Read", m->rkt ? rd_kafka_topic_name(m->rkt) : "a topic", err);
+    if (action == HL_RETRY) return HL_OK;
+    hl_kafka_error(err, m->err, rd_kafka_message_errstr(m));
+    return status;
+}
+
+static enum hl_status take(struct pass *s, rd_kafka_message_t *m, hl_record_fn *fn, void *ctx, struct hl_error *err)
+{
+    if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) return take_error(s, m, err);
+    uint32_t i = range_of(s, m);
+    if (i == NO_RANGE || s->done[i]) return HL_OK;
+    struct hl_range *range = &s->ranges[i];
+    if (m->err) {
+        at_end(s, i, m->offset);
         return HL_OK;
     }
+    bool beyond = !range->to_end && m->offset >= range->to;
+    range->position = beyond ? range->to : m->offset + 1;
+    if (!range->to_end && range->position >= range->to) finish_early(s, i);
+    if (beyond) return HL_OK;
     struct hl_record r;
-    hl_kafka_record(m, s->index, &r);
-    s->position = m->offset + 1;
-    s->done = s->to >= 0 && s->position >= s->to;
+    hl_kafka_record(m, range->topic, &r);
     return fn(ctx, &r);
 }
 
-static enum hl_status run(struct hl_kafka *k, unsigned worker, struct span *s, hl_record_fn *fn, void *ctx, struct hl_error *err)
+static enum hl_status stalled(const struct pass *s, struct hl_error *err)
+{
+    size_t i = 0;
+    while (s->done[i]) i++;
+    const struct hl_range *r = &s->ranges[i];
+    return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld: %s",
+                        hl_kafka_topic_name(s->k, r->topic), r->partition, STALL_MS / 1000, (long long)r->position,
+                        s->target[i] < 0 ? "no answer to the fetch" : "an open transaction hides what follows");
+}
+
+static enum hl_status run(struct pass *s, hl_record_fn *fn, void *ctx, struct hl_error *err)
 {
     int64_t last = hl_clock_mono_ns();
-    while (!s->done) {
-        if (hl_kafka_stopping(k)) return hl_error_set(err, HL_E_END, HL_STOP, "stopped while reading %s", s->topic);
+    while (s->left) {
+        if (hl_kafka_stopping(s->k)) return hl_error_set(err, HL_E_END, HL_STOP, "stopped while restoring");
         rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, 200);
-        if (!m || m->offset % ALIVE_RECORDS == 0) hl_kafka_alive(k, worker);
-        if (!m) {
-            if (hl_clock_mono_ns() - last < (int64_t)STALL_MS * 1000000) continue;
-            return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld: %s", s->topic, s->partition,
-                                STALL_MS / 1000, (long long)s->position,
-                                s->target < 0 ? "no answer to the fetch" : "an open transaction hides what follows");
-        }
-        if (!m->err) last = hl_clock_mono_ns();
-        enum hl_status status = take(k, s, m, fn, ctx, err);
-        rd_kafka_message_destroy(m);
+        if (!m && hl_clock_mono_ns() - last >= (int64_t)STALL_MS * 1000000) return stalled(s, err);
+        if (m && !m->err) last = hl_clock_mono_ns();
+        enum hl_status status = m ? take(s, m, fn, ctx, err) : fn(ctx, NULL);
+        if (m) rd_kafka_message_destroy(m);
         if (status) return status;
     }
     return HL_OK;
 }
 
-enum hl_status hl_kafka_read(struct hl_kafka *k, unsigned worker, rd_kafka_t *reader, const char *topic, uint16_t index, int32_t partition,
-                             int64_t from, int64_t to, hl_record_fn *fn, void *ctx, int64_t *end, struct hl_error *err)
+/* False: no memory. */
+static bool pass_init(struct pass *s)
 {
-    struct span s = {.rk = reader, .topic = topic, .index = index, .partition = partition, .to = to, .target = -1, .position = from};
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic, partition)->offset = from < 0 ? RD_KAFKA_OFFSET_BEGINNING : from;
-    rd_kafka_resp_err_t code = rd_kafka_assign(reader, list);
+    size_t slots = (s->k->config.n_inputs + 1) * (size_t)s->k->n_partitions;
+    s->left = s->n;
+    s->target = malloc(s->n * sizeof(*s->target));
+    s->done = calloc(s->n, sizeof(*s->done));
+    s->lookup = malloc(slots * sizeof(*s->lookup));
+    if (!s->target || !s->done || !s->lookup) return false;
+    memset(s->lookup, 0xff, slots * sizeof(*s->lookup));
+    for (size_t i = 0; i < s->n; i++) {
+        s->target[i] = -1;
+        s->ranges[i].position = -1;
+        *lookup_at(s, slot_of(s, s->ranges[i].topic), s->ranges[i].partition) = (uint32_t)i;
+    }
+    return true;
+}
+
+static rd_kafka_resp_err_t assign(const struct pass *s)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)s->n);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct hl_range *r = &s->ranges[i];
+        rd_kafka_topic_partition_list_add(list, hl_kafka_topic_name(s->k, r->topic), r->partition)->offset =
+            r->from < 0 ? RD_KAFKA_OFFSET_BEGINNING : r->from;
+    }
+    rd_kafka_resp_err_t code = rd_kafka_assign(s->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
-    enum hl_status status = code ? hl_kafka_error(err, code, topic) : run(k, worker, &s, fn, ctx, err);
+    return code;
+}
+
+enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
+                             struct hl_error *err)
+{
+    struct pass s = {.k = k, .rk = reader, .ranges = ranges, .n = n};
+    enum hl_status status = pass_init(&s) ? HL_OK : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    rd_kafka_resp_err_t code = status ? RD_KAFKA_RESP_ERR_NO_ERROR : assign(&s);
+    if (code) status = hl_kafka_error(err, code, "assigning what is to be restored");
+    if (!status) status = run(&s, fn, ctx, err);
     rd_kafka_assign(reader, NULL);
-    *end = s.position;
+    free(s.target);
+    free(s.done);
+    free(s.lookup);
     return status;
 }

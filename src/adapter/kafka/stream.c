@@ -15,12 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
 #include "stream.h"
 
 #define OFTEN_NS 60000000000ll
+#define ANSWER_MS 5000
+#define BOUNDS_NS 20000000000ll
 #define NORMAL_SHARE 4 /* one part in this many of a batch is kept for inputs of normal priority: a flood of high ones must not starve them */
 
 static int input_index(struct hl_kafka_stream *s, rd_kafka_topic_t *rkt)
@@ -287,8 +290,10 @@ static enum hl_status stream_committed(struct hl_stream *port, struct hl_positio
     rd_kafka_topic_partition_list_t *list = list_of(s, positions, n);
     rd_kafka_resp_err_t code;
     /* unstable offsets (an open transaction of the predecessor) are waited for inside */
-    do code = rd_kafka_committed(s->consumer, list, 5000);
-    while (is_worth_asking_again(s, code));
+    do {
+        hl_kafka_begin(s, "committed", ANSWER_MS);
+        code = rd_kafka_committed(s->consumer, list, ANSWER_MS);
+    } while (is_worth_asking_again(s, code));
     for (size_t i = 0; !code && i < n; i++) {
         const rd_kafka_topic_partition_t *p = &list->elems[i];
         code = p->err;
@@ -298,11 +303,6 @@ static enum hl_status stream_committed(struct hl_stream *port, struct hl_positio
     rd_kafka_topic_partition_list_destroy(list);
     if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", NULL, err);
     return code ? hl_kafka_error(err, code, "reading committed offsets") : HL_OK;
-}
-
-static const char *topic_name(const struct hl_kafka_stream *s, uint16_t topic)
-{
-    return topic == HL_STATE_TOPIC ? s->k->config.outputs[HL_OUT_STATE] : s->k->config.inputs[topic];
 }
 
 void hl_kafka_know_topic(rd_kafka_t *rk, const char *name)
@@ -321,31 +321,39 @@ static enum hl_status reader_open(struct hl_kafka_stream *s, struct hl_error *er
     enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->reader, err);
     if (status) return status;
     rd_kafka_poll_set_consumer(s->reader);
-    hl_kafka_know_topic(s->reader, topic_name(s, HL_STATE_TOPIC));
+    hl_kafka_know_topic(s->reader, s->k->config.outputs[HL_OUT_STATE]);
     for (uint16_t t = 0; t < s->k->config.n_inputs; t++) {
         hl_kafka_alive(s->k, s->index);
-        hl_kafka_know_topic(s->reader, topic_name(s, t));
+        hl_kafka_know_topic(s->reader, s->k->config.inputs[t]);
     }
     return HL_OK;
 }
 
+/* A topic that was created a moment ago may be in the client's metadata without its partitions, and is looked up there for as long as it lives:
+ * so it is asked for anew between two tries. */
 static enum hl_status stream_bounds(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_resp_err_t code;
-    do code = rd_kafka_query_watermark_offsets(s->consumer, topic_name(s, topic), partition, low, high, 5000);
-    while (is_worth_asking_again(s, code));
-    if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", topic_name(s, topic), err);
-    return code ? hl_kafka_error(err, code, topic_name(s, topic)) : HL_OK;
+    const char *name = hl_kafka_topic_name(s->k, topic);
+    int64_t give_up = hl_clock_mono_ns() + BOUNDS_NS;
+    for (;;) {
+        hl_kafka_begin(s, "query_watermark_offsets", ANSWER_MS);
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(s->consumer, name, partition, low, high, ANSWER_MS);
+        if (!is_worth_asking_again(s, code) || hl_clock_mono_ns() > give_up) {
+            if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", name, err);
+            return code ? hl_kafka_error(err, code, name) : HL_OK;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        hl_kafka_know_topic(s->consumer, name);
+    }
 }
 
-static enum hl_status stream_read(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t from, int64_t to, hl_record_fn *fn, void *ctx,
-                                  int64_t *end, struct hl_error *err)
+static enum hl_status stream_read(struct hl_stream *port, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    enum hl_status status = reader_open(s, err);
-    if (status) return status;
-    status = hl_kafka_read(s->k, s->index, s->reader, topic_name(s, topic), topic, partition, from, to, fn, ctx, end, err);
+    enum hl_status status = n ? reader_open(s, err) : HL_OK;
+    if (status || !n) return status;
+    status = hl_kafka_read(s->k, s->reader, ranges, n, fn, ctx, err);
     if (status) reader_close(s); /* the next try starts with a fresh one */
     return status;
 }

@@ -45,6 +45,17 @@ static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)
 /* Note one more; true when it is the fourth within a minute. */
 bool hl_kafka_too_often(int64_t seen_ns[3]);
 
+/* Around calls that may hang: who watches over the thread hears of them, and of how long they may take. A call that is made again begins again. */
+static inline void hl_kafka_begin(const struct hl_kafka_stream *s, const char *call, int64_t limit_ms)
+{
+    if (s->k->config.alive) s->k->config.alive(s->k->config.alive_ctx, s->index, call, limit_ms);
+}
+
+static inline void hl_kafka_end(const struct hl_kafka_stream *s)
+{
+    hl_kafka_alive(s->k, s->index);
+}
+
 /* express.c */
 enum hl_status hl_kafka_express_open(struct hl_kafka_stream *s, struct hl_error *err);
 void hl_kafka_express_close(struct hl_kafka_stream *s);
