@@ -20,6 +20,7 @@
 #define QUICK_COMMIT_NS 10000000ll /* a transition waits this long for company, when commits are cheap */
 #define COMMIT_SHARE 5             /* else commits take at most one part in this many of the time, up to commit.max_interval */
 #define EVENTS_PER_COMMIT 500000
+#define RECORDS_PER_LOOK 8 /* at the clock, while a round is written */
 
 static int64_t commit_deadline_ns(const struct hl_worker *w)
 {
@@ -98,14 +99,14 @@ struct budget {
 static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, const struct budget *b, struct hl_error *err)
 {
     struct hl_contact_list *l = &p->dirty[p->current - 1];
-    size_t target = b->drain ? 0 : round_target(w, p, w->last_commit_ns);
+    size_t target = b->drain ? 0 : round_target(w, p, w->last_commit_ns), written = 0;
     enum hl_status status = HL_OK;
     while (l->n > target && !status) {
+        if (!b->drain && written++ % RECORDS_PER_LOOK == 0 && hl_clock_mono_ns() > b->deadline_ns) break;
         struct hl_contact *c = l->items[--l->n];
         if ((c->dirty & HL_DIRTY_LIST) != p->current) continue; /* written meanwhile, with a transition */
         status = hl_emit_state(w, p, c, err);
         HL_FAILPOINT(CHECKPOINT_RECORD);
-        if ((l->n & 63) == 0 && !b->drain && hl_clock_mono_ns() > b->deadline_ns) break;
     }
     return status;
 }
@@ -168,19 +169,27 @@ static void committed(struct hl_worker *w, int64_t start)
     w->commit_ns += (now - start - w->commit_ns) / 4; /* smoothed: one slow commit is no habit */
 }
 
+/* A share of each round. Where there is time for some of the partitions only, each comes first in its turn: one that never did would grow until
+ * max_replay makes it stall the others. */
+static enum hl_status write_rounds(struct hl_worker *w, bool drain, int64_t start, struct hl_error *err)
+{
+    int64_t share = (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share);
+    struct budget b = {.drain = drain, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
+    enum hl_status status = HL_OK;
+    size_t first = w->checkpoint_turn++;
+    for (size_t i = 0; i < w->n_parts && !status; i++) status = checkpoint_partition(w, w->parts[(first + i) % w->n_parts], &b, start, err);
+    return status;
+}
+
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
 {
     if (w->n_parts == 0) return HL_OK;
     HL_FAILPOINT(COMMIT_BEGIN);
     int64_t start = hl_clock_mono_ns();
-    struct budget b = {.drain = drain};
-    b.deadline_ns = start + (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share) + NS_PER_MS;
     /* transitions first: a state record that outlives its transition would hide that it was lost */
     enum hl_status status = w->outputs_since ? w->stream->settle(w->stream, err) : HL_OK;
-    for (size_t i = 0; i < w->n_parts && !status; i++) {
-        status = write_moved(w, w->parts[i], err);
-        if (!status) status = checkpoint_partition(w, w->parts[i], &b, start, err);
-    }
+    for (size_t i = 0; i < w->n_parts && !status; i++) status = write_moved(w, w->parts[i], err);
+    if (!status) status = write_rounds(w, drain, start, err);
     if (status) return status;
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
     if (status) return status;
