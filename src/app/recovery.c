@@ -26,7 +26,7 @@
 #include "worker.h"
 
 #define REDIS_MS 20000 /* between two records; the store's own limits are shorter */
-#define SMALL_OFFSETS 10000
+#define SMALL_OFFSETS 1000
 #define LOOK_UP_NS 100000000ll
 #define TICK_RECORDS 64 /* the clock is asked once in so many records */
 
