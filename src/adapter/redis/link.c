@@ -206,7 +206,7 @@ enum hl_status hl_redis_link_ask(struct hl_redis_link *l, const char *what, int 
 /* A command of words whose answer does not matter beyond not being an error. */
 static enum hl_status tell(struct hl_redis_link *l, const char *what, int argc, const char **argv, struct hl_error *err)
 {
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = hl_redis_link_ask(l, what, argc, argv, NULL, 0, &r, err);
     if (!status) freeReplyObject(r);
     return status;
