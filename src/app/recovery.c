@@ -8,7 +8,7 @@
  *
  * Each step is done for all of them before the next. Those that read Kafka read all that is small in one pass, so that many partitions wait for the
  * brokers once and not each for itself (with a copy in Redis, that is all of them); what is large is read one after the other, which was measured
- * as faster than all at once (decisions/0013).
+ * as faster than all at once (decisions/0014).
  *
  * A restored contact remembers the offsets that its state record already holds, and skips them in 4 and, after low-latency delivery, in 5. */
 #include <inttypes.h>
