@@ -131,7 +131,7 @@ def cases(preset, sal):
 
 def by_reference(text, events, until):
     scorer = reference.run(text, events, time_acts=True, until=until)
-    return scorer.transitions, {c.id: c.rows["taken-in"].count for c in scorer.contacts.values() if "taken-in" in c.rows}
+    return scorer.transitions, {c.id: c.rows["taken-in"].count if "taken-in" in c.rows else 0 for c in scorer.contacts.values()}
 
 
 def by_hotlead(text, events, until):
@@ -143,7 +143,7 @@ def by_hotlead(text, events, until):
         got = subprocess.run(command + (["--until", str(until)] if until else []), capture_output=True, text=True, timeout=60)
         assert got.returncode == 0, got.stderr
         states = [json.loads(line) for line in files[2].read_text().splitlines()]
-    counted = {s["contact_id"]: row["count"] for s in states for row in s["rows"] if row["rule"] == "taken-in"}
+    counted = {s["contact_id"]: sum(row["count"] for row in s["rows"] if row["rule"] == "taken-in") for s in states}
     return [json.loads(line) for line in got.stdout.splitlines()], counted
 
 
@@ -160,9 +160,9 @@ Written by `stage_table.py`, and compared cell by cell with `hotlead simulate` a
 
 **How to read it.** A row is an event, a column the stage in which it finds a contact, a cell the way that the contact then
 goes. `sub lead mql-a`: three transitions, to Subscriber, to Lead, to MQL of kind active (`mql-p`: passive; `#2`: its second
-visit). `.`: the event counts (for the score, as a fact, as a hand raised), and nothing moves. `-`: it counts for nothing. `opp`
-is Opportunity, `cust` Customer, `evan` Evangelist, `unq` Unqualified, `dis` Disqualified, `sql-s` an SQL that the score has
-made.
+visit). `.`: the event counts (for the score, as a fact, as a hand raised), and nothing moves. `-`: it counts for nothing. `gone`:
+nothing is left of the contact. `opp` is Opportunity, `cust` Customer, `evan` Evangelist, `unq` Unqualified, `dis` Disqualified,
+`sql-s` an SQL that the score has made.
 
 **The contacts.** Each has come to its stage by the usual events, a few minutes apart: MQL active by a demo request, passive by
 70 points, SAL by acceptance (by hand where SAL is off), SQL by a sales contact, Unqualified by a rejection, and so on. From
@@ -202,7 +202,7 @@ def fill(program, preset, sal):
     for c in all_cases:
         check_way(c, before[c.id])
         takes = c.silence or counted_later.get(c.id, 0) > counted.get(c.id, 0)
-        cells[c.row][c.column] = " ".join(map(short, after[c.id])) or ("." if takes else "-")
+        cells[c.row][c.column] = " ".join(map(short, after[c.id])) or ("gone" if c.id not in counted_later else "." if takes else "-")
         moves |= {(c.row, t["from"], t["to"], t["direction"], t["cause"], t["rule"] or "") for t in after[c.id]}
     return cells, moves
 
