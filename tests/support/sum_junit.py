@@ -14,6 +14,15 @@ def outcome(case):
     return "passed"
 
 
+def why_skipped(case):
+    """The reason of the test itself; CTest only knows the code, and keeps what the test said."""
+    said = (case.findtext("system-out") or "").strip().splitlines()
+    reason = case.find("skipped")
+    if reason is None:
+        return case.get("status")
+    return said[-1] if said and reason.get("message", "").startswith("SKIP_RETURN_CODE") else reason.get("message")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
@@ -27,8 +36,7 @@ def main():
         print(f"{path.stem}: " + ", ".join(f"{n} {name}" for name, n in counts.items()))
         for got, case in cases:
             if got == "skipped":
-                reason = case.find("skipped")
-                print(f"  skipped {case.get('name')}: {reason.get('message') if reason is not None else case.get('status')}")
+                print(f"  skipped {case.get('name')}: {why_skipped(case)}")
             elif got == "failed":
                 print(f"  failed {case.get('name')}")
         for name, n in counts.items():
