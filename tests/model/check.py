@@ -75,7 +75,7 @@ def search(flags, folder):
     status, text = run(["spin", "-a", *defines, "commit.pml"], folder)
     if status or "Error" in text:
         return f"spin: {text}", 0, ""
-    status, text = run(["cc", "-O1", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEGABYTES}", "-o", "pan", "pan.c"], folder)
+    status, text = run(["cc", "-Werror=int-conversion", "-O1", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEGABYTES}", "-o", "pan", "pan.c"], folder)
     if status:
         return f"cc: {text}", 0, ""
     _, text = run(["./pan", "-m20000", "-w21"], folder)

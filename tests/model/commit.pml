@@ -36,9 +36,9 @@
 #endif
 #endif
 
-#define FIRST(t) ((t) * N0)
-#define COUNT(t) ((t) -> N - N0 : N0)
-#define BELOW(t, o) (((1 << (o)) - 1) << FIRST(t))
+#define FIRST(inp) ((inp) * N0)
+#define COUNT(inp) ((inp) -> N - N0 : N0)
+#define BELOW(inp, o) (((1 << (o)) - 1) << FIRST(inp))
 #define OF(c) ((c) -> WHO : ALL & ~WHO)
 #define WHOSE(e) ((WHO >> (e)) & 1)
 #define IS_MOVE(e) ((MOVES >> (e)) & 1)
@@ -124,7 +124,7 @@ bit noticed;            /* worker 0 has to renew its producer */
 #define MAY_BEGIN(me) (txn[me].state != 2)
 #endif
 /* scratch of a step: no part of the state */
-hidden byte j, k, t, e, o, who;
+hidden byte j, k, inp, e, o, who;
 
 inline moves_delete(at)
 {
@@ -311,23 +311,23 @@ inline forget(me)
     w[me].todo = 0; w[me].since = 0; w[me].leaving = 0; w[me].drain = 0; w[me].target = 0; w[me].position = 0; w[me].warm = 0
 }
 
-#define HAS(me, of, t) (w[me].c[of].has & BELOW(t, COUNT(t)))       /* events of one input that a contact holds */
+#define HAS(me, of, inp) (w[me].c[of].has & BELOW(inp, COUNT(inp)))       /* events of one input that a contact holds */
 #define FENCED(me) (w[me].stale)
 #define EXPELLED(me) (w[me].gen != 0 && w[me].gen != gen)
 
-/* One event, live. t, o: its place. */
+/* One event, live. inp, o: its place. */
 inline apply_event(me)
 {
-    e = FIRST(t) + o;
+    e = FIRST(inp) + o;
     who = WHOSE(e);
 #ifdef BAD_NO_APPLIED_CHECK
     if
     :: true ->
 #else
     if
-    :: o >= w[me].c[who].below[t] ->
+    :: o >= w[me].c[who].below[inp] ->
 #endif
-        PROMISE("P1: the contact holds exactly what came before\n", HAS(me, who, t) == (OF(who) & BELOW(t, o)));
+        PROMISE("P1: the contact holds exactly what came before\n", HAS(me, who, inp) == (OF(who) & BELOW(inp, o)));
         w[me].c[who].has = w[me].c[who].has | (1 << e);
         if
         :: w[me].c[who].dirty == CLEAN -> w[me].c[who].dirty = NEXT
@@ -354,7 +354,7 @@ inline apply_event(me)
     :: else
     fi;
     printf("worker %d reads event %d: contacts %d %d\n", me, e, w[me].c[0].has, w[me].c[1].has);
-    w[me].next[t] = o + 1;
+    w[me].next[inp] = o + 1;
     w[me].since = 1;
 }
 
@@ -470,18 +470,18 @@ inline restore(me)
         k++
     :: else -> break
     od;
-    for (t : 0 .. 1) {
-        o = w[me].low[t];
+    for (inp : 0 .. 1) {
+        o = w[me].low[inp];
         do
-        :: o < w[me].next[t] ->
-            e = FIRST(t) + o;
+        :: o < w[me].next[inp] ->
+            e = FIRST(inp) + o;
             who = WHOSE(e);
 #ifdef BAD_NO_APPLIED_CHECK
             if
             :: true ->
 #else
             if
-            :: o >= w[me].c[who].below[t] ->
+            :: o >= w[me].c[who].below[inp] ->
 #endif
                 PROMISE("P1: nothing counts twice\n", !(w[me].c[who].has & (1 << e)));
                 PROMISE("what is replayed moved no stage\n", !IS_MOVE(e));
@@ -495,15 +495,15 @@ inline restore(me)
     }
     printf("worker %d has restored contacts to %d %d\n", me, w[me].c[0].has, w[me].c[1].has);
     for (who : 0 .. 1) {
-        for (t : 0 .. 1) {
-            o = MAX(w[me].next[t], w[me].c[who].below[t]);
-            PROMISE("P1: what is restored is what was committed\n", HAS(me, who, t) == (OF(who) & BELOW(t, o)))
+        for (inp : 0 .. 1) {
+            o = MAX(w[me].next[inp], w[me].c[who].below[inp]);
+            PROMISE("P1: what is restored is what was committed\n", HAS(me, who, inp) == (OF(who) & BELOW(inp, o)))
         }
     }
     w[me].cut[0] = w[me].low[0]; w[me].cut[1] = w[me].low[1];
     w[me].target = 0; w[me].position = 0; w[me].warm = 0;
     w[me].phase = LIVE;
-    k = 0; t = 0; o = 0; e = 0; who = 0
+    k = 0; inp = 0; o = 0; e = 0; who = 0
 }
 
 inline is_decided(me)
@@ -643,20 +643,20 @@ end:
 
     /* events */
     :: d_step { w[me].phase == LIVE && w[me].next[0] < COUNT(0) && MAY_BEGIN(me) ->
-            t = 0; o = w[me].next[0];
+            inp = 0; o = w[me].next[0];
             if
             :: FENCED(me) -> forget(me); w[me].phase = RENEW
             :: else -> apply_event(me)
             fi;
-            t = 0; o = 0
+            inp = 0; o = 0
         }
     :: d_step { w[me].phase == LIVE && w[me].next[1] < COUNT(1) && MAY_BEGIN(me) ->
-            t = 1; o = w[me].next[1];
+            inp = 1; o = w[me].next[1];
             if
             :: FENCED(me) -> forget(me); w[me].phase = RENEW
             :: else -> apply_event(me)
             fi;
-            t = 0; o = 0
+            inp = 0; o = 0
         }
 
 #ifdef RESENT
