@@ -61,8 +61,7 @@ static bool is_hotter(const struct hl_rank_item *a, const struct hl_rank_item *b
     bool active = a->kind == HL_KIND_ACTIVE;
     if (a->score != b->score) return a->score > b->score;
     if (active != (b->kind == HL_KIND_ACTIVE)) return active;
-    int order = memcmp(a->id.data, b->id.data, a->id.len < b->id.len ? a->id.len : b->id.len);
-    return order ? order < 0 : a->id.len < b->id.len;
+    return hl_slice_compare(a->id, b->id) < 0;
 }
 
 static void swap(struct hl_rank_item *a, struct hl_rank_item *b)

@@ -184,9 +184,7 @@ static bool precedes(const struct hl_sim_line *a, const struct hl_sim_line *b)
     if (a->event != b->event) return a->event < b->event;
     if (a->by_event != b->by_event) return b->by_event;
     if (a->at != b->at) return a->at < b->at;
-    size_t n = a->id.len < b->id.len ? a->id.len : b->id.len;
-    int order = n ? memcmp(a->id.data, b->id.data, n) : 0;
-    return order ? order < 0 : a->id.len < b->id.len;
+    return hl_slice_compare(a->id, b->id) < 0;
 }
 
 static struct hl_sim_lines *lines_of(struct hl_sim *sim, unsigned shard, bool alerts)
@@ -402,10 +400,7 @@ static bool collect(void *ctx, struct hl_contact *c)
 
 static int compare_contacts(const void *a, const void *b)
 {
-    struct hl_slice x = hl_contact_id(((const struct hl_sim_contact *)a)->c);
-    struct hl_slice y = hl_contact_id(((const struct hl_sim_contact *)b)->c);
-    int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
-    return order ? order : (x.len > y.len) - (x.len < y.len);
+    return hl_slice_compare(hl_contact_id(((const struct hl_sim_contact *)a)->c), hl_contact_id(((const struct hl_sim_contact *)b)->c));
 }
 
 /* The same events make the same contacts under both models. */

@@ -64,16 +64,9 @@ void hl_sim_lines_clear(struct hl_sim_lines *l)
 
 /* ---- the heap of moments ---- */
 
-static int compare_ids(struct hl_slice a, struct hl_slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n ? memcmp(a.data, b.data, n) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static bool comes_before(const struct hl_sim_moment *a, const struct hl_sim_moment *b)
 {
-    return a->at != b->at ? a->at < b->at : compare_ids(hl_contact_id(a->c), hl_contact_id(b->c)) < 0;
+    return a->at != b->at ? a->at < b->at : hl_slice_compare(hl_contact_id(a->c), hl_contact_id(b->c)) < 0;
 }
 
 static bool push(struct hl_sim_side *s, struct hl_sim_moment m)

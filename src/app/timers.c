@@ -30,9 +30,7 @@ bool hl_timers_needed(const struct hl_model *m)
 static bool before(const struct hl_timer *a, const struct hl_timer *b)
 {
     if (a->moment != b->moment) return a->moment < b->moment;
-    size_t n = a->c->id_len < b->c->id_len ? a->c->id_len : b->c->id_len;
-    int order = memcmp(a->c->id, b->c->id, n);
-    return order ? order < 0 : a->c->id_len < b->c->id_len;
+    return hl_slice_compare(hl_contact_id(a->c), hl_contact_id(b->c)) < 0;
 }
 
 static bool push(struct hl_timers *h, struct hl_timer t)

@@ -3,7 +3,8 @@
  *   worker.c      one batch: poll, decode, apply, emit; when to commit
  *   emit.c        transitions, state records and dead letters become Kafka records
  *   checkpoint.c  dirty lists, low-water, the commit itself
- *   timers.c      moves by time alone
+ *   timers.c      what time alone does
+ *   erase.c       contacts that are to leave no trace
  *   recovery.c    how partitions come to life
  *   progress.c    how far that is
  *   mirror.c      the warm copy in Redis, a thread of its own

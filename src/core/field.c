@@ -74,17 +74,11 @@ struct hl_type_table {
     } alias[];
 };
 
-static int slice_cmp(struct hl_slice a, struct hl_slice b)
-{
-    int c = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
-    return c ? c : (a.len > b.len) - (a.len < b.len);
-}
-
 /* A spelling given twice: the later one counts. */
 static void insert(struct hl_type_table *t, struct hl_slice spelling, enum hl_event_type type)
 {
     size_t i = 0;
-    while (i < t->n && slice_cmp(t->alias[i].spelling, spelling) < 0) i++;
+    while (i < t->n && hl_slice_compare(t->alias[i].spelling, spelling) < 0) i++;
     if (i == t->n || !hl_slice_eq(t->alias[i].spelling, spelling)) {
         memmove(&t->alias[i + 1], &t->alias[i], (t->n - i) * sizeof(t->alias[0]));
         t->n++;
@@ -123,7 +117,7 @@ enum hl_event_type hl_type_table_find(const struct hl_type_table *t, struct hl_s
     if (spelling.len == 0) return HL_EVENT_UNKNOWN; /* memcmp takes no NULL */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = slice_cmp(t->alias[mid].spelling, spelling);
+        int c = hl_slice_compare(t->alias[mid].spelling, spelling);
         if (c == 0) return t->alias[mid].type;
         if (c < 0) lo = mid + 1;
         else hi = mid;

@@ -32,6 +32,14 @@ static inline bool hl_slice_eq(struct hl_slice a, struct hl_slice b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* Below 0, 0, above 0: in the order of their bytes, a slice before those that it is the start of. */
+static inline int hl_slice_compare(struct hl_slice a, struct hl_slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n ? memcmp(a.data, b.data, n) : 0;
+    return order ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool hl_slice_eq_cstr(struct hl_slice a, const char *b)
 {
     return hl_slice_eq(a, hl_slice_of(b));

@@ -285,13 +285,6 @@ static enum hl_status redis_marker(struct hl_store *base, int32_t partition, int
     return status;
 }
 
-static int compare_ids(struct hl_slice a, struct hl_slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n ? memcmp(a.data, b.data, n) : 0;
-    return order ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 /* By bucket, then id, then age. */
 static int compare_places(const void *pa, const void *pb, void *ctx)
 {
@@ -300,7 +293,7 @@ static int compare_places(const void *pa, const void *pb, void *ctx)
     uint64_t bx = x->hash % HL_REDIS_BUCKETS, by = y->hash % HL_REDIS_BUCKETS;
     if (bx != by) return bx < by ? -1 : 1;
     if (x->hash != y->hash) return x->hash < y->hash ? -1 : 1;
-    int order = compare_ids(x->id, y->id);
+    int order = hl_slice_compare(x->id, y->id);
     return order ? order : (a > b) - (a < b);
 }
 
