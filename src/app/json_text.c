@@ -69,3 +69,23 @@ void hl_json_put_points(struct hl_buf *b, hl_fixed v)
     for (uint64_t unit = billion / 10; digits; digits %= unit, unit /= 10) text[n++] = (char)('0' + digits / unit);
     hl_buf_put(b, text, n);
 }
+
+void hl_json_put_key(struct hl_buf *b, const char *key)
+{
+    uint8_t before = b->len ? b->data[b->len - 1] : '{';
+    hl_json_put_raw(b, before == '{' || before == '[' ? "\"" : ",\"");
+    hl_json_put_raw(b, key);
+    hl_json_put_raw(b, "\":");
+}
+
+void hl_json_put_member(struct hl_buf *b, const char *key, struct hl_slice text)
+{
+    hl_json_put_key(b, key);
+    hl_json_put_text(b, text);
+}
+
+void hl_json_put_member_int(struct hl_buf *b, const char *key, int64_t v)
+{
+    hl_json_put_key(b, key);
+    hl_json_put_int(b, v);
+}

@@ -5,28 +5,9 @@
 
 #include "json_text.h"
 
-static void put_key(struct hl_buf *b, const char *key)
-{
-    hl_json_put_raw(b, ",\"");
-    hl_json_put_raw(b, key);
-    hl_json_put_raw(b, "\":");
-}
-
-static void put_text(struct hl_buf *b, const char *key, const char *text)
-{
-    put_key(b, key);
-    hl_json_put_text(b, hl_slice_of(text));
-}
-
-static void put_int(struct hl_buf *b, const char *key, int64_t v)
-{
-    put_key(b, key);
-    hl_json_put_int(b, v);
-}
-
 static void put_points(struct hl_buf *b, const char *key, hl_fixed v)
 {
-    put_key(b, key);
+    hl_json_put_key(b, key);
     hl_json_put_points(b, v);
 }
 
@@ -35,13 +16,13 @@ static void put_score(struct hl_buf *b, struct hl_score score, char grade)
     put_points(b, "score", score.total);
     put_points(b, "fit", score.fit);
     put_points(b, "behavior", score.behavior);
-    put_key(b, "grade");
+    hl_json_put_key(b, "grade");
     hl_json_put_text(b, grade ? (struct hl_slice){&grade, 1} : HL_SLICE_NULL);
 }
 
 static void put_reasons(struct hl_buf *b, const struct hl_transition *t)
 {
-    put_key(b, "reasons");
+    hl_json_put_key(b, "reasons");
     hl_buf_put_u8(b, '[');
     for (unsigned i = 0; i < t->n_reasons; i++) {
         hl_json_put_raw(b, i ? ",{\"rule\":" : "{\"rule\":");
@@ -54,8 +35,8 @@ static void put_reasons(struct hl_buf *b, const struct hl_transition *t)
 
 static void put_model(struct hl_buf *b, const struct hl_model *m)
 {
-    put_text(b, "model", m->name);
-    put_text(b, "model_version", m->version);
+    hl_json_put_member(b, "model", hl_slice_of(m->name));
+    hl_json_put_member(b, "model_version", hl_slice_of(m->version));
 }
 
 /* A text that goes on behind what b ends with, a text too. */
@@ -78,15 +59,9 @@ static void put_id(struct hl_buf *b, const char *key, struct hl_slice contact_id
     put_more(b, hl_slice_of(text));
 }
 
-static void put_slice(struct hl_buf *b, const char *key, struct hl_slice text)
-{
-    put_key(b, key);
-    hl_json_put_text(b, text);
-}
-
 static void put_time(struct hl_buf *b, const char *key, int64_t t)
 {
-    put_key(b, key);
+    hl_json_put_key(b, key);
     if (t == HL_NO_TIME)
         hl_json_put_raw(b, "null");
     else
@@ -95,31 +70,31 @@ static void put_time(struct hl_buf *b, const char *key, int64_t t)
 
 static void put_what(struct hl_buf *b, const struct hl_transition *t)
 {
-    put_int(b, "seq", t->seq);
-    put_text(b, "from", hl_stage_name(t->from));
-    put_text(b, "to", hl_stage_name(t->to));
-    put_text(b, "kind", hl_kind_name(t->kind));
-    put_text(b, "direction", hl_direction_name(t->direction));
-    put_text(b, "cause", hl_cause_name(t->cause));
-    put_text(b, "rule", t->rule);
-    put_int(b, "visit", t->visit);
+    hl_json_put_member_int(b, "seq", t->seq);
+    hl_json_put_member(b, "from", hl_slice_of(hl_stage_name(t->from)));
+    hl_json_put_member(b, "to", hl_slice_of(hl_stage_name(t->to)));
+    hl_json_put_member(b, "kind", hl_slice_of(hl_kind_name(t->kind)));
+    hl_json_put_member(b, "direction", hl_slice_of(hl_direction_name(t->direction)));
+    hl_json_put_member(b, "cause", hl_slice_of(hl_cause_name(t->cause)));
+    hl_json_put_member(b, "rule", hl_slice_of(t->rule));
+    hl_json_put_member_int(b, "visit", t->visit);
 }
 
 void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r)
 {
     const struct hl_transition *t = r->t;
     put_id(b, "transition_id", r->contact_id, t->seq);
-    put_slice(b, "contact_id", r->contact_id);
+    hl_json_put_member(b, "contact_id", r->contact_id);
     put_what(b, t);
-    put_slice(b, "trigger_event_id", r->trigger_event_id);
-    put_int(b, "occurred_at", t->occurred_at);
-    put_int(b, "emitted_at", r->emitted_at);
+    hl_json_put_member(b, "trigger_event_id", r->trigger_event_id);
+    hl_json_put_member_int(b, "occurred_at", t->occurred_at);
+    hl_json_put_member_int(b, "emitted_at", r->emitted_at);
     put_score(b, t->score, t->grade);
     put_reasons(b, t);
     put_time(b, "time_in_from_ms", t->time_in_from_ms >= 0 ? t->time_in_from_ms : HL_NO_TIME);
-    put_slice(b, "owner", t->owner);
+    hl_json_put_member(b, "owner", t->owner);
     put_time(b, "sla_due", t->sla_due);
-    put_key(b, "suspect");
+    hl_json_put_key(b, "suspect");
     hl_json_put_raw(b, t->suspect ? "true" : "false");
     put_model(b, r->m);
     hl_json_put_raw(b, "}\n");
@@ -132,27 +107,27 @@ void hl_sim_put_alert(struct hl_buf *b, struct hl_slice contact_id, const struct
     put_more(b, hl_slice_of(a->sla->name));
     put_more(b, HL_SLICE_LIT(":"));
     put_more(b, hl_slice_of(hl_alert_name(a->event)));
-    put_slice(b, "contact_id", contact_id);
-    put_text(b, "sla", a->sla->name);
-    put_text(b, "event", hl_alert_name(a->event));
-    put_text(b, "stage", hl_stage_name(a->sla->stage));
-    put_int(b, "due_at", a->due_at);
-    put_int(b, "at", a->at);
-    put_slice(b, "owner", a->owner);
+    hl_json_put_member(b, "contact_id", contact_id);
+    hl_json_put_member(b, "sla", hl_slice_of(a->sla->name));
+    hl_json_put_member(b, "event", hl_slice_of(hl_alert_name(a->event)));
+    hl_json_put_member(b, "stage", hl_slice_of(hl_stage_name(a->sla->stage)));
+    hl_json_put_member_int(b, "due_at", a->due_at);
+    hl_json_put_member_int(b, "at", a->at);
+    hl_json_put_member(b, "owner", a->owner);
     put_points(b, "score", a->score);
     hl_json_put_raw(b, "}\n");
 }
 
 static void put_rows(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at)
 {
-    put_key(b, "rows");
+    hl_json_put_key(b, "rows");
     hl_buf_put_u8(b, '[');
     for (unsigned i = 0; i < c->n_rows; i++) {
         const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
         hl_json_put_raw(b, i ? ",{\"rule\":" : "{\"rule\":");
         hl_json_put_text(b, hl_slice_of(rule->name));
         put_points(b, "points", hl_row_value(&c->rows[i], rule, at));
-        put_int(b, "count", c->rows[i].count);
+        hl_json_put_member_int(b, "count", c->rows[i].count);
         hl_buf_put_u8(b, '}');
     }
     hl_buf_put_u8(b, ']');
@@ -162,17 +137,17 @@ void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct
 {
     hl_json_put_raw(b, "{\"contact_id\":");
     hl_json_put_text(b, hl_contact_id(c));
-    put_text(b, "stage", hl_stage_name((enum hl_stage)c->stage));
-    put_text(b, "kind", hl_kind_name((enum hl_kind)c->kind));
-    put_int(b, "visit", c->visit);
-    put_int(b, "seq", c->seq);
-    put_int(b, "stage_since", c->stage_since);
-    put_int(b, "as_of", at);
+    hl_json_put_member(b, "stage", hl_slice_of(hl_stage_name((enum hl_stage)c->stage)));
+    hl_json_put_member(b, "kind", hl_slice_of(hl_kind_name((enum hl_kind)c->kind)));
+    hl_json_put_member_int(b, "visit", c->visit);
+    hl_json_put_member_int(b, "seq", c->seq);
+    hl_json_put_member_int(b, "stage_since", c->stage_since);
+    hl_json_put_member_int(b, "as_of", at);
     put_score(b, hl_score_at(c, m, at), (char)c->grade);
-    put_key(b, "suspect");
+    hl_json_put_key(b, "suspect");
     hl_json_put_raw(b, c->flags & HL_C_SUSPECT ? "true" : "false");
     put_rows(b, c, m, at);
-    put_slice(b, "owner", hl_contact_owner(c));
+    hl_json_put_member(b, "owner", hl_contact_owner(c));
     put_model(b, m);
     put_time(b, "sla_due", hl_contact_sla_due(c));
     hl_json_put_raw(b, "}\n");
