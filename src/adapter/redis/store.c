@@ -474,7 +474,7 @@ static enum hl_status take_window(struct redis_store *s, size_t first, uint64_t 
 /* A bucket that is elsewhere, or on its way there; the next one is asked of the slot's node again. */
 static enum hl_status load_moved(struct redis_store *s, size_t bucket, struct loading *l, struct hl_error *err)
 {
-    redisReply *r;
+    redisReply *r = NULL;
     const char *key = key_of(s, bucket);
     enum hl_status status = ready(s, s->keys_of, err);
     if (!status) status = ask(s, key, 2, (const char *[]){"HGETALL", key}, NULL, 0, &r, err);
