@@ -148,6 +148,15 @@ static int64_t checkpoint_due_ns(const struct hl_worker *w, const struct hl_part
     return p->round_start_ns + w->e->config->checkpoint_interval_ms * NS_PER_MS;
 }
 
+/* The exemplar of this commit, if one of its causes was traced. */
+static void show_trace(struct hl_worker *w, int64_t wall)
+{
+    const struct hl_traced *t = &w->traced;
+    int64_t ms = wall - t->timestamp_ms;
+    if (t->timestamp_ms) hl_metrics_set_exemplar(w->e->metrics, &t->trace, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, t->from, t->to);
+    w->traced.timestamp_ms = 0;
+}
+
 static void committed(struct hl_worker *w, int64_t start)
 {
     int64_t now = hl_clock_mono_ns(), wall = hl_clock_wall_ms(), oldest = now;
@@ -163,6 +172,7 @@ static void committed(struct hl_worker *w, int64_t start)
         hl_hist_put_n(&w->metrics->latency, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, w->samples[i].n);
     }
     w->n_samples = 0;
+    show_trace(w, wall);
     w->events_since = w->outputs_since = 0;
     hl_metrics_count_txn(w->metrics, HL_TXN_COMMITTED, (uint64_t)(now - start));
     w->last_commit_ns = now;

@@ -32,8 +32,8 @@ static void add(struct headers *h, const char *name, struct hl_slice value)
     h->items[h->n++] = (struct hl_header){name, value};
 }
 
-/* source.*, model.version, and the trace of the cause */
-static void source_headers(const struct hl_worker *w, const struct hl_record *r, struct headers *h)
+/* source.*, model.version, and the trace of the cause, which is returned; null: it has none. */
+static struct hl_slice source_headers(const struct hl_worker *w, const struct hl_record *r, struct headers *h)
 {
     h->n = 0;
     snprintf(h->partition, sizeof(h->partition), "%" PRId32, r->partition);
@@ -44,6 +44,7 @@ static void source_headers(const struct hl_worker *w, const struct hl_record *r,
     add(h, "model.version", hl_slice_of(w->e->model->version));
     struct hl_slice trace = w->stream->header ? w->stream->header(w->stream, r, "traceparent") : HL_SLICE_NULL;
     if (!hl_slice_is_null(trace)) add(h, "traceparent", trace);
+    return trace;
 }
 
 static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, const struct headers *h,
@@ -88,11 +89,19 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
     return emit_alerts(w, partition, contact_id, h, o, err);
 }
 
+static void note_trace(struct hl_worker *w, const struct hl_record *r, struct hl_slice traceparent, const struct hl_outcome *o)
+{
+    if (w->traced.timestamp_ms || r->timestamp_ms <= 0 || o->n_transitions == 0 || !hl_trace_parse(traceparent, &w->traced.trace)) return;
+    w->traced.timestamp_ms = r->timestamp_ms;
+    w->traced.from = o->transitions[0].from;
+    w->traced.to = o->transitions[0].to;
+}
+
 enum hl_status hl_emit_outcome(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
                                struct hl_error *err)
 {
     struct headers h;
-    source_headers(w, r, &h);
+    note_trace(w, r, source_headers(w, r, &h), o);
     return emit_outcome(w, r->partition, ev->contact_id, ev->event_id, &h, o, err);
 }
 

@@ -5,6 +5,9 @@
  *
  * WHY NOT a shared atomic counter: at millions of events a second its cache line would travel between the cores for every event.
  *
+ * Exemplars (OpenMetrics only) lead from a latency bucket or a pair of stages to the last sampled trace that went there. They carry trace and
+ * span, never a contact.
+ *
  * Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and
  * https://prometheus.io/docs/specs/om/open_metrics_spec/ */
 #include "hotlead/app/metrics.h"
@@ -22,6 +25,22 @@
 #define NS_PER_S 1000000000.0
 #define LAG_UNSET (-1)
 
+/* Text, so that a bound reads the same in every answer. */
+static const struct {
+    const char *text;
+    uint64_t ns;
+} bounds[] = {
+    {"0.001", 1000000},  {"0.0025", 2500000}, {"0.005", 5000000},    {"0.01", 10000000},    {"0.025", 25000000},
+    {"0.05", 50000000},  {"0.1", 100000000},  {"0.25", 250000000},   {"0.5", 500000000},    {"1.0", 1000000000},
+    {"2.5", 2500000000}, {"5.0", 5000000000}, {"10.0", 10000000000}, {"30.0", 30000000000}, {"60.0", 60000000000},
+};
+
+struct exemplar {
+    struct hl_trace trace; /* trace_id empty: none yet */
+    double value;
+    int64_t wall_ms;
+};
+
 struct hl_metrics {
     int threads, partitions;
     size_t n_topics, n_build;
@@ -33,6 +52,9 @@ struct hl_metrics {
     double start_time;
     pthread_mutex_t model_lock;
     char *model, *model_version; /* NULL: not set */
+    pthread_mutex_t exemplar_lock;
+    struct exemplar slowest[HL_ARRAY_LEN(bounds) + 1]; /* by bucket of latency */
+    struct exemplar moved[HL_STAGE_COUNT][HL_STAGE_COUNT];
 };
 
 #define X(code, name) name,
@@ -83,6 +105,7 @@ struct hl_metrics *hl_metrics_new(const struct hl_metrics_config *config)
     m->threads = config->threads;
     m->start_time = (double)hl_clock_wall_ms() / 1000;
     pthread_mutex_init(&m->model_lock, NULL);
+    pthread_mutex_init(&m->exemplar_lock, NULL);
     atomic_init(&m->redis_up, -1);
     m->topics = calloc(m->n_topics + 1, sizeof(*m->topics));
     m->build = calloc(m->n_build + 1, sizeof(*m->build));
@@ -121,6 +144,7 @@ void hl_metrics_free(struct hl_metrics *m)
     free(m->model);
     free(m->model_version);
     pthread_mutex_destroy(&m->model_lock);
+    pthread_mutex_destroy(&m->exemplar_lock);
     free(m);
 }
 
@@ -161,6 +185,22 @@ void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *v
     free(old_b);
 }
 
+static size_t bucket_of(uint64_t ns)
+{
+    size_t i = 0;
+    while (i < HL_ARRAY_LEN(bounds) && ns > bounds[i].ns) i++;
+    return i;
+}
+
+void hl_metrics_set_exemplar(struct hl_metrics *m, const struct hl_trace *t, uint64_t latency_ns, enum hl_stage from, enum hl_stage to)
+{
+    int64_t now = hl_clock_wall_ms();
+    pthread_mutex_lock(&m->exemplar_lock);
+    m->slowest[bucket_of(latency_ns)] = (struct exemplar){*t, (double)latency_ns / NS_PER_S, now};
+    m->moved[from][to] = (struct exemplar){*t, 1, now};
+    pthread_mutex_unlock(&m->exemplar_lock);
+}
+
 /* --- printing --- */
 
 enum metric_type { COUNTER, GAUGE, HISTOGRAM, SUMMARY, INFO };
@@ -181,6 +221,7 @@ struct page {
     struct hl_buf *out;
     const struct metric *metric;
     bool first_label;
+    struct exemplar exemplar; /* of the sample in hand */
 };
 
 static const char *type_name(enum metric_type type, enum hl_metrics_format format)
@@ -221,9 +262,24 @@ static const char *closing(const struct page *p)
     return p->first_label ? "" : "}";
 }
 
+/* The sample that is begun next takes this one along, if there is one. */
+static void with_exemplar(struct page *p, const struct exemplar *x)
+{
+    if (p->format != HL_METRICS_OPENMETRICS) return;
+    pthread_mutex_lock(&p->m->exemplar_lock);
+    p->exemplar = *x;
+    pthread_mutex_unlock(&p->m->exemplar_lock);
+}
+
 static void value_u64(struct page *p, uint64_t v)
 {
-    hl_buf_printf(p->out, "%s %llu\n", closing(p), (unsigned long long)v);
+    const struct exemplar *x = &p->exemplar;
+    hl_buf_printf(p->out, "%s %llu", closing(p), (unsigned long long)v);
+    if (x->trace.trace_id[0])
+        hl_buf_printf(p->out, " # {trace_id=\"%s\",span_id=\"%s\"} %.15g %.3f", x->trace.trace_id, x->trace.span_id, x->value,
+                      (double)x->wall_ms / 1000);
+    hl_buf_put_u8(p->out, '\n');
+    p->exemplar.trace.trace_id[0] = '\0';
 }
 
 static void value_double(struct page *p, double v)
@@ -287,6 +343,7 @@ static void print_transitions(struct page *p)
         for (size_t to = 0; to < HL_STAGE_COUNT; to++) {
             uint64_t n = SUM(p->m, transitions[from][to]);
             if (n == 0) continue;
+            with_exemplar(p, &p->m->moved[from][to]);
             begin(p, "_total");
             label(p, "from", hl_stage_name((enum hl_stage)from));
             label(p, "to", hl_stage_name((enum hl_stage)to));
@@ -315,17 +372,7 @@ static void print_dead_letters(struct page *p)
     }
 }
 
-/* Text, so that a bound reads the same in every answer. */
-static const struct {
-    const char *text;
-    uint64_t ns;
-} bounds[] = {
-    {"0.001", 1000000},  {"0.0025", 2500000}, {"0.005", 5000000},    {"0.01", 10000000},    {"0.025", 25000000},
-    {"0.05", 50000000},  {"0.1", 100000000},  {"0.25", 250000000},   {"0.5", 500000000},    {"1.0", 1000000000},
-    {"2.5", 2500000000}, {"5.0", 5000000000}, {"10.0", 10000000000}, {"30.0", 30000000000}, {"60.0", 60000000000},
-};
-
-static void print_histogram(struct page *p, size_t offset)
+static void print_histogram(struct page *p, size_t offset, const struct exemplar *exemplars) /* NULL: has none */
 {
     struct hl_hist all;
     hl_hist_init(&all);
@@ -333,11 +380,13 @@ static void print_histogram(struct page *p, size_t offset)
         hl_hist_merge(&all, (const struct hl_hist *)(const void *)((const char *)p->m->thread[i] + offset));
     }
     for (size_t i = 0; i < HL_ARRAY_LEN(bounds); i++) {
+        if (exemplars) with_exemplar(p, &exemplars[i]);
         begin(p, "_bucket");
         label(p, "le", bounds[i].text);
         value_u64(p, hl_hist_count_le(&all, bounds[i].ns));
     }
     uint64_t count = hl_hist_count_le(&all, UINT64_MAX); /* not all.count: it must equal the last bucket while writers write */
+    if (exemplars) with_exemplar(p, &exemplars[HL_ARRAY_LEN(bounds)]);
     begin(p, "_bucket");
     label(p, "le", "+Inf");
     value_u64(p, count);
@@ -349,22 +398,22 @@ static void print_histogram(struct page *p, size_t offset)
 
 static void print_latency(struct page *p)
 {
-    print_histogram(p, offsetof(struct hl_metrics_thread, latency));
+    print_histogram(p, offsetof(struct hl_metrics_thread, latency), p->m->slowest);
 }
 
 static void print_batch(struct page *p)
 {
-    print_histogram(p, offsetof(struct hl_metrics_thread, batch));
+    print_histogram(p, offsetof(struct hl_metrics_thread, batch), NULL);
 }
 
 static void print_txn_duration(struct page *p)
 {
-    print_histogram(p, offsetof(struct hl_metrics_thread, txn_duration));
+    print_histogram(p, offsetof(struct hl_metrics_thread, txn_duration), NULL);
 }
 
 static void print_redis_flush(struct page *p)
 {
-    print_histogram(p, offsetof(struct hl_metrics_thread, redis_flush));
+    print_histogram(p, offsetof(struct hl_metrics_thread, redis_flush), NULL);
 }
 
 static void print_txn(struct page *p)
@@ -479,13 +528,35 @@ static void print_cpu(struct page *p)
     sample_double(p, (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
 }
 
-static void print_rss(struct page *p)
+/* The two first numbers of /proc/self/statm, in bytes: virtual, resident. */
+static bool memory_of(uint64_t bytes[2])
 {
     unsigned long long size, resident;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
     FILE *f = fopen("/proc/self/statm", "re");
-    if (!f) return;
-    if (fscanf(f, "%llu %llu", &size, &resident) == 2) sample(p, resident * (uint64_t)sysconf(_SC_PAGESIZE));
+    if (!f) return false;
+    bool good = fscanf(f, "%llu %llu", &size, &resident) == 2;
     fclose(f);
+    if (good) bytes[0] = size * page, bytes[1] = resident * page;
+    return good;
+}
+
+static void print_virtual(struct page *p)
+{
+    uint64_t bytes[2];
+    if (memory_of(bytes)) sample(p, bytes[0]);
+}
+
+static void print_rss(struct page *p)
+{
+    uint64_t bytes[2];
+    if (memory_of(bytes)) sample(p, bytes[1]);
+}
+
+static void print_max_fds(struct page *p)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) sample(p, limit.rlim_cur);
 }
 
 static void print_fds(struct page *p)
@@ -536,6 +607,8 @@ static const struct metric metrics[] = {
     {"hotlead_build", INFO, "", print_build, "Versions of the program and its libraries."},
     {"process_cpu_seconds", COUNTER, "seconds", print_cpu, "User and system CPU time."},
     {"process_resident_memory_bytes", GAUGE, "bytes", print_rss, "Resident memory."},
+    {"process_virtual_memory_bytes", GAUGE, "bytes", print_virtual, "Virtual memory."},
+    {"process_max_fds", GAUGE, "", print_max_fds, "File descriptors that the process may open."},
     {"process_open_fds", GAUGE, "", print_fds, "Open file descriptors."},
     {"process_start_time_seconds", GAUGE, "seconds", print_start_time, "When the process began to count, in Unix time."},
 };

@@ -354,6 +354,7 @@ void hl_drop_partitions(struct hl_worker *w)
     w->n_waiting = 0;
     w->events_since = w->outputs_since = 0;
     w->n_samples = 0;
+    w->traced.timestamp_ms = 0;
     w->checkpoint_due_ns = INT64_MAX;
 }
 

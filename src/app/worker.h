@@ -17,6 +17,7 @@
 #include "hotlead/app/engine.h"
 #include "hotlead/app/health.h"
 #include "hotlead/app/holdings.h"
+#include "hotlead/app/trace.h"
 #include "hotlead/base/arena.h"
 #include "hotlead/port/store.h"
 #include "hotlead/port/stream.h"
@@ -85,6 +86,13 @@ struct hl_latency_sample {
 
 #define HL_LATENCY_SAMPLES 512
 
+/* The first transition since the last commit whose cause was traced: it will have waited longest. */
+struct hl_traced {
+    struct hl_trace trace;
+    int64_t timestamp_ms; /* 0: none */
+    enum hl_stage from, to;
+};
+
 struct hl_mirror;
 
 struct hl_worker {
@@ -116,6 +124,7 @@ struct hl_worker {
     uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
     struct hl_latency_sample samples[HL_LATENCY_SAMPLES];
     size_t n_samples;
+    struct hl_traced traced;
     size_t checkpoint_turn;    /* which partition's round is written first */
     int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
     struct hl_position *positions; /* room for every (input, partition) */

@@ -176,6 +176,49 @@ static bool has_suffix(const char *s, size_t n, const char *suffix)
     return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+static const struct hl_trace trace_a = {"0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"};
+static const struct hl_trace trace_b = {"4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"};
+
+/* The line that begins with `start` ends, behind its value, with this exemplar and the time of the call. */
+static void assert_exemplar(const char *page, const char *start, const char *exemplar)
+{
+    const char *p = strstr(page, start);
+    if (!p) fail_msg("no line \"%s\"", start);
+    p += strlen(start);
+    if (strncmp(p, exemplar, strlen(exemplar)) != 0) fail_msg("\"%s\" has \"%.120s\", not \"%s\"", start, p, exemplar);
+    char *rest;
+    double at = strtod(p + strlen(exemplar), &rest);
+    assert_int_equal(*rest, '\n');
+    assert_true(at > (double)hl_clock_wall_ms() / 1000 - 60 && at < (double)hl_clock_wall_ms() / 1000 + 60);
+}
+
+static void a_traced_transition_is_the_exemplar_of_its_bucket_and_its_pair(void **state)
+{
+    (void)state;
+    struct hl_metrics *m = metrics_of(1);
+    struct hl_metrics_thread *mt = hl_metrics_thread(m, 0);
+    hl_hist_put(&mt->latency, 9000000);
+    hl_hist_put(&mt->latency, UINT64_C(90000000000));
+    hl_metrics_count_transition(mt, HL_STAGE_LEAD, HL_STAGE_MQL);
+    hl_metrics_count_transition(mt, HL_STAGE_MQL, HL_STAGE_SQL);
+    hl_metrics_set_exemplar(m, &trace_b, 9000000, HL_STAGE_LEAD, HL_STAGE_MQL);
+    hl_metrics_set_exemplar(m, &trace_a, 9000000, HL_STAGE_LEAD, HL_STAGE_MQL); /* the later one stays */
+    hl_metrics_set_exemplar(m, &trace_b, UINT64_C(90000000000), HL_STAGE_MQL, HL_STAGE_SQL);
+    char *page = page_of(m, NULL, HL_METRICS_OPENMETRICS);
+    assert_exemplar(page, "\nhotlead_event_latency_seconds_bucket{le=\"0.01\"} 1",
+                    " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",span_id=\"b7ad6b7169203331\"} 0.009 ");
+    assert_exemplar(page, "\nhotlead_event_latency_seconds_bucket{le=\"+Inf\"} 2",
+                    " # {trace_id=\"4bf92f3577b34da6a3ce929d0e0e4736\",span_id=\"00f067aa0ba902b7\"} 90 ");
+    assert_exemplar(page, "\nhotlead_transitions_total{from=\"lead\",to=\"mql\"} 1",
+                    " # {trace_id=\"0af7651916cd43dd8448eb211c80319c\",span_id=\"b7ad6b7169203331\"} 1 ");
+    assert_line(page, "hotlead_event_latency_seconds_bucket{le=\"0.025\"} 1"); /* the other buckets have none */
+    free(page);
+    page = page_of(m, NULL, HL_METRICS_PROMETHEUS); /* has no place for them */
+    assert_null(strstr(page, "trace_id"));
+    free(page);
+    hl_metrics_free(m);
+}
+
 /* Each family is declared once, HELP then TYPE, and its samples follow it at once; each sample has a number. */
 static void check_shape(const char *page, bool open)
 {
@@ -236,8 +279,8 @@ static void the_process_is_described(void **state)
     (void)state;
     struct hl_metrics *m = metrics_of(1);
     char *page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
-    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ",
-                                        "\nprocess_start_time_seconds "};
+    static const char *const names[] = {"\nprocess_resident_memory_bytes ", "\nprocess_open_fds ", "\nprocess_max_fds ",
+                                        "\nprocess_virtual_memory_bytes ", "\nprocess_start_time_seconds "};
     for (size_t i = 0; i < HL_ARRAY_LEN(names); i++) {
         const char *at = strstr(page, names[i]);
         assert_non_null(at);
@@ -319,6 +362,7 @@ int main(void)
         cmocka_unit_test(every_counter_shows_the_sum_of_the_threads),
         cmocka_unit_test(gauges_appear_when_set_and_go_when_unset),
         cmocka_unit_test(histograms_are_cumulative_in_seconds),
+        cmocka_unit_test(a_traced_transition_is_the_exemplar_of_its_bucket_and_its_pair),
         cmocka_unit_test(both_formats_declare_each_family_once),
         cmocka_unit_test(the_process_is_described),
         cmocka_unit_test(totals_balance_only_when_every_record_has_a_result),

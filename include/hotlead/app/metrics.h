@@ -8,6 +8,7 @@
 #ifndef HOTLEAD_APP_METRICS_H
 #define HOTLEAD_APP_METRICS_H
 
+#include "hotlead/app/trace.h"
 #include "hotlead/base/buf.h"
 #include "hotlead/base/hist.h"
 #include "hotlead/base/status.h"
@@ -159,6 +160,10 @@ void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64
 void hl_metrics_set_redis_up(struct hl_metrics *m, bool up);
 /* Copied. */
 void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version);
+
+/* A sampled trace whose transition was committed: OpenMetrics shows it as an exemplar of its latency's bucket and of its transitions, until the
+ * next one of the same place. @any, and takes a lock: once a commit, not for each event. */
+void hl_metrics_set_exemplar(struct hl_metrics *m, const struct hl_trace *t, uint64_t latency_ns, enum hl_stage from, enum hl_stage to);
 
 /* --- reading: @any --- */
 
