@@ -1,12 +1,9 @@
 /* hotlead rank: the hottest contacts, from the warm copy in Redis. */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
+#include "cli.h"
 #include "hotlead/app/commands.h"
-#include "hotlead/app/core_dump.h"
-#include "hotlead/app/model_file.h"
 #include "hotlead/base/clock.h"
 #include "json_text.h"
 #include "rank.h"
@@ -39,29 +36,19 @@ struct rank {
     struct hl_slab slab; /* of the one contact in hand */
     struct hl_buf partitions;
     uint64_t contacts;
-    int64_t began_ns, shown_ns;
+    struct hl_bar bar; /* the copy does not say beforehand how many there are */
 };
 
-static int wrong_use(const char *message)
-{
-    fprintf(stderr, "hotlead rank: %s\nTry 'hotlead rank --help'.\n", message);
-    return hl_status_exit_code(HL_E_USAGE);
-}
-
-static int fail(enum hl_status status, const char *message)
-{
-    fprintf(stderr, "hotlead rank: %s\n", message);
-    return hl_status_exit_code(status);
-}
+static const char COMMAND[] = "rank";
 
 static int read_option(struct rank *x, int option)
 {
-    struct hl_error err = {.message = "output is table or json"};
+    struct hl_error err;
     switch (option) {
     case 'c': x->config_path = optarg; return 0;
-    case 's': return hl_rank_parse_stage(optarg, &x->stage, &err) ? 0 : wrong_use(err.message);
-    case 'n': return hl_rank_parse_limit(optarg, &x->limit, &err) ? 0 : wrong_use(err.message);
-    case 'o': x->json = strcmp(optarg, "json") == 0; return x->json || strcmp(optarg, "table") == 0 ? 0 : wrong_use(err.message);
+    case 's': return hl_rank_parse_stage(optarg, &x->stage, &err) ? 0 : hl_cli_wrong_use(COMMAND, "%s", err.message);
+    case 'n': return hl_rank_parse_limit(optarg, &x->limit, &err) ? 0 : hl_cli_wrong_use(COMMAND, "%s", err.message);
+    case 'o': return hl_cli_form(optarg, "table", &x->json) ? 0 : hl_cli_wrong_use(COMMAND, "output is table or json");
     default: fputs("Try 'hotlead rank --help'.\n", stderr); return hl_status_exit_code(HL_E_USAGE);
     }
 }
@@ -81,33 +68,7 @@ static int read_options(struct rank *x, int argc, char **argv)
         int code = read_option(x, o);
         if (code) return code;
     }
-    return optind == argc ? -1 : wrong_use("it takes options only");
-}
-
-static int load_files(struct rank *x)
-{
-    struct hl_buf problems;
-    struct hl_error err = {0};
-    hl_buf_init(&problems);
-    hl_core_dump_allow(false);
-    enum hl_status status = hl_config_load(x->config_path, &x->config, &problems, &err);
-    if (status == HL_OK && x->config) hl_core_dump_allow(x->config->core_dumps);
-    if (status == HL_OK) status = hl_model_load(x->config->model, &x->model, &problems, &err);
-    if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */
-    if (status && problems.len == 0) fprintf(stderr, "hotlead rank: %s\n", err.message);
-    hl_buf_fini(&problems);
-    return status ? hl_status_exit_code(status == HL_E_IO ? HL_E_CONFIG : status) : 0;
-}
-
-/* On a terminal, when it takes longer than a second. The copy does not say beforehand how many there are. */
-static void show_progress(struct rank *x, bool last)
-{
-    int64_t now = hl_clock_mono_ns();
-    if (last && x->shown_ns) fputs("\r\033[K", stderr);
-    if (last || now - x->began_ns < 1000000000 || now - x->shown_ns < 200000000 || !isatty(STDERR_FILENO)) return;
-    x->shown_ns = now;
-    fprintf(stderr, "\r\033[K%llu contacts, %.0f/s", (unsigned long long)x->contacts,
-            (double)x->contacts * 1e9 / (double)(now - x->began_ns));
+    return optind == argc ? -1 : hl_cli_wrong_use(COMMAND, "it takes options only");
 }
 
 static enum hl_status on_record(void *ctx, struct hl_slice id, struct hl_slice value)
@@ -118,7 +79,7 @@ static enum hl_status on_record(void *ctx, struct hl_slice id, struct hl_slice v
     if (status == HL_OK) status = hl_warm_decode(&c, &x->slab, x->model, value);
     if (status == HL_OK) hl_rank_offer(&x->top, &c);
     hl_contact_fini(&c, &x->slab);
-    if (++x->contacts % 1024 == 0) show_progress(x, false);
+    if (++x->contacts % 1024 == 0) hl_bar_at(&x->bar, x->contacts);
     return x->top.failed ? HL_E_NOMEM : status;
 }
 
@@ -143,7 +104,7 @@ static int print(struct rank *x)
     if (x->json)
         hl_buf_printf(&out, ",\"source\":{\"from\":\"redis\",\"partitions\":[%.*s]}}\n", HL_SLICE_ARG(hl_buf_slice(&x->partitions)));
     if (!out.failed) fwrite(out.data, 1, out.len, stdout);
-    int code = out.failed ? fail(HL_E_NOMEM, "out of memory") : 0;
+    int code = out.failed ? hl_cli_fail(COMMAND, HL_E_NOMEM, "out of memory") : 0;
     hl_buf_fini(&out);
     return code;
 }
@@ -152,26 +113,26 @@ static int rank(struct rank *x)
 {
     struct hl_error err = {0};
     char message[400];
-    signal(SIGPIPE, SIG_IGN);
     enum hl_status status = hl_warm_open(x->config, 0, &x->store, &err);
     if (status == HL_OK && hl_rank_init(&x->top, x->model, x->stage, x->limit, hl_clock_wall_ms()))
         status = hl_error_set(&err, HL_E_NOMEM, HL_STOP, "out of memory");
     if (status == HL_OK) status = read_copies(x, &err);
-    show_progress(x, true);
-    if (status) return fail(status == HL_E_IO ? HL_E_DECODE : status, err.message);
+    hl_bar_end(&x->bar);
+    if (status) return hl_cli_fail(COMMAND, status == HL_E_IO ? HL_E_DECODE : status, err.message);
     if (x->partitions.len) return print(x);
     snprintf(message, sizeof(message), "nothing of group %.200s in Redis: has it run, and has a checkpoint passed?", x->config->group_id);
-    return fail(HL_E_DECODE, message);
+    return hl_cli_fail(COMMAND, HL_E_DECODE, message);
 }
 
 int hl_cmd_rank(int argc, char **argv)
 {
-    struct rank x = {.config_path = "config/hotlead.yaml", .stage = HL_RANK_ANY, .limit = HL_RANK_DEFAULT, .began_ns = hl_clock_mono_ns()};
+    struct rank x = {.config_path = "config/hotlead.yaml", .stage = HL_RANK_ANY, .limit = HL_RANK_DEFAULT};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     hl_slab_init(&x.slab);
     hl_buf_init(&x.partitions);
-    code = load_files(&x);
+    hl_bar_begin(&x.bar, "contacts", 0);
+    code = hl_cli_load(COMMAND, x.config_path, &x.config, &x.model);
     if (code == 0) code = rank(&x);
     if (x.store) x.store->free(x.store);
     hl_rank_fini(&x.top);

@@ -1,13 +1,10 @@
 /* Puts the parts together, and takes them apart in the reverse order. */
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hotlead/adapter/http.h"
 #include "hotlead/adapter/json.h"
-#include "hotlead/adapter/kafka.h"
 #include "hotlead/adapter/redis.h"
 #include "hotlead/app/http_api.h"
 #include "hotlead/app/schemas.h"
@@ -70,21 +67,6 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
     return status;
 }
 
-/* Default instance: the host's name. */
-static enum hl_status identity_make(struct hl_engine *e, struct hl_error *err)
-{
-    char host[256] = "";
-    const char *instance = given(e->config->instance);
-    if (!instance) {
-        if (gethostname(host, sizeof(host) - 1) || !*host)
-            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "this machine has no host name; set kafka.instance");
-        instance = host;
-    }
-    if (asprintf(&e->identity, "%s-%s", e->config->group_id, instance) >= 0) return HL_OK;
-    e->identity = NULL;
-    return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-}
-
 static void beat(void *ctx, unsigned worker, const char *call, int64_t limit_ms)
 {
     const struct hl_engine *e = ctx;
@@ -96,37 +78,13 @@ static void beat(void *ctx, unsigned worker, const char *call, int64_t limit_ms)
 
 static enum hl_status kafka_open(struct hl_engine *e, struct hl_error *err)
 {
-    const struct hl_config *c = e->config;
-    enum hl_status status = identity_make(e, err);
+    enum hl_status status = hl_kafka_setup_init(&e->kafka_setup, e->config, err);
     if (status) return status;
-    e->inputs = calloc(c->n_inputs, sizeof(*e->inputs));
-    e->high_priority = calloc(c->n_inputs, sizeof(*e->high_priority));
-    e->properties = calloc(c->n_kafka + 1, sizeof(*e->properties));
-    if (!e->inputs || !e->high_priority || !e->properties) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    for (size_t i = 0; i < c->n_inputs; i++) {
-        e->inputs[i] = c->inputs[i].topic;
-        e->high_priority[i] = c->inputs[i].priority == HL_PRIORITY_HIGH;
-    }
-    for (size_t i = 0; i < c->n_kafka; i++) e->properties[i] = (struct hl_kafka_property){c->kafka[i].key, c->kafka[i].value};
-    struct hl_kafka_config k = {
-        .properties = e->properties,
-        .n_properties = c->n_kafka,
-        .group_id = c->group_id,
-        .identity = e->identity,
-        .static_membership = c->static_membership,
-        .transactions = c->delivery == HL_EXACTLY_ONCE,
-        .inputs = e->inputs,
-        .high_priority = e->high_priority,
-        .n_inputs = c->n_inputs,
-        .outputs = {c->transitions, c->state, c->alerts, c->dead_letter},
-        .create_topics = c->create_topics,
-        .replication_factor = c->replication_factor,
-        .startup_timeout_ms = c->startup_timeout_ms,
-        .stop = e->stop,
-        .alive = beat,
-        .alive_ctx = e,
-    };
-    status = hl_kafka_new(&k, &e->kafka, err);
+    struct hl_kafka_config *k = &e->kafka_setup.k;
+    k->stop = e->stop;
+    k->alive = beat;
+    k->alive_ctx = e;
+    status = hl_kafka_new(k, &e->kafka, err);
     return status ? status : hl_kafka_prepare(e->kafka, &e->n_partitions, err);
 }
 
@@ -134,7 +92,7 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
 {
     struct hl_metrics_label build[] = {{"version", HL_VERSION}, {"librdkafka", hl_kafka_version()}};
     struct hl_metrics_config c = {
-        .topics = e->inputs,
+        .topics = e->kafka_setup.inputs,
         .n_topics = e->config->n_inputs,
         .partitions = e->n_partitions,
         .threads = (int)e->n_workers + 1, /* the mirror's comes last */
@@ -324,10 +282,7 @@ void hl_engine_free(struct hl_engine *e)
     hl_health_free(e->health);
     hl_holdings_free(e->holdings);
     free(e->api);
-    free(e->inputs);
-    free(e->high_priority);
-    free(e->properties);
-    free(e->identity);
+    hl_kafka_setup_fini(&e->kafka_setup);
     free(e);
 }
 

@@ -21,6 +21,7 @@
 #include "hotlead/base/arena.h"
 #include "hotlead/port/store.h"
 #include "hotlead/port/stream.h"
+#include "kafka_setup.h"
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
@@ -154,10 +155,7 @@ struct hl_engine {
     struct hl_http *http;
     struct hl_http_api *api;
     _Atomic bool *stop;
-    char *identity;
-    const char **inputs; /* names of the input topics */
-    bool *high_priority; /* of each */
-    struct hl_kafka_property *properties;
+    struct hl_kafka_setup kafka_setup;
 };
 
 static inline size_t hl_engine_inputs(const struct hl_engine *e)

@@ -479,7 +479,7 @@ static void worker_fini(struct hl_worker *worker)
 
 static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
 {
-    struct hl_metrics_config m = {.topics = e->inputs, .n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 2};
+    struct hl_metrics_config m = {.n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 2};
     *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA,
                             .state_schema = SCHEMA, .alert_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
                             .stop = stop};

@@ -19,6 +19,8 @@ struct hl_kafka_config {
     const bool *high_priority; /* for each input; NULL: none is */
     size_t n_inputs;
     const char *outputs[HL_OUT_COUNT];
+    const struct hl_kafka_property *output_settings[HL_OUT_COUNT]; /* of outputs that are created */
+    size_t n_output_settings[HL_OUT_COUNT];
     bool create_topics;
     int replication_factor;
     int64_t startup_timeout_ms;
@@ -56,6 +58,41 @@ enum hl_status hl_kafka_tail_poll(struct hl_kafka_tail *t, int timeout_ms, struc
 /* End of a partition of the state topic, as the broker says now; -1: not known. */
 int64_t hl_kafka_tail_end(struct hl_kafka_tail *t, int32_t partition);
 void hl_kafka_tail_release(struct hl_kafka_tail *t, struct hl_record *r);
+
+/* For commands that look at the cluster, and change it, beside running processes: a client that joins no group and owns no transaction, and a
+ * plain idempotent producer. One thread. What is not permitted is HL_E_PERMISSION and says what to grant. */
+struct hl_kafka_admin;
+/* Waits for a broker as hl_kafka_prepare does. */
+enum hl_status hl_kafka_admin_new(struct hl_kafka *k, struct hl_kafka_admin **out, struct hl_error *err) HL_WARN_UNUSED;
+void hl_kafka_admin_free(struct hl_kafka_admin *a);
+/* *partitions 0: there is no such topic. Takes the state topic's and the inputs' count for those that are read below. */
+enum hl_status hl_kafka_admin_topic(struct hl_kafka_admin *a, const char *name, int32_t *partitions, int *replication, struct hl_error *err)
+    HL_WARN_UNUSED;
+/* The values of the settings `keys` of a topic, malloc'ed; NULL: the broker does not tell. topic NULL: the broker's own. */
+enum hl_status hl_kafka_admin_settings(struct hl_kafka_admin *a, const char *topic, const char *const *keys, size_t n, char **values,
+                                       struct hl_error *err) HL_WARN_UNUSED;
+/* replication -1: the broker's default. HL_OK also when it was there already. dry: only asks whether it would be done. */
+enum hl_status hl_kafka_admin_create(struct hl_kafka_admin *a, const char *topic, int32_t partitions, int replication,
+                                     const struct hl_kafka_property *settings, size_t n, bool dry, struct hl_error *err) HL_WARN_UNUSED;
+/* Set these, and leave the others as they are. */
+enum hl_status hl_kafka_admin_alter(struct hl_kafka_admin *a, const char *topic, const struct hl_kafka_property *settings, size_t n, bool dry,
+                                    struct hl_error *err) HL_WARN_UNUSED;
+/* Members that the group has now. */
+enum hl_status hl_kafka_admin_members(struct hl_kafka_admin *a, size_t *n, struct hl_error *err) HL_WARN_UNUSED;
+/* As in port/stream.h, for the configured inputs; `topic` may be HL_STATE_TOPIC in bounds and read. */
+enum hl_status hl_kafka_admin_bounds(struct hl_kafka_admin *a, uint16_t topic, int32_t partition, int64_t *low, int64_t *high,
+                                     struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_kafka_admin_committed(struct hl_kafka_admin *a, struct hl_position *positions, size_t n, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_kafka_admin_commit(struct hl_kafka_admin *a, const struct hl_position *positions, size_t n, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_kafka_admin_read(struct hl_kafka_admin *a, int32_t n_partitions, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
+                                   struct hl_error *err) HL_WARN_UNUSED;
+/* Id of the cluster; borrowed, NULL: the broker does not tell. */
+const char *hl_kafka_admin_cluster(struct hl_kafka_admin *a);
+/* Queue one record; waits while the queue is full. Errors of delivery come with flush. */
+enum hl_status hl_kafka_admin_put(struct hl_kafka_admin *a, const char *topic, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                  struct hl_error *err) HL_WARN_UNUSED;
+/* Until all that was put is acknowledged, or has failed. */
+enum hl_status hl_kafka_admin_flush(struct hl_kafka_admin *a, struct hl_error *err) HL_WARN_UNUSED;
 
 /* librdkafka's in-process mock cluster: for the demo and for client error paths, never for exactly-once (it forgets transactions). */
 struct hl_kafka_mock;

@@ -12,6 +12,7 @@
     X(simulate, "what a model would make of events that lie in files, or one model against another")                                      \
     X(explain, "why a contact has its score and its stage, to the last point")                                                           \
     X(rank, "the hottest contacts first, from the warm copy in Redis")                                                                    \
+    X(topics, "compare the topics with what hotlead needs of them; create and alter them")                                               \
     X(version, "versions of the program and its libraries")
 
 #define X(name, summary) int hl_cmd_##name(int argc, char **argv);

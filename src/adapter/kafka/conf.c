@@ -96,6 +96,7 @@ static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_k
     case HL_KAFKA_CONSUMER: return set_consumer(k, conf, index, err);
     case HL_KAFKA_EXPRESS: return set_loner(k, conf, err);
     case HL_KAFKA_PRODUCER: return set_producer(k, conf, index, err);
+    case HL_KAFKA_WRITER: return set(conf, "enable.idempotence", "true", err) && set(conf, "acks", "all", err);
     case HL_KAFKA_READER: /* a bounded read ends with a fetch that finds nothing: let it answer soon */
         return set_loner(k, conf, err) && set(conf, "fetch.wait.max.ms", "10", err);
     case HL_KAFKA_TAIL: return set_loner(k, conf, err);
@@ -107,7 +108,7 @@ static bool set_owned(const struct hl_kafka *k, rd_kafka_conf_t *conf, enum hl_k
 rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool producer = role == HL_KAFKA_PRODUCER;
+    bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_WRITER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);

@@ -15,7 +15,7 @@ struct hl_kafka {
     int32_t n_partitions; /* 0 until prepared */
 };
 
-enum hl_kafka_role { HL_KAFKA_CONSUMER, HL_KAFKA_EXPRESS, HL_KAFKA_PRODUCER, HL_KAFKA_READER, HL_KAFKA_TAIL, HL_KAFKA_ADMIN };
+enum hl_kafka_role { HL_KAFKA_CONSUMER, HL_KAFKA_EXPRESS, HL_KAFKA_PRODUCER, HL_KAFKA_WRITER, HL_KAFKA_READER, HL_KAFKA_TAIL, HL_KAFKA_ADMIN };
 
 /* Configuration for a client: our defaults, then the user's properties, then what hotlead owns. NULL on error. */
 rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role, unsigned index, struct hl_error *err);
@@ -52,6 +52,10 @@ static inline void *hl_kafka_bytes(struct hl_slice s)
 {
     return (void *)(uintptr_t)s.data;
 }
+
+/* Committed offsets and low-water of positions of inputs, to and from librdkafka's form. */
+rd_kafka_topic_partition_list_t *hl_kafka_positions_list(const struct hl_kafka *k, const struct hl_position *p, size_t n);
+void hl_kafka_position_read(const rd_kafka_topic_partition_t *from, struct hl_position *to);
 
 /* Fill a record from a message that is no error; `topic` is the caller's. */
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r);

@@ -211,22 +211,6 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
     }
 }
 
-static rd_kafka_topic_partition_list_t *offsets_of(const struct hl_kafka_stream *s, const struct hl_position *p, size_t n)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
-    for (size_t i = 0; i < n; i++) {
-        rd_kafka_topic_partition_t *tp = rd_kafka_topic_partition_list_add(list, s->k->config.inputs[p[i].topic], p[i].partition);
-        char text[40];
-        int len = snprintf(text, sizeof(text), "L=%lld", (long long)p[i].low_water);
-        tp->offset = p[i].offset;
-        tp->metadata = malloc((size_t)len + 1); /* the list frees it */
-        if (!tp->metadata) continue;
-        memcpy(tp->metadata, text, (size_t)len + 1);
-        tp->metadata_size = (size_t)len;
-    }
-    return list;
-}
-
 /* For failpoints: whether it happened or not, nobody heard of it. */
 static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_error *err)
 {
@@ -305,7 +289,7 @@ static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_p
 enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_topic_partition_list_t *offsets = offsets_of(s, positions, n);
+    rd_kafka_topic_partition_list_t *offsets = hl_kafka_positions_list(s->k, positions, n);
     enum hl_status status = s->k->config.transactions ? commit_transaction(s, offsets, err) : commit_offsets(s, offsets, err);
     rd_kafka_topic_partition_list_destroy(offsets);
     return status;

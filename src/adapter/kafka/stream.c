@@ -267,16 +267,6 @@ static enum hl_status stream_assign(struct hl_stream *port, const struct hl_posi
     return code ? hl_kafka_error(err, code, "assigning partitions") : HL_OK;
 }
 
-/* "L=<offset>": the checkpoint's low-water of the same topic and partition. */
-static int64_t low_water_parse(const rd_kafka_topic_partition_t *p)
-{
-    struct hl_slice text = {p->metadata, p->metadata_size};
-    int64_t v;
-    while (text.len && text.data[text.len - 1] == '\0') text.len--;
-    if (text.len < 3 || memcmp(text.data, "L=", 2) != 0) return -1;
-    return hl_slice_parse_i64((struct hl_slice){text.data + 2, text.len - 2}, &v) && v >= 0 ? v : -1;
-}
-
 static bool is_worth_asking_again(const struct hl_kafka_stream *s, rd_kafka_resp_err_t code)
 {
     enum hl_action action;
@@ -297,8 +287,7 @@ static enum hl_status stream_committed(struct hl_stream *port, struct hl_positio
     for (size_t i = 0; !code && i < n; i++) {
         const rd_kafka_topic_partition_t *p = &list->elems[i];
         code = p->err;
-        positions[i].offset = p->offset < 0 ? -1 : p->offset;
-        positions[i].low_water = p->offset < 0 ? -1 : low_water_parse(p);
+        hl_kafka_position_read(p, &positions[i]);
     }
     rd_kafka_topic_partition_list_destroy(list);
     if (hl_kafka_is_forbidden(code)) return hl_kafka_forbidden(s->k, code, "Describe and Read", NULL, err);

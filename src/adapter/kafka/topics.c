@@ -8,13 +8,6 @@
 #include "hotlead/base/log.h"
 #include "trouble.h"
 
-static const char *const CLEANUP[HL_OUT_COUNT] = {
-    [HL_OUT_TRANSITIONS] = "delete",
-    [HL_OUT_STATE] = "compact",
-    [HL_OUT_ALERTS] = "delete",
-    [HL_OUT_DEAD_LETTER] = "delete",
-};
-
 enum hl_status hl_kafka_new(const struct hl_kafka_config *config, struct hl_kafka **out, struct hl_error *err)
 {
     if (config->n_inputs > HL_KAFKA_MAX_INPUTS)
@@ -135,7 +128,8 @@ static rd_kafka_NewTopic_t *new_topic(const struct hl_kafka *k, enum hl_output o
 {
     char reason[256];
     rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(k->config.outputs[o], n_partitions, k->config.replication_factor, reason, sizeof(reason));
-    if (t) rd_kafka_NewTopic_set_config(t, "cleanup.policy", CLEANUP[o]);
+    for (size_t i = 0; t && i < k->config.n_output_settings[o]; i++)
+        rd_kafka_NewTopic_set_config(t, k->config.output_settings[o][i].key, k->config.output_settings[o][i].value);
     return t;
 }
 
