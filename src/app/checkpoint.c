@@ -60,7 +60,7 @@ static enum hl_status write_moved(struct hl_worker *w, struct hl_partition *p, s
     enum hl_status status = w->n_graves ? write_which(w, p, true, err) : HL_OK;
     if (!status) status = write_which(w, p, false, err);
     if (p->moved.n) HL_FAILPOINT(COMMIT_MOVED);
-    p->moved.n = 0;
+    while (p->moved.n) hl_contact_list_pop(&p->moved);
     return status;
 }
 
@@ -103,7 +103,7 @@ static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, c
     enum hl_status status = HL_OK;
     while (l->n > target && !status) {
         if (!b->drain && written++ % RECORDS_PER_LOOK == 0 && hl_clock_mono_ns() > b->deadline_ns) break;
-        struct hl_contact *c = l->items[--l->n];
+        struct hl_contact *c = hl_contact_list_pop(l);
         if ((c->dirty & HL_DIRTY_LIST) != p->current) continue; /* written meanwhile, with a transition */
         status = hl_emit_state(w, p, c, err);
         HL_FAILPOINT(CHECKPOINT_RECORD);

@@ -65,13 +65,28 @@ static void drop_done(struct hl_contact_list *l)
 {
     size_t kept = 0;
     for (size_t i = 0; i < l->n; i++)
-        if (!is_done(l->items[i])) l->items[kept++] = l->items[i];
+        if (is_done(l->items[i]))
+            hl_contact_unref(l->items[i]);
+        else
+            l->items[kept++] = l->items[i];
     l->n = kept;
+}
+
+/* No list but that of the erased, and no timer, points to those that are done. */
+static void drop_entries(struct hl_partition *p)
+{
+    bool some = false;
+    for (size_t i = 0; i < p->erased.n; i++) some |= is_done(p->erased.items[i]) && p->erased.items[i]->refs > 1;
+    if (!some) return;
+    hl_timers_drop_erased(p);
+    drop_done(&p->dirty[0]);
+    drop_done(&p->dirty[1]);
 }
 
 static void leave(struct hl_table *t, struct hl_contact *c)
 {
     uint64_t hash = c->hash;
+    HL_BUG_ON(c->refs != 1 && c->refs != UINT16_MAX);
     hl_table_acquire(t, hash);
     hl_table_remove(t, c);
     hl_table_release(t, hash);
@@ -80,10 +95,7 @@ static void leave(struct hl_table *t, struct hl_contact *c)
 void hl_forget_erased(struct hl_worker *w, struct hl_partition *p)
 {
     size_t kept = 0;
-    if (p->erased.n == 0) return;
-    hl_timers_drop_erased(p);
-    drop_done(&p->dirty[0]);
-    drop_done(&p->dirty[1]);
+    drop_entries(p);
     for (size_t i = 0; i < p->erased.n; i++) {
         struct hl_contact *c = p->erased.items[i];
         if (is_done(c))
@@ -91,7 +103,7 @@ void hl_forget_erased(struct hl_worker *w, struct hl_partition *p)
         else if (c->flags & HL_C_ERASED)
             p->erased.items[kept++] = c;
         else
-            c->dirty &= (uint8_t)~HL_DIRTY_ERASED; /* it lives again */
+            c->dirty &= (uint8_t)~HL_DIRTY_ERASED, hl_contact_unref(c); /* it lives again */
     }
     p->erased.n = kept;
 }

@@ -49,7 +49,15 @@ bool hl_contact_list_push(struct hl_contact_list *l, struct hl_contact *c)
         l->cap = cap;
     }
     l->items[l->n++] = c;
+    hl_contact_ref(c);
     return true;
+}
+
+struct hl_contact *hl_contact_list_pop(struct hl_contact_list *l)
+{
+    struct hl_contact *c = l->items[--l->n];
+    hl_contact_unref(c);
+    return c;
 }
 
 bool hl_partition_mark_dirty(struct hl_partition *p, struct hl_contact *c)

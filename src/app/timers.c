@@ -45,6 +45,7 @@ static bool push(struct hl_timers *h, struct hl_timer t)
     size_t i = h->n++;
     for (; i > 0 && before(&t, &h->items[(i - 1) / 2]); i = (i - 1) / 2) h->items[i] = h->items[(i - 1) / 2];
     h->items[i] = t;
+    hl_contact_ref(t.c);
     return true;
 }
 
@@ -63,6 +64,7 @@ static void sift_down(struct hl_timers *h, size_t i)
 static struct hl_timer pop(struct hl_timers *h)
 {
     struct hl_timer top = h->items[0];
+    hl_contact_unref(top.c);
     h->items[0] = h->items[--h->n];
     if (h->n) sift_down(h, 0);
     return top;
@@ -73,7 +75,10 @@ void hl_timers_drop_erased(struct hl_partition *p)
     struct hl_timers *h = &p->timers;
     size_t kept = 0;
     for (size_t i = 0; i < h->n; i++)
-        if (!(h->items[i].c->flags & HL_C_ERASED)) h->items[kept++] = h->items[i];
+        if (h->items[i].c->flags & HL_C_ERASED)
+            hl_contact_unref(h->items[i].c);
+        else
+            h->items[kept++] = h->items[i];
     h->n = kept;
     for (size_t i = h->n / 2; i > 0; i--) sift_down(h, i - 1);
 }

@@ -31,6 +31,18 @@ struct hl_contact_list {
     size_t n, cap;
 };
 
+/* An entry of a list or of the timers points to the contact, or no longer does. */
+static inline void hl_contact_ref(struct hl_contact *c)
+{
+    c->refs = (uint16_t)(c->refs + (c->refs < UINT16_MAX));
+}
+
+static inline void hl_contact_unref(struct hl_contact *c)
+{
+    HL_DCHECK(c->refs);
+    c->refs = (uint16_t)(c->refs - (c->refs < UINT16_MAX));
+}
+
 /* Values of hl_contact.dirty: which dirty list of its partition holds the contact (1 or 2), and whether it moved in this transaction. */
 #define HL_DIRTY_LIST 3
 #define HL_DIRTY_MOVED 0x80
@@ -184,6 +196,7 @@ enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err);
 struct hl_partition *hl_partition_new(int32_t id, size_t n_inputs);
 void hl_partition_free(struct hl_partition *p);
 bool hl_contact_list_push(struct hl_contact_list *l, struct hl_contact *c);
+struct hl_contact *hl_contact_list_pop(struct hl_contact_list *l); /* it has one */
 /* Remember that a contact's stored state is behind. @locks requires the contact's stripe. False: no memory. */
 bool hl_partition_mark_dirty(struct hl_partition *p, struct hl_contact *c);
 bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c);

@@ -81,6 +81,7 @@ static void push(struct hl_slab *s, void *block, size_t bytes)
     unsigned class = class_of(bytes);
     *(void **)block = s->free[class];
     s->free[class] = block;
+    s->unused += bytes;
     ASAN_POISON_MEMORY_REGION(block, bytes);
 }
 
@@ -89,6 +90,7 @@ static void give_rest(struct hl_slab *s)
 {
     while (s->p < s->end) {
         size_t piece = (size_t)(s->end - s->p) < SMALL_BYTES ? (size_t)(s->end - s->p) : SMALL_BYTES;
+        s->unused -= piece; /* it counts already */
         push(s, s->p, piece);
         s->p += piece;
     }
@@ -110,6 +112,7 @@ static bool add_chunk(struct hl_slab *s, size_t need)
     s->p = (char *)(chunk + 1);
     s->end = raw + bytes;
     s->bytes += bytes;
+    s->unused += (size_t)(s->end - s->p);
     return true;
 }
 
@@ -155,9 +158,11 @@ void *hl_slab_alloc(struct hl_slab *s, size_t bytes)
     if (p) {
         ASAN_UNPOISON_MEMORY_REGION(p, block);
         s->free[class] = *(void **)p;
+        s->unused -= block;
         return p;
     }
     if ((size_t)(s->end - s->p) < block && !add_chunk(s, block)) return NULL;
+    s->unused -= block;
     if (block % LINE) return s->end -= block;
     p = s->p;
     s->p += block;

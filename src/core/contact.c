@@ -340,7 +340,8 @@ enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, cons
     clear_ext(ext);
     struct hl_contact was = *c;
     *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .ext = ext, .partition = was.partition,
-                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty};
+                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty, .refs = was.refs,
+                             .stamp = was.stamp};
     start(c);
     c->flags |= HL_C_ERASED;
     ext->erased_at = at;

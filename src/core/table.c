@@ -321,12 +321,21 @@ static size_t scan_stripe(struct stripe *st, hl_table_scan_fn *fn, void *ctx)
 size_t hl_table_scan(struct hl_table *t, hl_table_scan_fn *fn, void *ctx)
 {
     size_t calls = 0;
-    for (unsigned i = 0; i < t->n_stripes; i++) {
-        struct stripe *st = &t->stripes[i];
-        hl_lock_acquire(&st->lock);
-        calls += scan_stripe(st, fn, ctx);
-        hl_lock_release(&st->lock);
-    }
+    for (unsigned i = 0; i < t->n_stripes; i++) calls += hl_table_scan_stripe(t, i, fn, ctx);
+    return calls;
+}
+
+unsigned hl_table_stripes(const struct hl_table *t)
+{
+    return t->n_stripes;
+}
+
+size_t hl_table_scan_stripe(struct hl_table *t, unsigned stripe, hl_table_scan_fn *fn, void *ctx)
+{
+    struct stripe *st = &t->stripes[stripe];
+    hl_lock_acquire(&st->lock);
+    size_t calls = scan_stripe(st, fn, ctx);
+    hl_lock_release(&st->lock);
     return calls;
 }
 
@@ -354,6 +363,15 @@ size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition)
 static size_t index_bytes(const struct stripe *st)
 {
     return st->raw ? (mask_of(st) + 1) * sizeof(uint64_t) + LINE : 0;
+}
+
+struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe)
+{
+    struct stripe *st = &t->stripes[stripe];
+    hl_lock_acquire(&st->lock);
+    size_t index = index_bytes(st), slab = st->slab.bytes, unused = st->slab.unused;
+    hl_lock_release(&st->lock);
+    return (struct hl_stripe_bytes){slab - unused + index, slab + index};
 }
 
 struct hl_table_stats hl_table_stats(struct hl_table *t)
@@ -398,7 +416,7 @@ static const char *verify_stripe(const struct hl_table *t, const struct stripe *
         bytes += hl_contact_bytes(slot_contact(slots[i]));
     }
     if (count != st->count) return "count is not the number of contacts";
-    if (bytes > st->slab.bytes) return "contacts own more than the slab has";
+    if (bytes > st->slab.bytes - st->slab.unused) return "contacts own more than the slab gave out";
     return NULL;
 }
 

@@ -247,6 +247,22 @@ static enum hl_status fake_get(struct hl_store *s, int32_t partition, struct hl_
     return leave(f, HL_OK);
 }
 
+static enum hl_status fake_fetch(struct hl_store *s, const struct hl_store_wanted *wanted, size_t n,
+                                 enum hl_status (*fn)(void *ctx, size_t i, struct hl_slice value), void *ctx, struct hl_error *err)
+{
+    struct fake_server *f = enter(s, 0);
+    if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
+    for (size_t i = 0; i < n; i++) {
+        const struct hl_store_wanted *w = &wanted[i];
+        if (f->partitions[w->partition].marker < w->position)
+            return leave(f, hl_error_set(err, HL_E_GAP, HL_RETRY, "fake store: the copy has not come that far"));
+        const struct entry *e = *place_of(f, w->partition, w->id);
+        enum hl_status status = fn(ctx, i, e ? e->value : HL_SLICE_NULL);
+        if (status) return leave(f, hl_error_set(err, status, HL_STOP, "fake store: a record was refused"));
+    }
+    return leave(f, HL_OK);
+}
+
 static enum hl_status fake_discard(struct hl_store *s, int32_t partition, uint64_t token, struct hl_error *err)
 {
     struct fake_server *f = enter(s, partition);
@@ -264,7 +280,7 @@ static void fake_free(struct hl_store *s)
 struct hl_store *fake_store_new(struct fake_server *f)
 {
     struct fake_store *s = must(calloc(1, sizeof(*s)));
-    s->base = (struct hl_store){fake_own, fake_marker, fake_write, fake_load, fake_get, fake_discard, fake_free};
+    s->base = (struct hl_store){fake_own, fake_marker, fake_write, fake_load, fake_get, fake_fetch, fake_discard, fake_free};
     s->server = f;
     return &s->base;
 }

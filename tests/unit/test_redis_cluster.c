@@ -153,6 +153,20 @@ static void end_moving(unsigned slot, int to)
     raw(1 - to, "CLUSTER SETSLOT %u NODE %s", slot, ids[to]);
 }
 
+static enum hl_status on_fetched(void *ctx, size_t i, struct hl_slice value)
+{
+    (void)ctx, (void)i;
+    assert_false(hl_slice_is_null(value));
+    return HL_OK;
+}
+
+static enum hl_status fetch_all(struct hl_store *s, int32_t p)
+{
+    struct hl_store_wanted wanted[N];
+    for (size_t i = 0; i < N; i++) wanted[i] = (struct hl_store_wanted){records[i].id, records[i].hash, 1, p};
+    return s->fetch(s, wanted, N, on_fetched, NULL, &err);
+}
+
 static void a_slot_that_moves_is_followed(void **state)
 {
     (void)state;
@@ -174,11 +188,13 @@ static void a_slot_that_moves_is_followed(void **state)
     if (!strstr(err.message, "TRYAGAIN")) fail_msg("%s", err.message);
     assert_int_equal(err.action, HL_RETRY);
     assert_whole(s, p);
+    assert_int_equal(fetch_all(s, p), HL_E_UNAVAILABLE); /* and says nobody is missing */
 
     while (move_keys(slot, 0, 1, 200)) continue;
     assert_whole(s, p); /* all by ASK */
     assert_ok(s->own(s, p, &token, &err));
     end_moving(slot, 1);
+    assert_ok(fetch_all(s, p));
     assert_ok(s->write(s, p, token, 1, 2, records, N, &err)); /* MOVED, and the script is not known there */
     assert_whole(s, p);
 

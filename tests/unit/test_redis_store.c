@@ -757,6 +757,112 @@ static int stop(void **state)
     return 0;
 }
 
+/* --- fetch --- */
+
+enum { FETCHED = 3000 };
+
+struct fetched {
+    char values[FETCHED][16]; /* "-": absent; "": not asked for */
+    size_t calls;
+    enum hl_status refuse;
+};
+
+static enum hl_status on_fetched(void *ctx, size_t i, struct hl_slice value)
+{
+    struct fetched *f = ctx;
+    assert_string_equal(f->values[i], "");
+    snprintf(f->values[i], sizeof(f->values[i]), "%.*s", hl_slice_is_null(value) ? 1 : (int)value.len, hl_slice_is_null(value) ? "-" : value.data);
+    f->calls++;
+    return f->refuse;
+}
+
+static struct hl_store_wanted wanted(int32_t partition, int64_t position, const char *id)
+{
+    return (struct hl_store_wanted){hl_slice_of(id), hl_hash64(hl_slice_of(id)), position, partition};
+}
+
+/* Partition p has the ids 0 to n - 1, each with "p/id" as its value, and the marker at 10. */
+static void fill(struct hl_store *s, int32_t p, size_t n)
+{
+    char ids[300][16], values[300][16];
+    struct hl_store_record r[300];
+    for (size_t i = 0; i < n; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "%zu", i);
+        snprintf(values[i], sizeof(values[i]), "%d/%zu", (int)p, i);
+        r[i] = record(ids[i], values[i]);
+    }
+    assert_ok(s->write(s, p, owned(s, p), -1, 10, r, n, &err));
+}
+
+static void many_contacts_of_many_partitions_come_at_once(void **state)
+{
+    static struct fetched f;
+    static char ids[FETCHED][16];
+    struct hl_store *s = store_at(server.url);
+    struct hl_store_wanted w[FETCHED];
+    (void)state;
+    for (int32_t p = 0; p < 5; p++) fill(s, p, 300);
+    for (int round = 0; round < 3; round++) {
+        memset(&f, 0, sizeof(f));
+        for (size_t i = 0; i < FETCHED; i++) {
+            snprintf(ids[i], sizeof(ids[i]), "%zu", i % 600); /* half of them are not there */
+            w[i] = wanted((int32_t)(i / 600), 10, ids[i]);
+        }
+        if (round == 2) raw("SCRIPT FLUSH"); /* in the middle of a life: the commands that were on their way are sent again */
+        assert_ok(s->fetch(s, w, FETCHED, on_fetched, &f, &err));
+        assert_int_equal(f.calls, FETCHED);
+        for (size_t i = 0; i < FETCHED; i++) {
+            char expected[16];
+            snprintf(expected, sizeof(expected), "%zu/%zu", i / 600, i % 600);
+            assert_string_equal(f.values[i], i % 600 < 300 ? expected : "-");
+        }
+    }
+    assert_ok(s->fetch(s, w, 0, on_fetched, &f, &err));
+    s->free(s);
+}
+
+static void a_copy_that_is_behind_gives_nobody_away(void **state)
+{
+    struct hl_store *s = store_at(server.url);
+    struct fetched *f = calloc(1, sizeof(*f));
+    (void)state;
+    fill(s, P, 3);
+    const struct hl_store_wanted w[] = {wanted(P, 10, "1"), wanted(P, 10, "nobody")}, ahead[] = {wanted(P, 10, "1"), wanted(P, 11, "2")},
+                                 other = wanted(P + 1, 0, "1");
+    assert_ok(s->fetch(s, w, 2, on_fetched, f, &err));
+    assert_string_equal(f->values[0], "7/1");
+    assert_string_equal(f->values[1], "-");
+    memset(f, 0, sizeof(*f));
+    assert_int_equal(s->fetch(s, ahead, 2, on_fetched, f, &err), HL_E_GAP);
+    assert_string_equal(f->values[1], "");
+    assert_int_equal(s->fetch(s, &other, 1, on_fetched, f, &err), HL_E_GAP); /* no copy at all is behind any position */
+    raw("FLUSHALL");
+    assert_int_equal(s->fetch(s, w, 2, on_fetched, f, &err), HL_E_GAP); /* not: nobody is there */
+    fill(s, P, 3);
+    memset(f, 0, sizeof(*f));
+    assert_ok(s->fetch(s, w, 2, on_fetched, f, &err)); /* the connection has stayed of use */
+    s->free(s);
+    free(f);
+}
+
+static void what_is_wrong_with_a_record_ends_the_fetch(void **state)
+{
+    struct hl_store *s = store_at(server.url);
+    struct fetched *f = calloc(1, sizeof(*f));
+    (void)state;
+    fill(s, P, 3);
+    const struct hl_store_wanted w = wanted(P, 10, "2");
+    f->refuse = HL_E_NOMEM;
+    assert_int_equal(s->fetch(s, &w, 1, on_fetched, f, &err), HL_E_NOMEM);
+    raw("HSET {a%sgroup:%d}:b%u 2 altered-since", " ", P, (unsigned)(w.hash % HL_REDIS_BUCKETS));
+    assert_int_equal(s->fetch(s, &w, 1, on_fetched, f, &err), HL_E_DECODE);
+    raw("DEL {a%sgroup:%d}:b%u", " ", P, (unsigned)(w.hash % HL_REDIS_BUCKETS));
+    raw("SET {a%sgroup:%d}:b%u text", " ", P, (unsigned)(w.hash % HL_REDIS_BUCKETS));
+    assert_int_equal(s->fetch(s, &w, 1, on_fetched, f, &err), HL_E_DECODE);
+    s->free(s);
+    free(f);
+}
+
 static int flush(void **state)
 {
     (void)state;
@@ -788,6 +894,9 @@ int main(void)
         TEST(an_acl_user_with_the_rights_that_are_named_can_do_all),
         TEST(a_password_that_changed_is_read_again),
         TEST(after_a_reconnect_the_marker_is_not_taken_for_granted),
+        TEST(many_contacts_of_many_partitions_come_at_once),
+        TEST(a_copy_that_is_behind_gives_nobody_away),
+        TEST(what_is_wrong_with_a_record_ends_the_fetch),
         cmocka_unit_test(nonsense_is_an_error_never_a_crash),
         cmocka_unit_test(replies_of_wrong_types_and_sizes_are_refused),
         cmocka_unit_test(a_silent_server_times_out),

@@ -111,6 +111,34 @@ static void little_of_a_grown_slab_is_unused(void **state)
     assert_true(s.bytes - used < used / 4);
 }
 
+static void what_is_in_no_block_is_known(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static void *blocks[N];
+    static size_t sizes[N];
+    size_t given = 0, overhead = 0;
+    uint64_t x = 11;
+    for (int i = 0; i < 60000; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        size_t k = (x >> 33) % N, n = 1 + (x >> 45) % 3000;
+        if (blocks[k]) {
+            hl_slab_free(&s, blocks[k], sizes[k]);
+            given -= hl_slab_usable(sizes[k]);
+            blocks[k] = NULL;
+        } else {
+            blocks[k] = hl_slab_alloc(&s, n);
+            assert_non_null(blocks[k]);
+            given += hl_slab_usable(sizes[k] = n);
+        }
+        size_t extra = s.bytes - s.unused - given; /* heads of the chunks, and their alignment */
+        assert_true(extra >= overhead && extra <= s.bytes / 32);
+        overhead = extra;
+    }
+    for (int k = 0; k < N; k++) hl_slab_free(&s, blocks[k], sizes[k]);
+    assert_int_equal(s.bytes - s.unused, overhead);
+}
+
 static unsigned long allocations_left;
 
 static void *limited(size_t n)
@@ -164,6 +192,7 @@ int main(void)
         TEST(what_a_chunk_has_left_is_used),
         TEST(a_freed_block_is_used_again),
         TEST(little_of_a_grown_slab_is_unused),
+        TEST(what_is_in_no_block_is_known),
         TEST(refused_memory_is_null_and_what_is_there_goes_on_working),
         TEST(a_large_block_goes_back_to_the_system),
     };

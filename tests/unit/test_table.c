@@ -271,6 +271,34 @@ static void memory_of_removed_contacts_is_used_again(void **state)
     assert_true(hl_table_stats(t).bytes == bytes);
 }
 
+static bool every_other(void *ctx, struct hl_contact *c)
+{
+    (void)c;
+    return ++*(unsigned *)ctx % 2;
+}
+
+static void a_stripe_tells_what_it_uses_and_is_scanned_alone(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4000; i++) put(i, 0);
+    uint64_t all = hl_table_stats(t).bytes;
+    size_t sum = 0;
+    assert_int_equal(hl_table_stripes(t), 4);
+    for (unsigned s = 0; s < 4; s++) {
+        struct hl_stripe_bytes before = hl_table_stripe_bytes(t, s);
+        unsigned calls = 0;
+        assert_true(before.used <= before.reserved);
+        size_t n = hl_table_scan_stripe(t, s, every_other, &calls);
+        assert_int_equal(n, calls);
+        struct hl_stripe_bytes after = hl_table_stripe_bytes(t, s);
+        assert_int_equal(after.reserved, before.reserved);
+        assert_int_equal(before.used - after.used, (calls + 1) / 2 * (hl_slab_usable(sizeof(struct hl_contact)) + 16));
+        sum += after.reserved;
+    }
+    assert_true(sum < all && all - sum < 4096); /* the table itself */
+    assert_in_range(hl_table_stats(t).contacts, 1998, 2000);
+}
+
 static void verify_sees_what_is_wrong(void **state)
 {
     (void)state;
@@ -318,6 +346,7 @@ int main(void)
         TEST(workers_do_not_see_each_others_contacts),
         TEST(dropping_a_partition_leaves_the_others),
         TEST(memory_of_removed_contacts_is_used_again),
+        TEST(a_stripe_tells_what_it_uses_and_is_scanned_alone),
         TEST(verify_sees_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

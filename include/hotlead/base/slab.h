@@ -17,7 +17,8 @@ struct hl_slab {
     void *free[HL_SLAB_CLASSES];
     struct hl_slab_chunk *chunks;
     char *p, *end;
-    size_t bytes; /* taken from the system */
+    size_t bytes;  /* taken from the system */
+    size_t unused; /* of these, what is in no block: free lists, and the rest of the newest chunk */
 };
 
 void hl_slab_init(struct hl_slab *s);

@@ -123,6 +123,8 @@ struct hl_contact {
     uint8_t dirty; /* the engine's: which dirty list holds it, 0: clean */
     uint8_t spare;
     uint16_t worker; /* whose it is: two workers may hold a contact of the same id for a while, see table.h */
+    uint16_t refs;   /* the engine's: entries of its lists and timers that point here; at UINT16_MAX it is no longer counted, and stays */
+    uint8_t stamp;   /* the engine's: when its state was last written, see app/bound.c */
 };
 
 static inline struct hl_slice hl_contact_id(const struct hl_contact *c)

@@ -45,6 +45,17 @@ size_t hl_table_scan(struct hl_table *t, hl_table_scan_fn *fn, void *ctx);
 /* Remove every contact of a worker, in one pass; of one partition, or of all (-1). Returns how many. */
 size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition);
 
+/* --- one stripe, for who keeps the table within a bound --- */
+
+unsigned hl_table_stripes(const struct hl_table *t);
+/* What the contacts and the index of a stripe take; `reserved`: with what its slab has taken from the system beyond that. Takes the lock. */
+struct hl_stripe_bytes {
+    size_t used, reserved;
+};
+struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe);
+/* As hl_table_scan, of one stripe. */
+size_t hl_table_scan_stripe(struct hl_table *t, unsigned stripe, hl_table_scan_fn *fn, void *ctx);
+
 struct hl_table_stats {
     uint64_t contacts;
     uint64_t bytes;     /* slabs and indexes, taken from the system */

@@ -13,6 +13,14 @@ struct hl_store_record {
     struct hl_slice value; /* null: delete */
 };
 
+/* A contact that is wanted back, from a copy that has come at least as far as `position`. */
+struct hl_store_wanted {
+    struct hl_slice id;
+    uint64_t hash; /* hl_hash64 of the id */
+    int64_t position;
+    int32_t partition;
+};
+
 struct hl_store {
     /* Take the partition over: a new owner token fences all earlier owners. */
     enum hl_status (*own)(struct hl_store *s, int32_t partition, uint64_t *token, struct hl_error *err);
@@ -30,6 +38,11 @@ struct hl_store {
                            enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err);
     /* One contact; *value malloc'ed, NULL when absent. */
     enum hl_status (*get)(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len, struct hl_error *err);
+    /* Many contacts at once, those of a partition side by side, in as few round trips as there can be. fn is called for each, in any order, with
+     * its place in `wanted`; value null: the copy has none. Each value is what the copy held at one moment at which its marker was at `position` or
+     * behind it. HL_E_GAP: a copy is not there yet, or no longer; HL_E_DECODE: a record was altered; fn may have been called for some by then. */
+    enum hl_status (*fetch)(struct hl_store *s, const struct hl_store_wanted *wanted, size_t n,
+                            enum hl_status (*fn)(void *ctx, size_t i, struct hl_slice value), void *ctx, struct hl_error *err);
     /* Remove the copy of a partition (marker first). */
     enum hl_status (*discard)(struct hl_store *s, int32_t partition, uint64_t token, struct hl_error *err);
     void (*free)(struct hl_store *s);

@@ -1,6 +1,5 @@
-/* The two Lua scripts that change a partition's keys. Each checks the owner first, so a partition has one writer, and each is
- * atomic: Redis runs nothing else meanwhile. A script that fails half-way (a key of a wrong type) leaves the marker where it was.
- */
+/* The Lua scripts. Each is atomic: Redis runs nothing else meanwhile. The two that change a partition's keys check the owner first, so a
+ * partition has one writer; one that fails half-way (a key of a wrong type) leaves the marker where it was. */
 #ifndef HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 #define HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 
@@ -37,6 +36,15 @@
     "end\n"                                                                                                                      \
     "call('SET', KEYS[2], string.format('%s %d %d %d', ARGV[3], n, x % 4294967296, y % 4294967296))\n"                           \
     "return 'OK'"
+
+/* KEYS: marker, then the bucket of each id. ARGV: the position that the copy must have reached, then the ids. Answers an array: the value
+ * of each, nil where there is none; or GAP. Changes nothing; a script, so that marker and values are of one moment. */
+#define HL_REDIS_SCRIPT_FETCH                                                                                                    \
+    "local marker = redis.call('GET', KEYS[1]) or '-1'\n"                                                                        \
+    "if tonumber(string.match(marker, '^%-?%d+')) < tonumber(ARGV[1]) then return 'GAP' end\n"                                   \
+    "local out = {}\n"                                                                                                           \
+    "for k = 2, #KEYS do out[k - 1] = redis.call('HGET', KEYS[k], ARGV[k]) end\n"                                                \
+    "return out"
 
 /* KEYS: owner, marker, all buckets. ARGV: token. Answers OK, FENCED. */
 #define HL_REDIS_SCRIPT_DISCARD                                                                                                  \

@@ -5,6 +5,7 @@
  *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket, the newest of an id kept -> runs of sets or deletes
  *          -> one EVALSHA a chunk
  *   load:  HGETALL of all buckets, WINDOW of them on the way at a time; seals and their sum checked, see seal.h
+ *   fetch: one EVALSHA for each run of ids of a partition, all of them on the way at once; one by one in a cluster
  *
  * Only the last chunk moves the marker. A reader between two chunks sees records newer than the marker: harmless, since what
  * follows the marker in the state topic is applied over them. A write whose answer got lost may have happened; the next one then
@@ -36,6 +37,8 @@
 #define CHUNK_RECORDS 10000
 #define CHUNK_BYTES ((size_t)8 << 20)
 #define RUN_RECORDS 1000 /* 2,000 arguments of unpack(); Lua's limit is near 8,000 */
+#define FETCH_IDS ((size_t)500)
+#define FETCH_RUNS 64 /* on the way at a time */
 #define NUMBER_CAP 24
 
 enum { OWNER_KEY = HL_REDIS_BUCKETS, MARKER_KEY, KEY_COUNT };
@@ -50,11 +53,12 @@ struct redis_store {
     struct hl_redis_access access;
     struct hl_redis_link server;      /* without a cluster */
     struct hl_redis_cluster *cluster; /* NULL: none */
-    struct hl_redis_link *link;       /* to the server of the partition whose keys stand in `keys` */
-    struct script write_script, discard_script;
+    struct hl_redis_link *link;       /* to the server of the partition in hand */
+    struct script write_script, discard_script, fetch_script;
 
-    int32_t keys_of; /* partition whose keys stand in `keys`, -1: none */
-    char *keys;      /* KEY_COUNT names, key_cap bytes each */
+    int32_t keys_of;   /* partition in hand, -1: none */
+    char *keys;        /* KEY_COUNT names, key_cap bytes each, made when they are asked for */
+    int32_t *names_of; /* partition that each is of, -1: none */
     size_t key_cap;
 
     /* one command */
@@ -74,26 +78,22 @@ static struct redis_store *store_of(struct hl_store *s)
 
 /* --- keys and commands --- */
 
+/* A key of the partition in hand. Good until it is asked for of another one. */
 static const char *key_of(const struct redis_store *s, size_t i)
 {
-    return s->keys + i * s->key_cap;
-}
-
-/* Make the key names of a partition stand in s->keys. */
-static void name_keys(struct redis_store *s, int32_t partition)
-{
-    if (s->keys_of == partition) return;
-    for (size_t i = 0; i < HL_REDIS_BUCKETS; i++) {
-        snprintf(s->keys + i * s->key_cap, s->key_cap, "{%s:%d}:b%zu", s->access.name, (int)partition, i);
-    }
-    snprintf(s->keys + OWNER_KEY * s->key_cap, s->key_cap, "{%s:%d}:owner", s->access.name, (int)partition);
-    snprintf(s->keys + MARKER_KEY * s->key_cap, s->key_cap, "{%s:%d}:marker", s->access.name, (int)partition);
-    s->keys_of = partition;
+    char *name = s->keys + i * s->key_cap;
+    if (s->names_of[i] == s->keys_of) return name;
+    if (i < HL_REDIS_BUCKETS)
+        snprintf(name, s->key_cap, "{%s:%d}:b%zu", s->access.name, (int)s->keys_of, i);
+    else
+        snprintf(name, s->key_cap, "{%s:%d}:%s", s->access.name, (int)s->keys_of, i == OWNER_KEY ? "owner" : "marker");
+    s->names_of[i] = s->keys_of;
+    return name;
 }
 
 static enum hl_status ready(struct redis_store *s, int32_t partition, struct hl_error *err)
 {
-    name_keys(s, partition);
+    s->keys_of = partition;
     s->link = &s->server;
     if (!s->cluster) return hl_redis_link_open(s->link, err);
     return hl_redis_cluster_link(s->cluster, hl_redis_slot(key_of(s, OWNER_KEY)), &s->link, err);
@@ -221,8 +221,14 @@ static enum hl_status script_answer(struct redis_store *s, const redisReply *r, 
     return wrong_reply(s, what, err);
 }
 
-/* Run the command that stands in s->argv (argv[1] is the script's digest); load the script when the server does not know it. */
-static enum hl_status run_script(struct redis_store *s, struct script *script, struct hl_error *err)
+static bool is_unknown_script(const redisReply *r)
+{
+    return r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOSCRIPT", 8) == 0;
+}
+
+/* Run the command that stands in s->argv (argv[1] is the script's digest), and load the script when the server does not know it. The caller frees the
+ * reply, whatever it is. */
+static enum hl_status call_script(struct redis_store *s, struct script *script, redisReply **out, struct hl_error *err)
 {
     for (int attempt = 0;; attempt++) {
         redisReply *r = NULL;
@@ -231,11 +237,20 @@ static enum hl_status run_script(struct redis_store *s, struct script *script, s
         s->argv[1] = script->sha;
         s->argv_len[1] = sizeof(script->sha) - 1;
         if ((status = call(s, s->argc, s->argv, s->argv_len, &r, err))) return status;
-        bool unknown = r->type == REDIS_REPLY_ERROR && strncmp(r->str, "NOSCRIPT", 8) == 0;
-        if (!unknown || attempt > 0) status = script_answer(s, r, err);
+        *out = r;
+        if (!is_unknown_script(r) || attempt > 0) return HL_OK;
         freeReplyObject(r);
-        if (!unknown || attempt > 0) return status;
     }
+}
+
+static enum hl_status run_script(struct redis_store *s, struct script *script, struct hl_error *err)
+{
+    redisReply *r = NULL;
+    enum hl_status status = call_script(s, script, &r, err);
+    if (status) return status;
+    status = script_answer(s, r, err);
+    freeReplyObject(r);
+    return status;
 }
 
 /* --- the port --- */
@@ -259,7 +274,7 @@ static enum hl_status redis_own(struct hl_store *base, int32_t partition, uint64
     return HL_OK;
 }
 
-/* The marker of the partition whose keys stand in s->keys; position -1 when there is none. */
+/* The marker of the partition in hand; position -1 when there is none. */
 static enum hl_status read_marker(struct redis_store *s, struct hl_redis_marker *out, struct hl_error *err)
 {
     redisReply *r = NULL;
@@ -569,6 +584,132 @@ static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct
     return status;
 }
 
+/* --- fetch --- */
+
+struct fetching {
+    const struct hl_store_wanted *wanted;
+    size_t n;
+    enum hl_status (*fn)(void *ctx, size_t i, struct hl_slice value);
+    void *ctx;
+};
+
+/* End of the run that starts at i: one partition, one position. */
+static size_t fetch_end(const struct fetching *f, size_t i)
+{
+    size_t end = i + 1;
+    while (end < f->n && end - i < FETCH_IDS && f->wanted[end].partition == f->wanted[i].partition && f->wanted[end].position == f->wanted[i].position)
+        end++;
+    return end;
+}
+
+/* The command for a run stands in s->argv; `text` holds its numbers. */
+static bool put_fetch(struct redis_store *s, const struct fetching *f, size_t i, size_t end, char text[2][NUMBER_CAP])
+{
+    if (!command_begin(s, 5 + 2 * (end - i))) return false;
+    snprintf(text[0], NUMBER_CAP, "%zu", 1 + end - i);
+    snprintf(text[1], NUMBER_CAP, "%lld", (long long)f->wanted[i].position);
+    arg_text(s, "EVALSHA");
+    arg_text(s, s->fetch_script.sha);
+    arg_text(s, text[0]);
+    arg_text(s, key_of(s, MARKER_KEY));
+    for (size_t k = i; k < end; k++) arg_text(s, key_of(s, f->wanted[k].hash % HL_REDIS_BUCKETS));
+    arg_text(s, text[1]);
+    for (size_t k = i; k < end; k++) arg(s, f->wanted[k].id);
+    return true;
+}
+
+static enum hl_status give_fetched(struct redis_store *s, const struct fetching *f, size_t i, const redisReply *r, struct hl_error *err)
+{
+    struct hl_redis_sum sum;
+    struct hl_slice value = HL_SLICE_NULL;
+    if (r->type != REDIS_REPLY_STRING && r->type != REDIS_REPLY_NIL) return wrong_reply(s, "HGET", err);
+    if (r->type == REDIS_REPLY_STRING && !hl_redis_unseal(r->str, r->len, f->wanted[i].hash, &value, &sum)) {
+        hl_redis_link_close(s->link);
+        return hl_error_set(err, HL_E_DECODE, HL_RETRY, "redis %s: a record of partition %d was altered", s->link->where, (int)s->keys_of);
+    }
+    enum hl_status status = f->fn(f->ctx, i, value);
+    if (!status) return HL_OK;
+    hl_redis_link_close(s->link);
+    return hl_error_set(err, status, HL_STOP, "redis %s: a record of partition %d was refused: %s", s->link->where, (int)s->keys_of,
+                        hl_status_name(status));
+}
+
+static enum hl_status take_fetched(struct redis_store *s, const struct fetching *f, size_t i, size_t end, const redisReply *r, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    if (r->type != REDIS_REPLY_ARRAY) {
+        status = script_answer(s, r, err);
+        return status ? status : wrong_reply(s, "the fetch", err);
+    }
+    if (r->elements != end - i) return wrong_reply(s, "the fetch", err);
+    for (size_t k = i; k < end && !status; k++) status = give_fetched(s, f, k, r->element[k - i], err);
+    return status;
+}
+
+/* One run, whatever it takes: a redirection, a script that is not known. */
+static enum hl_status fetch_run(struct redis_store *s, const struct fetching *f, size_t i, size_t end, struct hl_error *err)
+{
+    char text[2][NUMBER_CAP];
+    redisReply *r = NULL;
+    enum hl_status status = ready(s, f->wanted[i].partition, err);
+    if (status) return status;
+    if (!put_fetch(s, f, i, end, text)) return no_memory(s, err);
+    status = call_script(s, &s->fetch_script, &r, err);
+    if (status) return status;
+    status = take_fetched(s, f, i, end, r, err);
+    freeReplyObject(r);
+    return status;
+}
+
+/* Several runs, all on the way at once. After an answer that ends the call the others are taken, too, unless the link was closed. *again: the
+ * script is not known there (any more). */
+static enum hl_status fetch_window(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, bool *again, struct hl_error *err)
+{
+    char text[2][NUMBER_CAP];
+    enum hl_status status = ready(s, f->wanted[from[0]].partition, err);
+    for (size_t k = 0; k < runs && !status; k++) {
+        s->keys_of = f->wanted[from[k]].partition;
+        if (!put_fetch(s, f, from[k], from[k + 1], text)) return no_memory(s, err);
+        status = hl_redis_link_append(s->link, s->argc, s->argv, s->argv_len, err);
+    }
+    for (size_t k = 0; k < runs && s->link->c; k++) {
+        redisReply *r = NULL;
+        struct hl_error ignored;
+        enum hl_status one = next_reply(s, &r, status ? &ignored : err);
+        if (one) return status ? status : one;
+        s->keys_of = f->wanted[from[k]].partition;
+        if (is_unknown_script(r))
+            *again = true;
+        else if (!status)
+            status = take_fetched(s, f, from[k], from[k + 1], r, err);
+        freeReplyObject(r);
+    }
+    return status;
+}
+
+static enum hl_status fetch_one_by_one(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    for (size_t k = 0; k < runs && !status; k++) status = fetch_run(s, f, from[k], from[k + 1], err);
+    return status;
+}
+
+static enum hl_status redis_fetch(struct hl_store *base, const struct hl_store_wanted *wanted, size_t n,
+                                  enum hl_status (*fn)(void *ctx, size_t i, struct hl_slice value), void *ctx, struct hl_error *err)
+{
+    struct redis_store *s = store_of(base);
+    struct fetching f = {wanted, n, fn, ctx};
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n && !status;) {
+        size_t from[FETCH_RUNS + 1], runs = 0;
+        bool again = s->cluster || !s->fetch_script.sha[0];
+        for (from[0] = i; i < n && runs < FETCH_RUNS; from[++runs] = i) i = fetch_end(&f, i);
+        if (!again) status = fetch_window(s, &f, from, runs, &again, err);
+        if (again && !status) status = fetch_one_by_one(s, &f, from, runs, err);
+    }
+    return status;
+}
+
 static enum hl_status redis_discard(struct hl_store *base, int32_t partition, uint64_t token, struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
@@ -598,6 +739,7 @@ static void redis_free(struct hl_store *base)
     free(s->access.name);
     free(s->access.password_file);
     free(s->keys);
+    free(s->names_of);
     free(s->argv);
     free(s->argv_len);
     free(s->order);
@@ -612,6 +754,7 @@ static const struct hl_store redis_functions = {
     .write = redis_write,
     .load = redis_load,
     .get = redis_get,
+    .fetch = redis_fetch,
     .discard = redis_discard,
     .free = redis_free,
 };
@@ -622,10 +765,12 @@ static enum hl_status allocate(struct redis_store *s, const struct hl_redis_conf
     s->access.password_file = config->password_file ? strdup(config->password_file) : NULL;
     s->key_cap = strlen(config->name) + 32;
     s->keys = malloc(KEY_COUNT * s->key_cap);
+    s->names_of = malloc(KEY_COUNT * sizeof(*s->names_of));
+    if (s->names_of) memset(s->names_of, -1, KEY_COUNT * sizeof(*s->names_of));
     s->order = malloc(CHUNK_RECORDS * sizeof(*s->order));
     s->counts = malloc(CHUNK_RECORDS * sizeof(*s->counts));
     if (config->cluster) s->cluster = hl_redis_cluster_new(&s->access);
-    if (s->access.name && (s->access.password_file || !config->password_file) && s->keys && s->order && s->counts &&
+    if (s->access.name && (s->access.password_file || !config->password_file) && s->keys && s->names_of && s->order && s->counts &&
         (s->cluster || !config->cluster))
         return HL_OK;
     return hl_error_set(err, HL_E_NOMEM, HL_STOP, "redis store: out of memory");
@@ -676,6 +821,7 @@ enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_stor
     s->keys_of = -1;
     s->write_script.text = HL_REDIS_SCRIPT_WRITE;
     s->discard_script.text = HL_REDIS_SCRIPT_DISCARD;
+    s->fetch_script.text = HL_REDIS_SCRIPT_FETCH;
     hl_redis_link_init(&s->server, &s->access, &s->access.url.seeds[0]);
     s->server.by_name = s->access.url.master[0] != '\0';
     status = allocate(s, config, err);
