@@ -34,7 +34,7 @@ suite() {
 }
 
 install() {
-    local packages="$BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server)"
+    local packages="$BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) $(kubectl_renders || need go golang-go)"
     [ -n "$quick" ] || packages="$packages $(need java default-jre-headless)"
     install_packages $packages
 }
@@ -65,7 +65,7 @@ suite build-dev build dev && suite ctest-dev tests dev -LE 'integration|bench'
 suite build-asan build asan && suite ctest-asan tests asan -LE 'integration|bench'
 suite build-tsan build tsan && suite ctest-tsan tests tsan -L '^(unit|prop|stress)$'
 suite reference python_suite tests/support reference
-suite deploy python_suite tests/deploy deploy
+suite kustomize kustomize && suite deploy python_suite tests/deploy deploy
 if [ -z "$quick" ]; then
     suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 2
 fi

@@ -15,3 +15,14 @@ kafka_jars() {
     mvn -q -B -f tests/support/kafka/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
         -DoutputDirectory="$PWD/build/kafka/lib" && cp tests/support/kafka/pom.xml build/kafka/pom.xml
 }
+
+# A kubectl that renders with kustomize 5.
+kubectl_renders() {
+    kubectl version --client 2>/dev/null | grep -q 'Kustomize Version: v5'
+}
+
+# build/bin/kustomize, where no kubectl does it: Debian 12 has none that is new enough. Built from its Go module; this version takes Go 1.19.
+kustomize() {
+    kubectl_renders || [ -x build/bin/kustomize ] ||
+        GOFLAGS=-modcacherw GOPATH="$PWD/build/go" CGO_ENABLED=0 GOBIN="$PWD/build/bin" go install sigs.k8s.io/kustomize/kustomize/v5@v5.0.1
+}
