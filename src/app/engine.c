@@ -46,14 +46,7 @@ static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *i
 static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
-    struct hl_registry_config r = {
-        .url = given(c->schemas_registry),
-        .user_file = given(c->schemas_user_file),
-        .token_file = given(c->schemas_token_file),
-        .ca_file = given(c->schemas_ca_file),
-        .schemas_dir = c->schemas_dir,
-    };
-    enum hl_status status = hl_schemas_open(&r, &e->schemas, err);
+    enum hl_status status = hl_schemas_open_configured(c, &e->schemas, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->transitions, "stage_transition.avsc", &e->transition_schema, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->state, "contact_state.avsc", &e->state_schema, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->alerts, "alert.avsc", &e->alert_schema, err);

@@ -16,7 +16,7 @@
 #include "hotlead/core/state.h"
 #include "http_query.h"
 #include "http_v1.h"
-#include "sim_json.h"
+#include "show.h"
 #include "warm.h"
 
 #define REDIS_TIMEOUT_MS 500
@@ -26,9 +26,13 @@
 struct look {
     struct hl_http_api *api;
     struct hl_subject s;
-    int32_t partition;
-    bool from_redis;
-    int64_t position; /* of the state topic, that the copy reflects */
+    struct hl_show_source source;
+};
+
+/* What is asked for. */
+struct wish {
+    int64_t at;
+    bool explain, page; /* page: for people, instead of JSON */
 };
 
 /* --- from the table --- */
@@ -51,7 +55,7 @@ static enum hl_status copy_out(struct look *l, uint16_t worker)
 static void from_table(struct look *l, uint64_t ticket, struct hl_http_response *r)
 {
     enum hl_status status = copy_out(l, hl_holdings_worker(ticket));
-    if (hl_holdings_ticket(l->api->holdings, l->partition) != ticket)
+    if (hl_holdings_ticket(l->api->holdings, l->source.partition) != ticket)
         hl_http_not_now(r, "the contact's partition is changing hands; try again");
     else if (status)
         hl_http_our_fault(r, status == HL_E_NOMEM ? "out of memory" : "the contact's state does not survive its own encoding");
@@ -67,7 +71,7 @@ static enum hl_status ask_redis(struct look *l)
     if (hl_clock_mono_ns() < api->store_retry_ns) return api->store_error.code;
     enum hl_status status = api->store ? HL_OK : hl_warm_open(api->config, REDIS_TIMEOUT_MS, &api->store, &api->store_error);
     if (!status)
-        status = hl_subject_read_partition(&l->s, api->model, api->store, l->partition, &l->position, &api->store_error);
+        status = hl_subject_read_partition(&l->s, api->model, api->store, l->source.partition, &l->source.position, &api->store_error);
     if (status && !l->s.found) api->store_retry_ns = hl_clock_mono_ns() + REDIS_PAUSE_NS;
     return status;
 }
@@ -75,23 +79,23 @@ static enum hl_status ask_redis(struct look *l)
 static void from_redis(struct look *l, struct hl_http_response *r)
 {
     char why[700];
-    l->from_redis = true;
+    l->source.from_redis = true;
     enum hl_status status = ask_redis(l);
     if (status && l->s.found) {
         hl_http_our_fault(r, l->api->store_error.message);
     } else if (status) {
         snprintf(why, sizeof(why), "the contact's partition %" PRId32 " is not held by this process, and the copy cannot be read: %s",
-                 l->partition, l->api->store_error.message);
+                 l->source.partition, l->api->store_error.message);
         hl_http_not_now(r, why);
     } else if (!l->s.found) {
-        hl_http_not_found(r, l->position < 0 ? "no such contact; its partition is not held by this process and has no copy in Redis yet"
+        hl_http_not_found(r, l->source.position < 0 ? "no such contact; its partition is not held by this process and has no copy in Redis yet"
                                              : "no such contact in Redis, as of the last checkpoint");
     }
 }
 
 static void find(struct look *l, struct hl_http_response *r)
 {
-    uint64_t ticket = hl_holdings_ticket(l->api->holdings, l->partition);
+    uint64_t ticket = hl_holdings_ticket(l->api->holdings, l->source.partition);
     switch (hl_holdings_of(ticket)) {
     case HL_HOLD_LIVE: from_table(l, ticket, r); break;
     case HL_HOLD_RESTORING: hl_http_not_now(r, "the contact's partition is being restored; try again"); break;
@@ -101,47 +105,40 @@ static void find(struct look *l, struct hl_http_response *r)
 
 /* --- the answer --- */
 
-/* The object is complete; its source becomes the last member. `clock`: the contact's, that is how new its state is. */
-static void put_source(const struct look *l, struct hl_buf *b)
-{
-    if (b->failed) return;
-    b->len -= sizeof("}\n") - 1;
-    hl_buf_printf(b, ",\"source\":{\"from\":\"%s\",\"partition\":%" PRId32 ",\"clock\":%" PRId64, l->from_redis ? "redis" : "memory",
-                  l->partition, l->s.c.clock);
-    if (l->from_redis) hl_buf_printf(b, ",\"state_position\":%" PRId64, l->position);
-    hl_buf_printf(b, "}}\n");
-}
-
-static void put_explanation(const struct look *l, int64_t at, struct hl_http_response *r)
+static void put_explanation(const struct look *l, int64_t at, bool page, struct hl_http_response *r)
 {
     struct hl_explanation e;
     enum hl_status status = hl_explain(&l->s.c, l->api->model, at, &e);
     if (status)
         hl_http_our_fault(r, "out of memory");
     else
-        hl_explain_put_json(&e, NULL, &r->body);
+        (page ? hl_explain_put_text : hl_explain_put_json)(&e, NULL, &r->body);
     hl_explanation_fini(&e);
+    if (status || page || r->body.failed) return;
+    r->body.len -= sizeof("}\n") - 1; /* the object is complete; its source becomes the last member */
+    hl_show_put_source(&l->s.c, &l->source, &r->body);
 }
 
-static void put_answer(struct look *l, bool explain, int64_t at, struct hl_http_response *r)
+static void put_answer(struct look *l, const struct wish *w, struct hl_http_response *r)
 {
-    if (at < l->s.c.clock) at = l->s.c.clock;
-    r->content_type = "application/json";
-    if (explain)
-        put_explanation(l, at, r);
+    int64_t at = w->at < l->s.c.clock ? l->s.c.clock : w->at;
+    r->content_type = w->page ? "text/plain; charset=utf-8" : "application/json";
+    if (w->explain)
+        put_explanation(l, at, w->page, r);
+    else if (w->page)
+        hl_show_put_text(&l->s.c, l->api->model, at, hl_clock_wall_ms(), &l->source, &r->body);
     else
-        hl_sim_put_state(&r->body, &l->s.c, l->api->model, at);
-    if (r->status == 200) put_source(l, &r->body);
+        hl_show_put_json(&l->s.c, l->api->model, at, &l->source, &r->body);
 }
 
-static void answer(struct hl_http_api *api, struct hl_slice id, bool explain, int64_t at, struct hl_http_response *r)
+static void answer(struct hl_http_api *api, struct hl_slice id, const struct wish *w, struct hl_http_response *r)
 {
-    struct look l = {.api = api, .partition = hl_partition_of(id, hl_holdings_partitions(api->holdings))};
+    struct look l = {.api = api, .source = {.partition = hl_partition_of(id, hl_holdings_partitions(api->holdings))}};
     if (hl_subject_init(&l.s, id) != HL_OK)
         hl_http_our_fault(r, "out of memory");
     else
         find(&l, r);
-    if (r->status == 200) put_answer(&l, explain, at, r);
+    if (r->status == 200) put_answer(&l, w, r);
     hl_subject_fini(&l.s);
 }
 
@@ -152,18 +149,18 @@ void hl_http_get_contact(struct hl_http_api *api, const struct hl_http_request *
     struct hl_slice id;
     struct hl_error err;
     struct hl_http_param at = {.name = "at"};
-    int64_t moment = hl_clock_wall_ms();
+    struct wish w = {.at = hl_clock_wall_ms(), .page = strstr(q->accept, "text/plain") != NULL};
     bool good = hl_http_path_id(q->raw_path + sizeof(HL_HTTP_CONTACTS) - 1, decoded, sizeof(decoded), &id, &rest, &err);
     if (good) good = hl_http_query_read(q->query, &at, 1, &err);
-    if (good && at.given && (!hl_time_parse(hl_slice_of(at.value), &moment) || moment < 0)) {
+    if (good && at.given && (!hl_time_parse(hl_slice_of(at.value), &w.at) || w.at < 0)) {
         good = false;
         hl_error_set(&err, HL_E_USAGE, HL_STOP, "at is a moment such as 2026-12-31T00:00:00Z, or milliseconds since 1970, not '%s'", at.value);
     }
-    bool explain = strcmp(rest, "/explain") == 0;
+    w.explain = strcmp(rest, "/explain") == 0;
     if (!good)
         hl_http_bad_request(r, err.message);
-    else if (*rest && !explain)
+    else if (*rest && !w.explain)
         hl_http_not_found(r, "behind the contact only /explain is known; write a / in a contact id as %2F");
     else
-        answer(api, id, explain, moment, r);
+        answer(api, id, &w, r);
 }

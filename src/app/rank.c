@@ -174,15 +174,6 @@ void hl_rank_put_json(const struct hl_rank *r, struct hl_buf *out)
     hl_json_put_raw(out, "]");
 }
 
-/* The senders' text: what could steer a terminal becomes '?'. */
-static void put_plain(struct hl_slice text, struct hl_buf *out)
-{
-    for (size_t k = 0; k < text.len; k++) {
-        unsigned char c = (unsigned char)text.data[k];
-        hl_buf_put_u8(out, c < 0x20 || c == 0x7f ? '?' : c);
-    }
-}
-
 void hl_rank_put_table(const struct hl_rank *r, struct hl_buf *out)
 {
     char time[HL_ISO8601_SIZE], stage[40];
@@ -193,9 +184,9 @@ void hl_rank_put_table(const struct hl_rank *r, struct hl_buf *out)
         snprintf(stage, sizeof(stage), kind ? "%s, %s" : "%s", hl_stage_name((enum hl_stage)i->stage), kind);
         hl_buf_printf(out, "%5zu %9.1f  %-5c  %-16s %-24s  ", n + 1, hl_fixed_to_double(i->score), i->grade ? i->grade : '-', stage,
                       hl_iso8601_format(i->since, time));
-        put_plain(i->id, out);
+        hl_buf_put_plain(out, i->id);
         if (i->owner.data) hl_buf_printf(out, " -> ");
-        put_plain(i->owner, out);
+        hl_buf_put_plain(out, i->owner);
         hl_buf_printf(out, i->suspect ? "  (suspect)\n" : "\n");
     }
 }

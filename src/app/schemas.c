@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "hotlead/adapter/yaml.h"
+#include "hotlead/app/config.h"
 
 #define MAX_SCHEMA ((size_t)1 << 20)
 
@@ -157,4 +158,30 @@ enum hl_status hl_schemas_teach(const char *dir, struct hl_decoder *d, struct hl
     if (root) hl_yaml_free(ids);
     s->free(s);
     return st;
+}
+
+enum hl_status hl_schemas_read_file(const char *dir, const char *file, char **json, struct hl_error *err)
+{
+    char path[4096];
+    if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "schemas.dir: the path is too long");
+    return read_schema(path, json, err);
+}
+
+/* A setting that was left empty is not there. */
+static const char *given(const char *s)
+{
+    return s && *s ? s : NULL;
+}
+
+enum hl_status hl_schemas_open_configured(const struct hl_config *c, struct hl_schemas **out, struct hl_error *err)
+{
+    struct hl_registry_config r = {
+        .url = given(c->schemas_registry),
+        .user_file = given(c->schemas_user_file),
+        .token_file = given(c->schemas_token_file),
+        .ca_file = given(c->schemas_ca_file),
+        .schemas_dir = c->schemas_dir,
+    };
+    return hl_schemas_open(&r, out, err);
 }

@@ -88,6 +88,14 @@ void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s)
     hl_buf_put(b, s.data, s.len);
 }
 
+void hl_buf_put_plain(struct hl_buf *b, struct hl_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        hl_buf_put_u8(b, c < 0x20 || c == 0x7f ? '?' : c);
+    }
+}
+
 void hl_buf_printf(struct hl_buf *b, const char *fmt, ...)
 {
     if (b->failed) return;

@@ -47,6 +47,9 @@ struct hl_transition_record {
 };
 void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct hl_transition_record *r);
 
+/* The canonical Event (schemas/event.avsc), without its attributes. */
+void hl_avro_put_event(struct hl_buf *out, uint32_t schema_id, const struct hl_event *ev);
+
 void hl_avro_put_alert(struct hl_buf *out, uint32_t schema_id, struct hl_slice contact_id, const struct hl_alert *alert);
 
 /* The next offset to apply, per input topic. */

@@ -11,7 +11,11 @@
     X(describe, "a scoring model in plain words, with a flow chart")                                                                      \
     X(simulate, "what a model would make of events that lie in files, or one model against another")                                      \
     X(explain, "why a contact has its score and its stage, to the last point")                                                           \
+    X(show, "everything that is kept of one contact, from a running process or from Redis")                                                \
     X(rank, "the hottest contacts first, from the warm copy in Redis")                                                                    \
+    X(purge, "erase contacts that were disqualified long ago")                                                                             \
+    X(export, "the state of every contact into an Avro file")                                                                              \
+    X(import, "a file of states into a group that has none yet")                                                                           \
     X(topics, "compare the topics with what hotlead needs of them; create and alter them")                                               \
     X(version, "versions of the program and its libraries")
 

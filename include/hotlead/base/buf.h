@@ -27,6 +27,7 @@ void hl_buf_put_varint(struct hl_buf *b, uint64_t v);   /* LEB128, unsigned */
 void hl_buf_put_long(struct hl_buf *b, int64_t v);      /* Avro int/long: zigzag varint */
 void hl_buf_put_double(struct hl_buf *b, double v);     /* Avro double: 8 bytes little endian IEEE 754 */
 void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s); /* Avro string/bytes: long length, then the bytes */
+void hl_buf_put_plain(struct hl_buf *b, struct hl_slice s); /* for people: what could steer a terminal becomes '?' */
 void hl_buf_printf(struct hl_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static inline struct hl_slice hl_buf_slice(const struct hl_buf *b)

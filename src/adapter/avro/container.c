@@ -1,5 +1,7 @@
 /* Avro object container files: the frame around the records. The records are decoded by a plan (decode.c). */
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <zlib.h>
 
 #include "hotlead/adapter/avro_file.h"
@@ -119,4 +121,108 @@ enum hl_status hl_avro_block_unpack(enum hl_avro_codec codec, const struct hl_av
     inflateEnd(&z);
     if (st == HL_OK) *records = (struct hl_slice){(const char *)room->data + start, room->len - start};
     return st;
+}
+
+struct hl_slice hl_avro_file_meta(struct hl_slice bytes, const char *key)
+{
+    struct hl_slice found = HL_SLICE_NULL;
+    struct hl_reader r = hl_reader_of(bytes);
+    hl_reader_take(&r, MAGIC_BYTES);
+    for (int64_t n = 1; n != 0 && !r.failed;) {
+        n = hl_reader_long(&r);
+        if (n < 0) hl_reader_long(&r);
+        if (n > MAX_HEADER_ENTRIES || n < -MAX_HEADER_ENTRIES) return HL_SLICE_NULL;
+        for (int64_t left = n < 0 ? -n : n; left > 0 && !r.failed; left--) {
+            struct hl_slice name = hl_reader_bytes(&r), value = hl_reader_bytes(&r);
+            if (!r.failed && hl_slice_eq_cstr(name, key)) found = value;
+        }
+    }
+    return r.failed ? HL_SLICE_NULL : found;
+}
+
+/* --- writing --- */
+
+#define BLOCK_BYTES ((size_t)256 << 10)
+
+static enum hl_status write_out(struct hl_avro_writer *w, struct hl_buf *b, struct hl_error *err)
+{
+    if (b->failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    if (fwrite(b->data, 1, b->len, w->to) != b->len) return hl_error_set(err, HL_E_IO, HL_STOP, "%s", strerror(errno));
+    w->bytes += b->len;
+    hl_buf_clear(b);
+    return HL_OK;
+}
+
+static void put_entry(struct hl_buf *b, const char *key, struct hl_slice value)
+{
+    hl_buf_put_bytes(b, hl_slice_of(key));
+    hl_buf_put_bytes(b, value);
+}
+
+enum hl_status hl_avro_writer_init(struct hl_avro_writer *w, FILE *to, const char *schema_json, const struct hl_avro_meta *meta, size_t n,
+                                   struct hl_error *err)
+{
+    *w = (struct hl_avro_writer){.to = to};
+    hl_buf_init(&w->block);
+    hl_buf_init(&w->packed);
+    if (getrandom(w->sync, sizeof(w->sync), 0) != (ssize_t)sizeof(w->sync)) return hl_error_set(err, HL_E_IO, HL_STOP, "getrandom: %s", strerror(errno));
+    hl_buf_put(&w->packed, MAGIC, MAGIC_BYTES);
+    hl_buf_put_long(&w->packed, (int64_t)n + 2);
+    put_entry(&w->packed, "avro.schema", hl_slice_of(schema_json));
+    put_entry(&w->packed, "avro.codec", HL_SLICE_LIT("deflate"));
+    for (size_t i = 0; i < n; i++) put_entry(&w->packed, meta[i].key, meta[i].value);
+    hl_buf_put_long(&w->packed, 0);
+    hl_buf_put(&w->packed, w->sync, SYNC_BYTES);
+    return write_out(w, &w->packed, err);
+}
+
+static bool deflate_all(struct hl_buf *from, struct hl_buf *to)
+{
+    z_stream z = {.next_in = from->data, .avail_in = (uInt)from->len};
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) return false;
+    size_t room = deflateBound(&z, from->len);
+    bool ok = grow(to, room);
+    z.next_out = to->data + to->len;
+    z.avail_out = (uInt)room;
+    ok = ok && deflate(&z, Z_FINISH) == Z_STREAM_END;
+    if (ok) to->len += room - z.avail_out;
+    deflateEnd(&z);
+    return ok;
+}
+
+static enum hl_status write_block(struct hl_avro_writer *w, struct hl_error *err)
+{
+    if (w->count == 0) return HL_OK;
+    struct hl_buf head;
+    hl_buf_init(&head);
+    if (w->block.failed || !deflate_all(&w->block, &w->packed)) w->packed.failed = true;
+    hl_buf_put_long(&head, w->count);
+    hl_buf_put_long(&head, (int64_t)w->packed.len);
+    hl_buf_put(&w->packed, w->sync, SYNC_BYTES);
+    enum hl_status status = write_out(w, &head, err);
+    if (!status) status = write_out(w, &w->packed, err);
+    hl_buf_fini(&head);
+    hl_buf_clear(&w->block);
+    w->count = 0;
+    return status;
+}
+
+enum hl_status hl_avro_writer_put(struct hl_avro_writer *w, struct hl_slice datum, struct hl_error *err)
+{
+    hl_buf_put(&w->block, datum.data, datum.len);
+    w->count++;
+    return w->block.len < BLOCK_BYTES ? HL_OK : write_block(w, err);
+}
+
+enum hl_status hl_avro_writer_flush(struct hl_avro_writer *w, struct hl_error *err)
+{
+    enum hl_status status = write_block(w, err);
+    if (status) return status;
+    return fflush(w->to) == 0 ? HL_OK : hl_error_set(err, HL_E_IO, HL_STOP, "%s", strerror(errno));
+}
+
+void hl_avro_writer_fini(struct hl_avro_writer *w)
+{
+    hl_buf_fini(&w->block);
+    hl_buf_fini(&w->packed);
 }

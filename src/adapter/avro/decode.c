@@ -508,3 +508,14 @@ enum hl_status hl_avro_plan_next(const struct hl_avro_plan *p, struct hl_slice *
     ev->type = hl_type_table_find(NULL, ev->type_name);
     return hl_event_check(ev, err);
 }
+
+bool hl_avro_skip(const struct hl_avro_schema *s, uint32_t type, struct hl_slice *rest, size_t *used)
+{
+    const uint8_t *start = (const uint8_t *)(rest->data ? rest->data : "");
+    struct run r = {.p = start, .end = start + rest->len, .s = s};
+    if (!skip(&r, type, 0)) return false;
+    *used = (size_t)(r.p - start);
+    rest->data += *used;
+    rest->len -= *used;
+    return true;
+}

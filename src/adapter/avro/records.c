@@ -1,7 +1,7 @@
 /* Output records, field by field in the order of schemas/stage_transition.avsc, schemas/alert.avsc and schemas/contact_state.avsc. */
 #include <stdio.h>
 
-#include "hotlead/adapter/avro.h"
+#include "schema.h"
 
 static void put_head(struct hl_buf *out, uint32_t schema_id)
 {
@@ -87,6 +87,19 @@ void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct
     put_text(out, r->model_version);
 }
 
+void hl_avro_put_event(struct hl_buf *out, uint32_t schema_id, const struct hl_event *ev)
+{
+    put_head(out, schema_id);
+    hl_buf_put_bytes(out, ev->event_id);
+    hl_buf_put_bytes(out, ev->contact_id);
+    hl_buf_put_long(out, ev->occurred_at);
+    put_text(out, hl_event_type_name(ev->type));
+    const struct hl_slice optional[] = {ev->url, ev->asset, ev->form, ev->campaign, ev->source, ev->actor, ev->reason};
+    for (size_t i = 0; i < HL_ARRAY_LEN(optional); i++) put_optional(out, optional[i]);
+    hl_buf_put_u8(out, ev->machine);
+    hl_buf_put_long(out, 0); /* no attributes */
+}
+
 /* contact_id:seq:name:event */
 static void put_alert_id(struct hl_buf *out, struct hl_slice contact_id, const struct hl_alert *a)
 {
@@ -157,7 +170,7 @@ void hl_avro_put_state(struct hl_buf *out, uint32_t schema_id, const struct hl_c
     put_optional_long(out, due != HL_NO_TIME, due);
 }
 
-static enum hl_status get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
+enum hl_status hl_avro_get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
 {
     for (*n_applied = 0;;) {
         int64_t n = hl_reader_long(r);
@@ -183,5 +196,5 @@ enum hl_status hl_avro_get_state(struct hl_slice value, struct hl_slice *engine,
     hl_reader_u32be(&r);
     *engine = hl_reader_bytes(&r);
     if (r.failed) return HL_E_DECODE;
-    return get_applied(&r, applied, cap, n_applied);
+    return hl_avro_get_applied(&r, applied, cap, n_applied);
 }

@@ -114,4 +114,9 @@ enum hl_status hl_avro_plan_run(const struct hl_avro_plan *p, struct hl_slice da
 /* The alias of a canonical field at `i`, NULL at the end. The same as in schemas/event.avsc. */
 const char *hl_avro_field_alias(enum hl_field f, size_t i);
 
+/* Move *rest behind a value of this type, *used bytes. False: it is malformed, or cut off. decode.c */
+bool hl_avro_skip(const struct hl_avro_schema *s, uint32_t type, struct hl_slice *rest, size_t *used);
+/* The map of long `applied` of a ContactState. HL_E_DECODE. records.c */
+enum hl_status hl_avro_get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied);
+
 #endif
