@@ -3,12 +3,13 @@
 #   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N]
 #   perf/run.sh micro [--rounds N] [--json FILE] [--events N]      scale of rules; needs no server
 #   perf/run.sh simulate [--rounds N] [--json FILE] [--events N] [--contacts N] [--before BINARY]      rate of simulate; 3.3 GB in TMPDIR
+#   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
 #   perf/run.sh pipeline|peers|all    not there yet
 set -euo pipefail
-usage() { sed -n '2,6p' "$0" | cut -c3-; }
+usage() { sed -n '2,7p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | micro | simulate) shift ;;
+    system | micro | simulate | restore) shift ;;
     pipeline | peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
@@ -23,7 +24,7 @@ build() {
         cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match hotlead-events
 }
 
-if [ "$what" != system ]; then
+if [ "$what" != system ] && [ "$what" != restore ]; then
     install_packages $BUILD_PACKAGES $(need python3 python3) >&2
     python=python3
 else

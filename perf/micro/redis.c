@@ -26,9 +26,9 @@ static void must(enum hl_status status)
     exit(1);
 }
 
-static enum hl_status count(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status count(void *ctx, const struct hl_store_record *records, size_t n)
 {
-    *(size_t *)ctx += id.len > 0 && value.len > 0;
+    for (size_t i = 0; i < n; i++) *(size_t *)ctx += records[i].id.len > 0 && records[i].value.len > 0;
     return HL_OK;
 }
 

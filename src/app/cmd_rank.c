@@ -71,16 +71,22 @@ static int read_options(struct rank *x, int argc, char **argv)
     return optind == argc ? -1 : hl_cli_wrong_use(COMMAND, "it takes options only");
 }
 
-static enum hl_status on_record(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status take_record(struct rank *x, const struct hl_store_record *r)
 {
-    struct rank *x = ctx;
     struct hl_contact c;
-    enum hl_status status = hl_contact_init(&c, &x->slab, hl_hash64(id), id, 0);
-    if (status == HL_OK) status = hl_warm_decode(&c, &x->slab, x->model, value);
+    enum hl_status status = hl_contact_init(&c, &x->slab, r->hash, r->id, 0);
+    if (status == HL_OK) status = hl_warm_decode(&c, &x->slab, x->model, r->value);
     if (status == HL_OK) hl_rank_offer(&x->top, &c);
     hl_contact_fini(&c, &x->slab);
     if (++x->contacts % 1024 == 0) hl_bar_at(&x->bar, x->contacts);
     return x->top.failed ? HL_E_NOMEM : status;
+}
+
+static enum hl_status on_records(void *ctx, const struct hl_store_record *records, size_t n)
+{
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n && status == HL_OK; i++) status = take_record(ctx, &records[i]);
+    return status;
 }
 
 static enum hl_status read_copies(struct rank *x, struct hl_error *err)
@@ -89,7 +95,7 @@ static enum hl_status read_copies(struct rank *x, struct hl_error *err)
     for (int32_t p = 0;; p++) {
         enum hl_status status = hl_warm_next(x->store, &p, &position, err);
         if (status == HL_E_END) return HL_OK;
-        if (status == HL_OK) status = x->store->load(x->store, p, -1, on_record, x, err);
+        if (status == HL_OK) status = x->store->load(x->store, p, -1, on_records, x, err);
         if (status != HL_OK) return status;
         hl_buf_printf(&x->partitions, "%s%d", x->partitions.len ? "," : "", (int)p);
     }

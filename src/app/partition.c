@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotlead/base/hash.h"
 #include "worker.h"
 
 struct hl_partition *hl_partition_new(int32_t id, size_t n_inputs)
@@ -36,6 +37,7 @@ void hl_partition_free(struct hl_partition *p)
     free(p->erased.items);
     free(p->timers.items);
     free(p->applied);
+    free(p->applied_by_hash);
     free(p);
 }
 
@@ -77,18 +79,51 @@ bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c)
     return true;
 }
 
+static uint64_t vector_hash(const int64_t *offsets, size_t n_inputs)
+{
+    return hl_hash64((struct hl_slice){(const char *)offsets, n_inputs * sizeof(*offsets)});
+}
+
+/* Where the vector is, or would be. */
+static uint32_t *applied_place(const struct hl_partition *p, const int64_t *offsets, size_t n_inputs)
+{
+    size_t mask = 2 * p->cap_applied - 1, i = vector_hash(offsets, n_inputs) & mask;
+    while (p->applied_by_hash[i] && memcmp(p->applied + (p->applied_by_hash[i] - 1) * n_inputs, offsets, n_inputs * sizeof(*offsets)) != 0)
+        i = (i + 1) & mask;
+    return &p->applied_by_hash[i];
+}
+
+/* Twice the room; the index stays half empty. */
+static bool grow_applied(struct hl_partition *p, size_t n_inputs)
+{
+    size_t cap = p->cap_applied ? 2 * p->cap_applied : 64;
+    int64_t *vectors = realloc(p->applied, cap * n_inputs * sizeof(*vectors));
+    if (vectors) p->applied = vectors;
+    uint32_t *by_hash = calloc(2 * cap, sizeof(*by_hash));
+    if (!vectors || !by_hash) {
+        free(by_hash);
+        return false;
+    }
+    free(p->applied_by_hash);
+    p->applied_by_hash = by_hash;
+    p->cap_applied = cap;
+    for (size_t i = 0; i < p->n_applied; i++) *applied_place(p, p->applied + i * n_inputs, n_inputs) = (uint32_t)i + 1;
+    return true;
+}
+
 uint32_t hl_partition_applied(struct hl_partition *p, const int64_t *offsets, size_t n_inputs)
 {
-    /* Records of one transaction carry the same vector and lie together, so a look at the last few finds nearly all. */
-    for (size_t i = p->n_applied; i > 0 && i + 16 > p->n_applied; i--)
-        if (memcmp(p->applied + (i - 1) * n_inputs, offsets, n_inputs * sizeof(*offsets)) == 0) return (uint32_t)i;
-    if (p->n_applied == p->cap_applied) {
-        size_t cap = p->cap_applied ? 2 * p->cap_applied : 64;
-        int64_t *grown = realloc(p->applied, cap * n_inputs * sizeof(*grown));
-        if (!grown) return 0;
-        p->applied = grown;
-        p->cap_applied = cap;
-    }
-    memcpy(p->applied + p->n_applied++ * n_inputs, offsets, n_inputs * sizeof(*offsets));
-    return (uint32_t)p->n_applied;
+    /* Records of one transaction carry the same vector and lie together in the topic, though not in its copy. */
+    if (p->n_applied && memcmp(p->applied + (p->n_applied - 1) * n_inputs, offsets, n_inputs * sizeof(*offsets)) == 0) return (uint32_t)p->n_applied;
+    if (p->n_applied == p->cap_applied && !grow_applied(p, n_inputs)) return 0;
+    uint32_t *place = applied_place(p, offsets, n_inputs);
+    if (*place) return *place;
+    memcpy(p->applied + p->n_applied * n_inputs, offsets, n_inputs * sizeof(*offsets));
+    return *place = (uint32_t)++p->n_applied;
+}
+
+void hl_partition_forget_applied(struct hl_partition *p)
+{
+    p->n_applied = 0;
+    if (p->applied_by_hash) memset(p->applied_by_hash, 0, 2 * p->cap_applied * sizeof(*p->applied_by_hash));
 }

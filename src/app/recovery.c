@@ -76,81 +76,129 @@ static enum hl_status look_up(struct recovery *r)
     return r->looked;
 }
 
-static enum hl_status tick(struct recovery *r)
+static enum hl_status tick(struct recovery *r, size_t records)
 {
-    if (++r->ticks % TICK_RECORDS != 0 || hl_clock_mono_ns() < r->look_up_ns) return HL_OK;
-    return look_up(r);
+    r->ticks += (unsigned)records;
+    if (r->ticks < TICK_RECORDS) return HL_OK;
+    r->ticks = 0;
+    return hl_clock_mono_ns() < r->look_up_ns ? HL_OK : look_up(r);
 }
 
-static void count(struct recovery *r, struct hl_partition *p, enum hl_restore_source source)
+static void count(struct recovery *r, struct hl_partition *p, enum hl_restore_source source, size_t n)
 {
-    p->restored[source]++;
-    hl_counter_add(&r->w->metrics->restore_records[source], 1);
+    p->restored[source] += n;
+    hl_counter_add(&r->w->metrics->restore_records[source], n);
 }
 
 /* --- state --- */
+
+/* A record of the state topic or of its copy. A group of them is decoded in steps, so that the lines of the table are on their way when they are
+ * needed: half of the time of a record went by waiting for them. */
+struct stored {
+    struct hl_partition *p;
+    struct hl_slice id, value;
+    uint64_t hash;
+    bool grave;
+    struct hl_slice engine;
+    uint32_t applied;
+};
 
 /* Vector of applied offsets in the order of our inputs; a topic that the record does not know was not applied. 0: no memory. */
 static uint32_t applied_vector(struct recovery *r, struct hl_partition *p, const struct hl_applied_slice *applied, size_t n)
 {
     const struct hl_config *c = r->w->e->config;
     int64_t offsets[64] = {0};
-    for (size_t t = 0; t < c->n_inputs; t++)
-        for (size_t i = 0; i < n; i++)
-            if (hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic)) offsets[t] = applied[i].offset;
+    for (size_t t = 0; t < c->n_inputs; t++) {
+        size_t i = t; /* where it is, unless the inputs have changed */
+        if (i >= n || !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic))
+            for (i = 0; i < n && !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic);) i++;
+        if (i < n) offsets[t] = applied[i].offset;
+    }
     return hl_partition_applied(p, offsets, c->n_inputs);
 }
 
-static enum hl_status restore_contact(struct recovery *r, struct hl_partition *p, struct hl_slice id, struct hl_slice value)
+static enum hl_status open_record(struct recovery *r, struct stored *s)
+{
+    struct hl_applied_slice applied[64];
+    size_t n;
+    s->grave = hl_grave_read_id(s->id, &s->hash);
+    hl_table_prefetch(r->w->e->table, s->hash);
+    if (hl_slice_is_null(s->value)) return HL_OK;
+    enum hl_status status = hl_avro_get_state(s->value, &s->engine, applied, HL_ARRAY_LEN(applied), &n);
+    if (status) return status;
+    s->applied = applied_vector(r, s->p, applied, n);
+    return s->applied ? HL_OK : HL_E_NOMEM;
+}
+
+/* The newer record replaces the older. */
+static enum hl_status restore_contact(struct recovery *r, const struct stored *s)
 {
     struct hl_engine *e = r->w->e;
-    uint64_t hash;
-    bool grave = hl_grave_read_id(id, &hash);
-    if (!grave) hash = hl_hash64(id);
-    struct hl_slab *slab = hl_table_acquire(e->table, hash);
-    struct hl_contact *c = hl_table_find(e->table, r->w->index, hash, id);
-    if (c) hl_table_remove(e->table, c); /* the newer record replaces the older */
-    r->w->n_graves += grave; /* at least as many as there are */
+    bool created;
     enum hl_status status = HL_OK;
-    if (!hl_slice_is_null(value)) {
-        struct hl_slice engine;
-        struct hl_applied_slice applied[64];
-        size_t n;
-        status = hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n);
-        c = status ? NULL : hl_table_put(e->table, r->w->index, hash, id, (uint16_t)p->id, NULL);
-        if (!status && !c) status = HL_E_NOMEM;
-        if (!status) status = hl_state_decode(c, slab, e->model, engine);
-        if (!status) {
-            c->applied = applied_vector(r, p, applied, n);
-            if (!c->applied) status = HL_E_NOMEM;
-        }
+    struct hl_contact *c;
+    struct hl_slab *slab = hl_table_acquire(e->table, s->hash);
+    if (hl_slice_is_null(s->value)) {
+        c = hl_table_find(e->table, r->w->index, s->hash, s->id);
+        if (c) hl_table_remove(e->table, c);
+    } else if ((c = hl_table_put(e->table, r->w->index, s->hash, s->id, (uint16_t)s->p->id, &created))) {
+        if (!created) hl_contact_restart(c, slab);
+        status = hl_state_decode(c, slab, e->model, s->engine);
+        c->applied = s->applied;
+    } else {
+        status = HL_E_NOMEM;
     }
-    hl_table_release(e->table, hash);
+    hl_table_release(e->table, s->hash);
+    r->w->n_graves += s->grave; /* at least as many as there are */
     return status;
 }
 
-static enum hl_status on_state_record(void *ctx, const struct hl_record *rec)
+/* *failed: the record that could not be used. */
+static enum hl_status restore_group(struct recovery *r, struct stored *group, size_t n, size_t *failed)
 {
-    struct recovery *r = ctx;
-    if (!rec) return look_up(r);
-    if (rec->key.len == 0) return HL_OK; /* not ours: the engine always writes a key */
-    struct hl_partition *p = r->w->by_id[rec->partition];
-    enum hl_status status = restore_contact(r, p, rec->key, rec->value);
-    count(r, p, HL_RESTORE_STATE);
-    if (HL_FAILPOINT_ERROR(RECOVERY_STATE_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
-    if (status)
-        return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s", p->id,
-                            rec->offset, hl_status_name(status));
-    return tick(r);
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n; i++) hl_table_prefetch_stripe(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < n && !status; i++) status = open_record(r, &group[*failed = i]);
+    for (size_t i = 0; i < n && !status; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < n && !status; i++) status = restore_contact(r, &group[*failed = i]);
+    return status;
 }
 
-static enum hl_status on_redis_record(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status on_state_records(void *ctx, const struct hl_record *records, size_t n)
 {
     struct recovery *r = ctx;
-    count(r, r->loading, HL_RESTORE_REDIS);
-    if (HL_FAILPOINT_ERROR(RECOVERY_REDIS_RECORD)) return HL_E_DECODE;
-    enum hl_status status = restore_contact(r, r->loading, id, value);
-    return status ? status : tick(r);
+    struct stored group[HL_READ_GROUP];
+    const struct hl_record *of[HL_READ_GROUP];
+    size_t k = 0, failed = 0;
+    if (n == 0) return look_up(r);
+    for (size_t i = 0; i < n; i++) {
+        const struct hl_record *rec = &records[i];
+        if (rec->key.len == 0) continue; /* not ours: the engine always writes a key */
+        struct hl_partition *p = r->w->by_id[rec->partition];
+        count(r, p, HL_RESTORE_STATE, 1);
+        if (HL_FAILPOINT_ERROR(RECOVERY_STATE_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
+        of[k] = rec;
+        group[k++] = (struct stored){.p = p, .id = rec->key, .value = rec->value, .hash = hl_hash64(rec->key)};
+    }
+    enum hl_status status = restore_group(r, group, k, &failed);
+    if (status)
+        return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s",
+                            of[failed]->partition, of[failed]->offset, hl_status_name(status));
+    return tick(r, n);
+}
+
+static enum hl_status on_redis_records(void *ctx, const struct hl_store_record *records, size_t n)
+{
+    struct recovery *r = ctx;
+    struct stored group[HL_STORE_GROUP];
+    size_t failed = 0;
+    count(r, r->loading, HL_RESTORE_REDIS, n);
+    for (size_t i = 0; i < n; i++) {
+        if (HL_FAILPOINT_ERROR(RECOVERY_REDIS_RECORD)) return HL_E_DECODE;
+        group[i] = (struct stored){.p = r->loading, .id = records[i].id, .value = records[i].value, .hash = records[i].hash};
+    }
+    enum hl_status status = restore_group(r, group, n, &failed);
+    return status ? status : tick(r, n);
 }
 
 static enum hl_status copy_within(int64_t position, int64_t low, int64_t high, struct hl_error *err)
@@ -173,7 +221,7 @@ static enum hl_status load_redis(struct recovery *r, size_t i)
     if (!status) status = copy_within(position, r->state_low[i], r->state_high[i], &err);
     r->loading = p;
     r->loaded_of = status ? 0 : position - r->state_low[i];
-    if (!status) status = store->load(store, p->id, position, on_redis_record, r, &err);
+    if (!status) status = store->load(store, p->id, position, on_redis_records, r, &err);
     r->loading = NULL;
     if (r->looked) return r->looked;
     if (!status) {
@@ -185,7 +233,7 @@ static enum hl_status load_redis(struct recovery *r, size_t i)
     bool wrong = status == HL_E_DECODE || status == HL_E_GAP; /* else it may be fine, but could not be read */
     hl_log(HL_LOG_WARN, wrong ? "redis_copy_discarded" : "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p->id, hl_log_quote(quoted, sizeof(quoted), err.message));
     hl_table_drop(r->w->e->table, r->w->index, p->id);
-    p->n_applied = 0;
+    hl_partition_forget_applied(p);
     p->restored[HL_RESTORE_REDIS] = 0;
     if (wrong && store->discard(store, p->id, token, &err)) /* nothing depends on it: the copy would fail again */
         hl_log(HL_LOG_WARN, "redis_copy_not_discarded", "partition=%" PRId32 " reason=%s", p->id, hl_log_quote(quoted, sizeof(quoted), err.message));
@@ -246,7 +294,7 @@ static enum hl_status restore_state(struct recovery *r)
         int64_t from = r->state_from[i] < 0 ? r->state_low[i] : r->state_from[i];
         r->ranges[r->n_ranges++] = (struct hl_range){HL_STATE_TOPIC, r->w->parts[i]->id, from, r->state_high[i], true, -1};
     }
-    return timed_read(r, on_state_record, HL_RESTORE_STATE, &r->state_ns);
+    return timed_read(r, on_state_records, HL_RESTORE_STATE, &r->state_ns);
 }
 
 /* --- replay --- */
@@ -260,38 +308,58 @@ static enum hl_status decode_patiently(struct recovery *r, const struct hl_recor
     }
 }
 
-static enum hl_status on_replayed(void *ctx, const struct hl_record *rec)
+/* An event that is to be applied again. */
+struct replayed {
+    const struct hl_record *rec;
+    uint64_t hash;
+};
+
+static enum hl_status replay_event(struct recovery *r, const struct hl_record *rec, const struct hl_event *ev, uint64_t hash)
 {
-    struct recovery *r = ctx;
     struct hl_engine *e = r->w->e;
-    struct hl_event ev;
-    struct hl_error why;
-    if (!rec) return look_up(r);
     struct hl_partition *p = r->w->by_id[rec->partition];
-    if (HL_FAILPOINT_ERROR(RECOVERY_REPLAY_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
-    hl_arena_reset(&r->w->arena);
-    r->w->wall_ms = hl_clock_wall_ms();
-    enum hl_status status = decode_patiently(r, rec, &ev, &why);
-    if (r->looked) return r->looked;
-    if (status == HL_E_PENDING) return hl_error_set(r->err, HL_E_END, HL_STOP, "stopped while waiting for a schema");
-    if (status || ev.type == HL_EVENT_UNKNOWN) return tick(r); /* it went to the dead letters, or was ignored, the first time */
-    uint64_t hash = hl_hash64(ev.contact_id);
     struct hl_slab *slab = hl_table_acquire(e->table, hash);
     struct hl_outcome *o = r->w->outcome;
     bool adopted;
     hl_outcome_clear(o);
-    struct hl_contact *c = hl_contact_for_event(r->w, slab, p->id, hash, ev.contact_id, &adopted);
-    status = c ? HL_OK : HL_E_NOMEM;
+    struct hl_contact *c = hl_contact_for_event(r->w, slab, p->id, hash, ev->contact_id, &adopted);
+    enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
-        status = hl_apply(c, slab, e->model, r->w->matches, &ev, HL_APPLY_REPLAY, o);
+        status = hl_apply(c, slab, e->model, r->w->matches, ev, HL_APPLY_REPLAY, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && o->erased) status = hl_bury(r->w, p, c, rec, p->low); /* how far the other inputs were is not known */
         if (!status && o->erased && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
-        count(r, p, HL_RESTORE_INPUT);
+        count(r, p, HL_RESTORE_INPUT, 1);
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c);
     hl_table_release(e->table, hash);
-    return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : tick(r);
+    return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : HL_OK;
+}
+
+static enum hl_status on_replayed(void *ctx, const struct hl_record *records, size_t n)
+{
+    _Static_assert(HL_READ_GROUP <= HL_GROUP, "w->events holds a group");
+    struct recovery *r = ctx;
+    struct replayed group[HL_READ_GROUP];
+    struct hl_error why;
+    size_t k = 0;
+    enum hl_status status = n ? HL_OK : look_up(r);
+    hl_arena_reset(&r->w->arena);
+    r->w->wall_ms = hl_clock_wall_ms();
+    for (size_t i = 0; i < n; i++) {
+        struct hl_event *ev = &r->w->events[k];
+        if (HL_FAILPOINT_ERROR(RECOVERY_REPLAY_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
+        status = decode_patiently(r, &records[i], ev, &why);
+        if (r->looked) return r->looked;
+        if (status == HL_E_PENDING) return hl_error_set(r->err, HL_E_END, HL_STOP, "stopped while waiting for a schema");
+        if (status || ev->type == HL_EVENT_UNKNOWN) continue; /* it went to the dead letters, or was ignored, the first time */
+        group[k] = (struct replayed){&records[i], hl_hash64(ev->contact_id)};
+        hl_table_prefetch(r->w->e->table, group[k++].hash);
+    }
+    if (n) status = HL_OK;
+    for (size_t i = 0; i < k; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < k && !status; i++) status = replay_event(r, group[i].rec, &r->w->events[i], group[i].hash);
+    return status ? status : tick(r, n);
 }
 
 /* Where to start and to replay from, checked against what the input still holds. */

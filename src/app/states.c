@@ -101,12 +101,14 @@ static bool latest_put(struct latest *l, struct hl_slice id, struct hl_slice val
     return true;
 }
 
-static enum hl_status on_record(void *ctx, const struct hl_record *r)
+static enum hl_status on_records(void *ctx, const struct hl_record *r, size_t n)
 {
     struct latest *l = ctx;
-    if (!r) return HL_OK;
-    if (++l->seen % 1024 == 0) hl_bar_at(l->bar, l->seen);
-    return r->key.len == 0 || latest_put(l, r->key, r->value) ? HL_OK : HL_E_NOMEM;
+    for (; n; n--, r++) {
+        if (++l->seen % 1024 == 0) hl_bar_at(l->bar, l->seen);
+        if (r->key.len && !latest_put(l, r->key, r->value)) return HL_E_NOMEM;
+    }
+    return HL_OK;
 }
 
 static enum hl_status hand_out(const struct latest *l, int32_t partition, hl_state_record_fn *fn, void *ctx)
@@ -142,7 +144,7 @@ static enum hl_status read_partitions(struct hl_cli_kafka *k, struct hl_range *r
     for (int32_t p = 0; p < n && !status; p++) {
         err->message[0] = 0;
         latest_clear(&l);
-        if (ranges[p].to > ranges[p].from) status = hl_kafka_admin_read(k->admin, n, &ranges[p], 1, on_record, &l, err);
+        if (ranges[p].to > ranges[p].from) status = hl_kafka_admin_read(k->admin, n, &ranges[p], 1, on_records, &l, err);
         if (!status) status = hand_out(&l, p, fn, ctx);
     }
     hl_bar_end(&bar);
@@ -175,11 +177,15 @@ struct redis {
     uint64_t seen;
 };
 
-static enum hl_status on_copy(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status on_copy(void *ctx, const struct hl_store_record *records, size_t n)
 {
     struct redis *r = ctx;
-    if (++r->seen % 1024 == 0) hl_bar_at(&r->bar, r->seen);
-    return r->fn(r->ctx, &(struct hl_state_record){r->partition, id, value});
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < n && !status; i++) {
+        if (++r->seen % 1024 == 0) hl_bar_at(&r->bar, r->seen);
+        status = r->fn(r->ctx, &(struct hl_state_record){r->partition, records[i].id, records[i].value});
+    }
+    return status;
 }
 
 enum hl_status hl_states_each_in_redis(const struct hl_config *c, hl_state_record_fn *fn, void *ctx, struct hl_error *err)

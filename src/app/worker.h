@@ -81,6 +81,7 @@ struct hl_partition {
     /* Applied offsets that came with restored contacts: vector i (from 1) at [(i - 1) * n_inputs]. */
     int64_t *applied;
     size_t n_applied, cap_applied;
+    uint32_t *applied_by_hash; /* 2 * cap_applied places: numbers of vectors, 0: none */
     uint64_t restored[HL_RESTORE_COUNT]; /* records, by where they were read from */
 };
 
@@ -202,6 +203,8 @@ bool hl_partition_mark_dirty(struct hl_partition *p, struct hl_contact *c);
 bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c);
 /* Index of a vector of applied offsets, stored when it is new. 0: no memory. */
 uint32_t hl_partition_applied(struct hl_partition *p, const int64_t *offsets, size_t n_inputs);
+/* No contact refers to them any more. */
+void hl_partition_forget_applied(struct hl_partition *p);
 /* True when the contact was restored from a state that already holds this record. */
 static inline bool hl_partition_has_applied(const struct hl_partition *p, const struct hl_contact *c, size_t n_inputs, uint16_t topic,
                                             int64_t offset)

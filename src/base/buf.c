@@ -116,29 +116,10 @@ void hl_buf_printf(struct hl_buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-/* The next n bytes, or NULL and the failed state, in which nothing is left to read. */
-static const uint8_t *next(struct hl_reader *r, size_t n)
-{
-    if (r->failed || (size_t)(r->end - r->p) < n) {
-        r->failed = true;
-        r->p = r->end;
-        return NULL;
-    }
-    const uint8_t *p = r->p;
-    r->p += n;
-    return p;
-}
-
-uint8_t hl_reader_u8(struct hl_reader *r)
-{
-    const uint8_t *p = next(r, 1);
-    return p ? *p : 0;
-}
-
 uint32_t hl_reader_u32be(struct hl_reader *r)
 {
     uint32_t v = 0;
-    const uint8_t *p = next(r, sizeof v);
+    const uint8_t *p = hl_reader_next(r, sizeof v);
     if (p) memcpy(&v, p, sizeof v);
     return __builtin_bswap32(v);
 }
@@ -146,40 +127,23 @@ uint32_t hl_reader_u32be(struct hl_reader *r)
 uint64_t hl_reader_u64le(struct hl_reader *r)
 {
     uint64_t v = 0;
-    const uint8_t *p = next(r, sizeof v);
+    const uint8_t *p = hl_reader_next(r, sizeof v);
     if (p) memcpy(&v, p, sizeof v);
     return v;
 }
 
-uint64_t hl_reader_varint(struct hl_reader *r)
+uint64_t hl_reader_long_varint(struct hl_reader *r)
 {
     uint64_t v = 0;
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        const uint8_t *p = next(r, 1);
-        if (!p) return 0;
+    const uint8_t *p = r->p;
+    for (unsigned shift = 0; shift < 70 && p < r->end; shift += 7, p++) {
         if (shift == 63 && *p > 1) break; /* the tenth byte has room for one bit */
         v |= (uint64_t)(*p & 0x7f) << shift;
-        if (*p < 0x80) return v;
+        if (*p >= 0x80) continue;
+        r->p = p + 1;
+        return v;
     }
     r->failed = true;
     r->p = r->end;
     return 0;
-}
-
-int64_t hl_reader_long(struct hl_reader *r)
-{
-    uint64_t v = hl_reader_varint(r);
-    return (int64_t)((v >> 1) ^ (0 - (v & 1)));
-}
-
-struct hl_slice hl_reader_bytes(struct hl_reader *r)
-{
-    int64_t n = hl_reader_long(r);
-    return hl_reader_take(r, n < 0 ? SIZE_MAX : (size_t)n); /* no input is SIZE_MAX long */
-}
-
-struct hl_slice hl_reader_take(struct hl_reader *r, size_t n)
-{
-    const uint8_t *p = next(r, n);
-    return p ? (struct hl_slice){(const char *)p, n} : HL_SLICE_NULL;
 }

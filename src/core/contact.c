@@ -84,6 +84,18 @@ void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab)
     memset(c, 0, sizeof *c);
 }
 
+void hl_contact_restart(struct hl_contact *c, struct hl_slab *slab)
+{
+    struct hl_contact was = *c;
+    free_lists(c, slab);
+    if (c->ext) {
+        free_handoff(c->ext, slab);
+        hl_slab_free(slab, c->ext, ext_bytes(c->ext));
+    }
+    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .partition = was.partition, .worker = was.worker};
+    start(c);
+}
+
 static size_t block_bytes(const void *block, size_t bytes)
 {
     return block ? hl_slab_usable(bytes) : 0;
@@ -151,6 +163,11 @@ static enum hl_status reserve(struct hl_contact *c, struct hl_slab *slab, size_t
     c->attributes = block;
     c->attributes_cap = (uint32_t)cap;
     return HL_OK;
+}
+
+enum hl_status hl_contact_reserve_attributes(struct hl_contact *c, struct hl_slab *slab, size_t n, size_t bytes)
+{
+    return reserve(c, slab, c->attributes_len + n * ENTRY_HEAD + bytes);
 }
 
 static void entry_append(struct hl_contact *c, struct hl_slice key, struct hl_slice value, int64_t time)
@@ -283,6 +300,7 @@ struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab
 static unsigned row_place(const struct hl_contact *c, uint16_t rule)
 {
     unsigned lo = 0, hi = c->n_rows;
+    if (hi == 0 || c->rows[hi - 1].rule < rule) return hi; /* stored rows come in order */
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
         if (c->rows[mid].rule < rule)
@@ -293,11 +311,10 @@ static unsigned row_place(const struct hl_contact *c, uint16_t rule)
     return lo;
 }
 
-/* A block with room for at least one more of `n` items; *cap in items. The old one stays when memory is out. */
-static void *grown(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item)
+/* A block with room for `want` items, of which n are there; *cap in items. The old one stays when memory is out. */
+static void *sized(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item, size_t want)
 {
-    if (n < *cap) return old;
-    size_t items = hl_slab_usable((n + 1 + n / 2) * item) / item;
+    size_t items = hl_slab_usable(want * item) / item;
     if (items > UINT16_MAX) items = UINT16_MAX;
     void *block = hl_slab_alloc(slab, items * item);
     if (!block) return NULL;
@@ -305,6 +322,28 @@ static void *grown(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, s
     hl_slab_free(slab, old, *cap * item);
     *cap = (uint16_t)items;
     return block;
+}
+
+/* A block with room for at least one more of `n` items. */
+static void *grown(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item)
+{
+    return n < *cap ? old : sized(slab, old, n, cap, item, n + 1 + n / 2);
+}
+
+enum hl_status hl_contact_reserve_rows(struct hl_contact *c, struct hl_slab *slab, size_t n)
+{
+    if (n <= c->cap_rows) return HL_OK;
+    struct hl_row *rows = sized(slab, c->rows, c->n_rows, &c->cap_rows, sizeof *rows, n);
+    if (rows) c->rows = rows;
+    return rows ? HL_OK : HL_E_NOMEM;
+}
+
+enum hl_status hl_contact_reserve_windows(struct hl_contact *c, struct hl_slab *slab, size_t n)
+{
+    if (n <= c->cap_windows) return HL_OK;
+    struct hl_window *windows = sized(slab, c->windows, c->n_windows, &c->cap_windows, sizeof *windows, n);
+    if (windows) c->windows = windows;
+    return windows ? HL_OK : HL_E_NOMEM;
 }
 
 struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)

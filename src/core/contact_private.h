@@ -12,6 +12,11 @@ bool hl_contact_holds(const struct hl_contact *c, const struct hl_condition *whe
 /* The longest start of `s` of at most `max` bytes that ends between two characters of UTF-8. */
 struct hl_slice hl_contact_cut(struct hl_slice s, size_t max);
 
+/* Room for what is about to come, at once instead of by and by: so many rows, windows, attributes of so many bytes of keys and values. HL_E_NOMEM. */
+enum hl_status hl_contact_reserve_rows(struct hl_contact *c, struct hl_slab *slab, size_t n) HL_WARN_UNUSED;
+enum hl_status hl_contact_reserve_windows(struct hl_contact *c, struct hl_slab *slab, size_t n) HL_WARN_UNUSED;
+enum hl_status hl_contact_reserve_attributes(struct hl_contact *c, struct hl_slab *slab, size_t n, size_t bytes) HL_WARN_UNUSED;
+
 /* Window counts of a capped rule; made when absent. NULL: no memory. */
 struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);
 

@@ -190,7 +190,7 @@ static size_t lower_bound(const struct hl_model *m, size_t n, uint32_t name_hash
     size_t lo = 0;
     while (lo < n) {
         size_t mid = lo + (n - lo) / 2;
-        if (m->rules[m->rules_by_hash[mid]].name_hash < name_hash)
+        if (m->rules_by_hash[mid].hash < name_hash)
             lo = mid + 1;
         else
             n = mid;
@@ -206,9 +206,9 @@ static enum hl_status seal_hashes(struct hl_model *m)
         uint32_t hash = hl_name_hash(hl_slice_of(m->rules[i].name));
         m->rules[i].name_hash = hash;
         size_t at = lower_bound(m, i, hash);
-        if (at < i && m->rules[m->rules_by_hash[at]].name_hash == hash) return HL_E_INVALID;
+        if (at < i && m->rules_by_hash[at].hash == hash) return HL_E_INVALID;
         memmove(m->rules_by_hash + at + 1, m->rules_by_hash + at, (i - at) * sizeof *m->rules_by_hash);
-        m->rules_by_hash[at] = (uint16_t)i;
+        m->rules_by_hash[at] = (struct hl_rule_by_hash){hash, (uint16_t)i};
     }
     return HL_OK;
 }
@@ -233,7 +233,5 @@ enum hl_status hl_model_seal(struct hl_model *m)
 uint16_t hl_model_find_rule(const struct hl_model *m, uint32_t name_hash)
 {
     size_t at = lower_bound(m, m->n_rules, name_hash);
-    if (at == m->n_rules) return HL_NO_RULE;
-    uint16_t rule = m->rules_by_hash[at];
-    return m->rules[rule].name_hash == name_hash ? rule : HL_NO_RULE;
+    return at < m->n_rules && m->rules_by_hash[at].hash == name_hash ? m->rules_by_hash[at].rule : HL_NO_RULE;
 }

@@ -35,6 +35,10 @@
 #include "hotlead/core/score.h"
 
 #define VERSION 1
+/* of the shortest there can be */
+#define ROW_BYTES 10
+#define WINDOW_BYTES 7
+#define ATTRIBUTE_BYTES 3
 #define MAX_KEY_BYTES 255
 #define MAX_VALUE_BYTES 4096
 #define HAS_REJECTED_AT 32
@@ -245,21 +249,22 @@ static int64_t get_time(struct decoder *d)
     return d->r.failed ? 0 : t;
 }
 
+/* The place of a code in its table; n: it has no such. */
+static uint8_t place_of(const uint8_t *codes, size_t n, uint8_t code)
+{
+    uint8_t i = code < n && codes[code] == code ? code : 0; /* most are their own place */
+    while (i < n && codes[i] != code) i++;
+    return i;
+}
+
 static void get_stage_and_kind(struct decoder *d)
 {
     uint8_t v = hl_reader_u8(&d->r);
-    bool stage = false, kind = false;
-    for (unsigned i = 0; i < HL_STAGE_COUNT; i++) {
-        if (stage_codes[i] != (v & 15)) continue;
-        d->c->stage = (uint8_t)i;
-        stage = true;
-    }
-    for (unsigned i = 0; i < HL_ARRAY_LEN(kind_codes); i++) {
-        if (kind_codes[i] != v >> 4) continue;
-        d->c->kind = (uint8_t)i;
-        kind = true;
-    }
-    require(d, stage && kind);
+    uint8_t stage = place_of(stage_codes, HL_STAGE_COUNT, v & 15), kind = place_of(kind_codes, HL_ARRAY_LEN(kind_codes), v >> 4);
+    require(d, stage < HL_STAGE_COUNT && kind < HL_ARRAY_LEN(kind_codes));
+    if (d->r.failed) return;
+    d->c->stage = stage;
+    d->c->kind = kind;
 }
 
 static enum hl_status get_erasure(struct decoder *d)
@@ -318,10 +323,19 @@ static enum hl_status keep_row(struct decoder *d, const struct hl_row *stored, i
     return HL_OK;
 }
 
-static enum hl_status get_rows(struct decoder *d)
+/* A number of items to come; more than could be in what is left are none. */
+static uint64_t get_count(struct decoder *d, size_t least_bytes)
 {
     uint64_t n = get_varint(d, UINT16_MAX);
+    require(d, n <= (size_t)(d->r.end - d->r.p) / least_bytes);
+    return d->r.failed ? 0 : n;
+}
+
+static enum hl_status get_rows(struct decoder *d)
+{
+    uint64_t n = get_count(d, ROW_BYTES);
     int64_t half_life_ms = 0;
+    if (hl_contact_reserve_rows(d->c, d->slab, n < d->m->n_rules ? n : d->m->n_rules) != HL_OK) return HL_E_NOMEM;
     for (uint64_t i = 0; i < n && !d->r.failed; i++) {
         uint16_t rule = hl_model_find_rule(d->m, hl_reader_u32be(&d->r));
         uint64_t changed = get_varint(d, 1 + MAX_HALF_LIFE_MS);
@@ -354,7 +368,8 @@ static struct hl_window rewindow(const struct hl_score_rule *rule, uint16_t inde
 
 static enum hl_status get_windows(struct decoder *d)
 {
-    uint64_t n = get_varint(d, UINT16_MAX);
+    uint64_t n = get_count(d, WINDOW_BYTES);
+    if (hl_contact_reserve_windows(d->c, d->slab, n < d->m->n_rules ? n : d->m->n_rules) != HL_OK) return HL_E_NOMEM;
     for (uint64_t i = 0; i < n && !d->r.failed; i++) {
         uint16_t rule = hl_model_find_rule(d->m, hl_reader_u32be(&d->r));
         unsigned k = hl_reader_u8(&d->r);
@@ -376,9 +391,22 @@ static enum hl_status get_windows(struct decoder *d)
     return HL_OK;
 }
 
+/* Bytes of keys and values of the n attributes that follow. */
+static size_t attribute_bytes(struct hl_reader r, uint64_t n)
+{
+    size_t bytes = 0;
+    for (; n > 0 && !r.failed; n--) {
+        bytes += hl_reader_bytes(&r).len;
+        bytes += hl_reader_bytes(&r).len;
+        hl_reader_long(&r);
+    }
+    return r.failed ? 0 : bytes;
+}
+
 static enum hl_status get_attributes(struct decoder *d)
 {
-    uint64_t n = get_varint(d, UINT16_MAX), kept = 0;
+    uint64_t n = get_count(d, ATTRIBUTE_BYTES), kept = 0;
+    if (n && hl_contact_reserve_attributes(d->c, d->slab, n, attribute_bytes(d->r, n)) != HL_OK) return HL_E_NOMEM;
     for (uint64_t i = 0; i < n && !d->r.failed; i++) {
         struct hl_slice key = hl_reader_bytes(&d->r), value = hl_reader_bytes(&d->r);
         int64_t time = get_time(d);

@@ -31,6 +31,8 @@
 #define LINE ((size_t)64)
 #define TAG_MASK ((UINT64_C(1) << 20) - 1)
 #define FIRST_BUCKETS ((size_t)8)
+#define AHEAD 8 /* contacts whose lines are on the way during a scan */
+#define MORE_BYTES ((size_t)384) /* id, rows and attributes of a typical contact */
 #define CONTACT_BYTES ((sizeof(struct hl_contact) + LINE - 1) & ~(LINE - 1))
 
 struct stripe {
@@ -204,6 +206,14 @@ void hl_table_free(struct hl_table *t)
     free(t->raw);
 }
 
+void hl_table_prefetch_stripe(const struct hl_table *t, uint64_t hash)
+{
+    const struct stripe *st = stripe_of(t, hash);
+    __builtin_prefetch(&st->lock, 1);
+    __builtin_prefetch(&st->slots, 1);
+    __builtin_prefetch(&st->slab.p, 1);
+}
+
 void hl_table_prefetch(const struct hl_table *t, uint64_t hash)
 {
     const struct stripe *st = stripe_of(t, hash);
@@ -232,8 +242,10 @@ void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash)
     struct stripe *st = stripe_of(t, hash);
     if (!hl_lock_try(&st->lock)) return;
     const struct hl_contact *c = likely(st, hash);
+    const char *room = st->slab.p, *back = st->slab.end;
     hl_lock_release(&st->lock);
-    fetch(c, CONTACT_BYTES);
+    fetch(c ? (const char *)c : room, CONTACT_BYTES);
+    if (!c && back) fetch(back - MORE_BYTES, MORE_BYTES); /* it will be made, mostly */
 }
 
 void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash)
@@ -307,6 +319,7 @@ static size_t scan_stripe(struct stripe *st, hl_table_scan_fn *fn, void *ctx)
     while (slots[start]) start++;
     for (size_t step = 1; step <= mask; step++) {
         size_t i = (start + step) & mask;
+        __builtin_prefetch(slot_contact(slots[(i + AHEAD) & mask]), 1);
         while (slots[i]) {
             struct hl_contact *c = slot_contact(slots[i]);
             calls++;

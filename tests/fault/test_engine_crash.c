@@ -421,7 +421,7 @@ static void trouble_store(struct world *w)
 static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
 {
     static const unsigned one_in[] = {
-        [FAKE_POLL] = 200,    [FAKE_ASSIGN] = 1,  [FAKE_COMMITTED] = 20, [FAKE_BOUNDS] = 60, [FAKE_READ] = 800,
+        [FAKE_POLL] = 200,    [FAKE_ASSIGN] = 1,  [FAKE_COMMITTED] = 20, [FAKE_BOUNDS] = 60, [FAKE_READ] = 100,
         [FAKE_PRODUCE] = 300, [FAKE_SETTLE] = 40, [FAKE_COMMIT] = 20,    [FAKE_ABORT] = 8,
     };
     struct world *w = ctx;

@@ -116,9 +116,8 @@ static void raw(const char *format, ...)
     redisFree(c);
 }
 
-static enum hl_status see(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status see_one(struct load *l, struct hl_slice id, struct hl_slice value)
 {
-    struct load *l = ctx;
     if (++l->seen == l->flush_at) raw("FLUSHALL");
     for (unsigned i = 0; i < CONTACTS; i++) {
         if (!hl_slice_eq_cstr(id, names[i])) continue;
@@ -128,6 +127,13 @@ static enum hl_status see(void *ctx, struct hl_slice id, struct hl_slice value)
         return HL_OK;
     }
     return HL_E_DECODE;
+}
+
+static enum hl_status see(void *ctx, const struct hl_store_record *r, size_t n)
+{
+    enum hl_status status = HL_OK;
+    for (; n && !status; n--, r++) status = see_one(ctx, r->id, r->value);
+    return status;
 }
 
 static void assert_is_history(const struct state *got)

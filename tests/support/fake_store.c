@@ -211,24 +211,30 @@ static enum hl_status fake_write(struct hl_store *s, int32_t partition, uint64_t
     return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: the answer got lost"));
 }
 
-static enum hl_status fake_load(struct hl_store *s, int32_t partition, int64_t position,
-                                enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
-                                struct hl_error *err)
+/* In groups of up to three. */
+static enum hl_status fake_load(struct hl_store *s, int32_t partition, int64_t position, hl_store_fn *fn, void *ctx, struct hl_error *err)
 {
+    struct hl_store_record group[3];
+    size_t n = 0;
+    enum hl_status status = HL_OK;
     struct fake_server *f = enter(s, partition);
     if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
     if (position >= 0 && position != f->partitions[partition].marker)
         return leave(f, hl_error_set(err, HL_E_GAP, HL_RETRY, "fake store: the marker has moved"));
-    for (size_t b = 0; b < BUCKETS; b++) {
-        for (const struct entry *e = f->buckets[b]; e; e = e->next) {
+    bool cut = false;
+    for (size_t b = 0; b < BUCKETS && !cut && !status; b++) {
+        for (const struct entry *e = f->buckets[b]; e && !cut && !status; e = e->next) {
             if (e->partition != partition) continue;
-            if (f->cut_load && --f->cut_load == 0)
-                return leave(f, hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: went away"));
-            enum hl_status status = fn(ctx, e->id, e->value);
-            if (status) return leave(f, hl_error_set(err, status, HL_STOP, "fake store: a record was refused"));
+            cut = f->cut_load && --f->cut_load == 0;
+            if (!cut) group[n++] = (struct hl_store_record){e->id, hl_hash64(e->id), e->value};
+            if (n < HL_ARRAY_LEN(group)) continue;
+            status = fn(ctx, group, n);
+            n = 0;
         }
     }
-    return leave(f, HL_OK);
+    if (n && !status) status = fn(ctx, group, n);
+    if (status) return leave(f, hl_error_set(err, status, HL_STOP, "fake store: a record was refused"));
+    return leave(f, cut ? hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "fake store: went away") : HL_OK);
 }
 
 static enum hl_status fake_get(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len,

@@ -407,17 +407,17 @@ static enum hl_status fake_bounds(struct hl_stream *port, uint16_t topic, int32_
     return HL_OK;
 }
 
-/* A record of a range, or nothing where it takes up an offset only. */
-static enum hl_status read_one(struct fake_stream *s, struct hl_range *range, hl_record_fn *fn, void *ctx)
+/* A group of records of a range; some offsets hold none. */
+static enum hl_status read_group(struct fake_stream *s, struct hl_range *range, int64_t to, hl_record_fn *fn, void *ctx)
 {
-    struct fake_record *r = &topic_of(s, range->topic, range->partition)->records[range->position];
-    if (r->kind == FAKE_SKIPPED) {
-        range->position++;
-        return HL_OK;
+    struct hl_record group[HL_READ_GROUP];
+    size_t n = 0, most = 1 + fake_random(s->log, HL_READ_GROUP);
+    for (; n < most && range->position < to; range->position++) {
+        struct fake_record *r = &topic_of(s, range->topic, range->partition)->records[range->position];
+        if (r->kind != FAKE_SKIPPED) group[n++] = record_at(r, range->topic, range->partition, range->position);
     }
-    struct hl_record record = record_at(r, range->topic, range->partition, range->position++);
-    s->log->stats.replayed += range->topic != HL_STATE_TOPIC;
-    return fn(ctx, &record);
+    s->log->stats.replayed += range->topic != HL_STATE_TOPIC ? n : 0;
+    return n ? fn(ctx, group, n) : HL_OK;
 }
 
 /* Runs of records, of one range after the other, round and round. */
@@ -430,15 +430,15 @@ static enum hl_status fake_read(struct hl_stream *port, struct hl_range *ranges,
         for (size_t i = 0; i < n; i++) {
             const struct fake_topic *t = topic_of(s, ranges[i].topic, ranges[i].partition);
             int64_t to = ranges[i].to_end || ranges[i].to > (int64_t)t->n ? (int64_t)t->n : ranges[i].to;
-            for (uint64_t run = 1 + fake_random(s->log, 200); run && ranges[i].position < to; run--) {
+            for (uint64_t run = 1 + fake_random(s->log, 12); run && ranges[i].position < to; run--) {
                 enum hl_status status = ask(s, FAKE_READ, false, HL_E_UNAVAILABLE, err);
                 if (!status && *s->stop) status = hl_error_set(err, HL_E_END, HL_STOP, "fake stream: stopped");
-                if (!status) status = read_one(s, &ranges[i], fn, ctx);
+                if (!status) status = read_group(s, &ranges[i], to, fn, ctx);
                 if (status) return status;
             }
             left += ranges[i].position < to;
         }
-        enum hl_status status = left && fake_random(s->log, 2) ? fn(ctx, NULL) : HL_OK;
+        enum hl_status status = left && fake_random(s->log, 2) ? fn(ctx, NULL, 0) : HL_OK;
         if (status) return status;
     }
     return HL_OK;

@@ -42,7 +42,7 @@ enum fake_op {
     FAKE_ASSIGN,
     FAKE_COMMITTED,
     FAKE_BOUNDS,
-    FAKE_READ, /* and before each record */
+    FAKE_READ, /* and before each group of records */
     FAKE_PRODUCE,
     FAKE_SETTLE,
     FAKE_COMMIT,

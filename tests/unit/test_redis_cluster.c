@@ -85,9 +85,9 @@ static int32_t partition_of_node(int node)
         if ((slot_of(p) < 8192) == (node == 0)) return p;
 }
 
-static enum hl_status count(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status count(void *ctx, const struct hl_store_record *r, size_t n)
 {
-    *(size_t *)ctx += id.len && value.len;
+    for (; n; n--, r++) *(size_t *)ctx += r->id.len && r->value.len;
     return HL_OK;
 }
 

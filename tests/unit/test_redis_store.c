@@ -206,12 +206,16 @@ struct seen {
     uint64_t sum; /* of hashes, so that order does not matter */
 };
 
-static enum hl_status see(void *ctx, struct hl_slice id, struct hl_slice value)
+static enum hl_status see(void *ctx, const struct hl_store_record *records, size_t n)
 {
     struct seen *seen = ctx;
-    if (seen->stop_after && seen->n == seen->stop_after) return HL_E_ABORT;
-    seen->n++;
-    seen->sum += hl_hash64(id) * 31 + hl_hash64(value);
+    assert_in_range(n, 1, HL_STORE_GROUP);
+    for (size_t i = 0; i < n; i++) {
+        if (seen->stop_after && seen->n == seen->stop_after) return HL_E_ABORT;
+        assert_true(records[i].hash == hl_hash64(records[i].id));
+        seen->n++;
+        seen->sum += records[i].hash * 31 + hl_hash64(records[i].value);
+    }
     return HL_OK;
 }
 

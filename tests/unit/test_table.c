@@ -83,6 +83,7 @@ static void an_empty_table_finds_nothing(void **state)
     assert_null(find(1));
     assert_int_equal(hl_table_stats(t).contacts, 0);
     assert_int_equal(hl_table_drop(t, 0, 0), 0);
+    hl_table_prefetch_stripe(t, UINT64_MAX);
     hl_table_prefetch(t, 0);
     hl_table_prefetch(t, UINT64_MAX);
     hl_table_prefetch_contact(t, UINT64_MAX);

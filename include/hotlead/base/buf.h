@@ -47,12 +47,52 @@ static inline struct hl_reader hl_reader_of(struct hl_slice s)
     return (struct hl_reader){p, p + s.len, false};
 }
 
-uint8_t hl_reader_u8(struct hl_reader *r);
+/* The next n bytes, or NULL and the failed state, in which nothing is left to read. */
+static inline const uint8_t *hl_reader_next(struct hl_reader *r, size_t n)
+{
+    if (__builtin_expect(r->failed || (size_t)(r->end - r->p) < n, 0)) {
+        r->failed = true;
+        r->p = r->end;
+        return NULL;
+    }
+    const uint8_t *p = r->p;
+    r->p += n;
+    return p;
+}
+
+static inline uint8_t hl_reader_u8(struct hl_reader *r)
+{
+    const uint8_t *p = hl_reader_next(r, 1);
+    return p ? *p : 0;
+}
+
 uint32_t hl_reader_u32be(struct hl_reader *r);
 uint64_t hl_reader_u64le(struct hl_reader *r);
-uint64_t hl_reader_varint(struct hl_reader *r); /* at most 10 bytes */
-int64_t hl_reader_long(struct hl_reader *r);
-struct hl_slice hl_reader_bytes(struct hl_reader *r); /* borrowed from the reader's bytes; negative length fails */
-struct hl_slice hl_reader_take(struct hl_reader *r, size_t n);
+uint64_t hl_reader_long_varint(struct hl_reader *r); /* the general case of the next one */
+/* At most 10 bytes. Most numbers that are stored take one. */
+static inline uint64_t hl_reader_varint(struct hl_reader *r)
+{
+    return r->p < r->end && *r->p < 0x80 ? *r->p++ : hl_reader_long_varint(r);
+}
+
+static inline int64_t hl_reader_long(struct hl_reader *r)
+{
+    uint64_t v = hl_reader_varint(r);
+    return (int64_t)((v >> 1) ^ (0 - (v & 1)));
+}
+
+/* The next n bytes, borrowed; null at a failure. */
+static inline struct hl_slice hl_reader_take(struct hl_reader *r, size_t n)
+{
+    const uint8_t *p = hl_reader_next(r, n);
+    return p ? (struct hl_slice){(const char *)p, n} : HL_SLICE_NULL;
+}
+
+/* Borrowed from the reader's bytes; a negative length fails: no input is SIZE_MAX long. */
+static inline struct hl_slice hl_reader_bytes(struct hl_reader *r)
+{
+    int64_t n = hl_reader_long(r);
+    return hl_reader_take(r, n < 0 ? SIZE_MAX : (size_t)n);
+}
 
 #endif

@@ -135,6 +135,8 @@ static inline struct hl_slice hl_contact_id(const struct hl_contact *c)
 /* A fresh contact in caller's storage: anonymous, seq 0, visit 1, both arms set; copies the id. HL_E_NOMEM. */
 enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
     HL_WARN_UNUSED;
+/* As hl_contact_init left it, with the same id, partition and worker, for a newer state to be read into. */
+void hl_contact_restart(struct hl_contact *c, struct hl_slab *slab);
 /* Give all its blocks back to the slab. */
 void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab);
 /* Bytes of the blocks it owns, the struct itself included. */

@@ -172,7 +172,10 @@ struct hl_model {
     /* Filled by hl_model_seal: what finds the matches of an event quickly (core/match_index.h). */
     struct hl_match_index *index;
     /* The score rules in the order of their name hashes, for hl_model_find_rule. */
-    uint16_t *rules_by_hash;
+    struct hl_rule_by_hash {
+        uint32_t hash;
+        uint16_t rule;
+    } *rules_by_hash;
     /* All types of class web, e-mail, offline, profile: what a rule without `on` takes. Set by hl_model_new; a match with no type
      * bits at all gets them from hl_model_seal. */
     uint64_t scorable_types;

@@ -19,9 +19,11 @@ struct hl_table;
 struct hl_table *hl_table_new(unsigned stripes);
 void hl_table_free(struct hl_table *t);
 
-/* Hints, safe on any hash and without a lock. First, for the whole group of records: fetch the lines of stripe and bucket. */
+/* Hints, safe on any hash and without a lock. First of all, where there is time: fetch the lines of the stripe itself. */
+void hl_table_prefetch_stripe(const struct hl_table *t, uint64_t hash);
+/* Then, for the whole group of records: fetch the lines of stripe and bucket. */
 void hl_table_prefetch(const struct hl_table *t, uint64_t hash);
-/* Then, a few records later: look the contact up and fetch its lines. Takes the stripe's lock if it is free, else does nothing, so
+/* Then, a few records later: look the contact up and fetch its lines, or those where it will be made. Takes the stripe's lock if it is free, else does nothing, so
  * the caller must not hold a stripe. */
 void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash);
 /* Last, when those lines have come: fetch the first lines of the contact's blocks. Lock as above. */

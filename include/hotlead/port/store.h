@@ -21,6 +21,11 @@ struct hl_store_wanted {
     int32_t partition;
 };
 
+/* The next n records of a load, at least 1 and at most HL_STORE_GROUP, so that what they need of memory can be fetched ahead. They are valid until
+ * it returns. Anything but HL_OK stops the load. */
+#define HL_STORE_GROUP 32
+typedef enum hl_status hl_store_fn(void *ctx, const struct hl_store_record *records, size_t n);
+
 struct hl_store {
     /* Take the partition over: a new owner token fences all earlier owners. */
     enum hl_status (*own)(struct hl_store *s, int32_t partition, uint64_t *token, struct hl_error *err);
@@ -30,12 +35,11 @@ struct hl_store {
      * HL_E_GAP when the marker is not at `from` (the server went back in time: read the marker again). */
     enum hl_status (*write)(struct hl_store *s, int32_t partition, uint64_t token, int64_t from, int64_t to,
                             const struct hl_store_record *records, size_t n, struct hl_error *err);
-    /* Every record of the partition, pipelined. fn returns a status that stops the load. `position`: the marker that the caller, its owner,
+    /* Every record of the partition, pipelined. `position`: the marker that the caller, its owner,
      * has read; at the end the copy has been checked to be exactly what was written up to there, else HL_E_GAP (the marker has moved) or
      * HL_E_DECODE (records are missing, added or altered; all that fn was given is void). -1: whatever is there, for readers beside a
      * running owner. */
-    enum hl_status (*load)(struct hl_store *s, int32_t partition, int64_t position,
-                           enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx, struct hl_error *err);
+    enum hl_status (*load)(struct hl_store *s, int32_t partition, int64_t position, hl_store_fn *fn, void *ctx, struct hl_error *err);
     /* One contact; *value malloc'ed, NULL when absent. */
     enum hl_status (*get)(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len, struct hl_error *err);
     /* Many contacts at once, those of a partition side by side, in as few round trips as there can be. fn is called for each, in any order, with

@@ -47,8 +47,10 @@ struct hl_range {
     int64_t position; /* how far it has been read, kept up by the read; -1: not begun */
 };
 
-/* r NULL: nothing came for a moment. Return HL_OK to go on; anything else stops the read and is passed on. */
-typedef enum hl_status hl_record_fn(void *ctx, const struct hl_record *r);
+/* The next n records, at most HL_READ_GROUP, so that what they need of memory can be fetched ahead; 0: nothing came for a moment. They are valid
+ * until it returns. Return HL_OK to go on; anything else stops the read and is passed on. */
+#define HL_READ_GROUP 32
+typedef enum hl_status hl_record_fn(void *ctx, const struct hl_record *records, size_t n);
 
 struct hl_stream {
     /* Up to cap records; waits up to timeout_ms for the first. Returns early when the assignment changed. Records are valid until release.

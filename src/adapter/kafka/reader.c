@@ -10,6 +10,7 @@
 #include "hotlead/base/clock.h"
 #include "internal.h"
 
+#define WAIT_MS 200
 #define STALL_MS 25000 /* longer than transaction.timeout.ms: a hanging transaction has been ended by then */
 
 void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
@@ -41,6 +42,8 @@ struct pass {
     bool *done;       /* each */
     uint32_t *lookup; /* [(input, or the number of inputs for the state topic) * partitions + partition]: its range */
     rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + 1]; /* seen in messages: pointer -> place in `lookup` */
+    struct hl_record group[HL_READ_GROUP]; /* to be handed over */
+    size_t n_group;
 };
 
 static uint32_t *lookup_at(const struct pass *s, size_t slot, int32_t partition)
@@ -109,23 +112,46 @@ static enum hl_status take_error(const struct pass *s, const rd_kafka_message_t 
     return status;
 }
 
-static enum hl_status take(struct pass *s, rd_kafka_message_t *m, hl_record_fn *fn, void *ctx, struct hl_error *err)
+/* Into the group, or destroyed. */
+static enum hl_status take(struct pass *s, rd_kafka_message_t *m, struct hl_error *err)
 {
-    if (m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) return take_error(s, m, err);
-    uint32_t i = range_of(s, m);
-    if (i == NO_RANGE || s->done[i]) return HL_OK;
-    struct hl_range *range = &s->ranges[i];
-    if (m->err) {
+    enum hl_status status = HL_OK;
+    bool is_error = m->err && m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF, keep = false;
+    uint32_t i = is_error ? NO_RANGE : range_of(s, m);
+    struct hl_range *range = i == NO_RANGE || s->done[i] ? NULL : &s->ranges[i];
+    if (is_error) {
+        status = take_error(s, m, err);
+    } else if (range && m->err) {
         at_end(s, i, m->offset);
-        return HL_OK;
+    } else if (range) {
+        keep = range->to_end || m->offset < range->to;
+        range->position = keep ? m->offset + 1 : range->to;
+        if (!range->to_end && range->position >= range->to) finish_early(s, i);
     }
-    bool beyond = !range->to_end && m->offset >= range->to;
-    range->position = beyond ? range->to : m->offset + 1;
-    if (!range->to_end && range->position >= range->to) finish_early(s, i);
-    if (beyond) return HL_OK;
-    struct hl_record r;
-    hl_kafka_record(m, range->topic, &r);
-    return fn(ctx, &r);
+    if (keep)
+        hl_kafka_record(m, range->topic, &s->group[s->n_group++]);
+    else
+        rd_kafka_message_destroy(m);
+    return status;
+}
+
+/* Records that have come are not kept waiting for more: only the first one is waited for. */
+static enum hl_status take_group(struct pass *s, bool *came, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    *came = false;
+    while (s->n_group < HL_READ_GROUP && s->left && !status) {
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, *came ? 0 : WAIT_MS);
+        if (!m) break;
+        *came = true;
+        status = take(s, m, err);
+    }
+    return status;
+}
+
+static void clear_group(struct pass *s)
+{
+    while (s->n_group) rd_kafka_message_destroy(s->group[--s->n_group].handle);
 }
 
 static enum hl_status stalled(const struct pass *s, struct hl_error *err)
@@ -143,11 +169,12 @@ static enum hl_status run(struct pass *s, hl_record_fn *fn, void *ctx, struct hl
     int64_t last = hl_clock_mono_ns();
     while (s->left) {
         if (hl_kafka_stopping(s->k)) return hl_error_set(err, HL_E_END, HL_STOP, "stopped while restoring");
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, 200);
-        if (!m && hl_clock_mono_ns() - last >= (int64_t)STALL_MS * 1000000) return stalled(s, err);
-        if (m && !m->err) last = hl_clock_mono_ns();
-        enum hl_status status = m ? take(s, m, fn, ctx, err) : fn(ctx, NULL);
-        if (m) rd_kafka_message_destroy(m);
+        bool came;
+        enum hl_status status = take_group(s, &came, err);
+        if (!status && !came && hl_clock_mono_ns() - last >= (int64_t)STALL_MS * 1000000) return stalled(s, err);
+        if (s->n_group) last = hl_clock_mono_ns();
+        if (!status && (s->n_group || !came)) status = fn(ctx, s->group, s->n_group);
+        clear_group(s);
         if (status) return status;
     }
     return HL_OK;

@@ -159,21 +159,104 @@ static enum hl_status flush(struct hl_redis_link *l, struct hl_error *err)
     return HL_OK;
 }
 
+/* A reply whose strings are given out. What hiredis makes for us of its elements is this one stand-in. */
+struct giving {
+    hl_redis_string_fn *take;
+    void *ctx;
+    redisReplyObjectFunctions functions, *theirs;
+    enum hl_status status; /* of those who take */
+    struct hl_error *err;
+    bool odd; /* something that is no string, or lies deeper */
+    char stand_in;
+};
+
+static void *refuse(struct giving *g)
+{
+    g->odd = true;
+    return NULL;
+}
+
+static void *give_string(const redisReadTask *task, char *s, size_t len)
+{
+    struct giving *g = task->privdata;
+    if (!task->parent) return g->theirs->createString(task, s, len);
+    if (task->type != REDIS_REPLY_STRING) return refuse(g);
+    g->status = g->take(g->ctx, s, len, g->err);
+    return g->status ? NULL : &g->stand_in;
+}
+
+static void *give_array(const redisReadTask *task, element_count n)
+{
+    struct giving *g = task->privdata;
+    return task->parent || n > MAX_ELEMENTS ? refuse(g) : g->theirs->createArray(task, 0);
+}
+
+static void *give_integer(const redisReadTask *task, long long n)
+{
+    struct giving *g = task->privdata;
+    return task->parent ? refuse(g) : g->theirs->createInteger(task, n);
+}
+
+static void *give_nil(const redisReadTask *task)
+{
+    struct giving *g = task->privdata;
+    return task->parent ? refuse(g) : g->theirs->createNil(task);
+}
+
+#if HIREDIS_MAJOR >= 1
+static void *give_double(const redisReadTask *task, double v, char *s, size_t len)
+{
+    (void)v, (void)s, (void)len;
+    return refuse(task->privdata);
+}
+
+static void *give_bool(const redisReadTask *task, int v)
+{
+    (void)v;
+    return refuse(task->privdata);
+}
+#endif
+
+static void give_to(struct giving *g, const struct hl_redis_link *l)
+{
+    g->theirs = l->hiredis_functions;
+    g->functions = *g->theirs;
+    g->functions.createString = give_string;
+    g->functions.createArray = give_array;
+    g->functions.createInteger = give_integer;
+    g->functions.createNil = give_nil;
+#if HIREDIS_MAJOR >= 1
+    g->functions.createDouble = give_double;
+    g->functions.createBool = give_bool;
+#endif
+}
+
+/* What can be read of the reply with what has come. */
+static enum hl_status parse(struct hl_redis_link *l, struct giving *g, void **reply, struct hl_error *err)
+{
+    if (redisGetReplyFromReader(l->c, reply) == REDIS_OK) return HL_OK;
+    if (g && g->odd) return hl_redis_link_odd(l, "a command", err);
+    if (!g || !g->status) return lost(l, err);
+    hl_redis_link_close(l);
+    return g->status;
+}
+
 /* Like redisGetReply, with an end to how long and how large. */
-enum hl_status hl_redis_link_next(struct hl_redis_link *l, redisReply **out, struct hl_error *err)
+static enum hl_status receive(struct hl_redis_link *l, struct giving *g, redisReply **out, struct hl_error *err)
 {
     int64_t deadline = hl_clock_mono_ns() + (int64_t)l->access->timeout_ms * PATIENCE * 1000000;
     size_t bytes = 0;
     void *reply = NULL;
     errno = 0;
     enum hl_status status = flush(l, err);
+    if (!status) status = parse(l, g, &reply, err);
     if (status) return status;
-    if (redisGetReplyFromReader(l->c, &reply) != REDIS_OK) return lost(l, err);
     while (!reply) {
         size_t before = l->c->reader->len;
         if (redisBufferRead(l->c) != REDIS_OK) return lost(l, err);
         bytes += l->c->reader->len - before;
-        if (redisGetReplyFromReader(l->c, &reply) != REDIS_OK) return lost(l, err);
+        status = parse(l, g, &reply, err);
+        if (status) return status;
         if (!reply && bytes > MAX_REPLY_BYTES) return hl_redis_link_odd(l, "a command: too large", err);
         if (!reply && hl_clock_mono_ns() > deadline) {
             hl_redis_link_close(l);
@@ -182,6 +265,27 @@ enum hl_status hl_redis_link_next(struct hl_redis_link *l, redisReply **out, str
     }
     *out = reply;
     return HL_OK;
+}
+
+enum hl_status hl_redis_link_next(struct hl_redis_link *l, redisReply **out, struct hl_error *err)
+{
+    return receive(l, NULL, out, err);
+}
+
+enum hl_status hl_redis_link_strings(struct hl_redis_link *l, hl_redis_string_fn *take, void *ctx, redisReply **out, struct hl_error *err)
+{
+    struct giving g = {.take = take, .ctx = ctx, .err = err};
+    redisReader *reader = l->c->reader;
+    redisReplyObjectFunctions *usual = reader->fn;
+    void *usual_data = reader->privdata;
+    give_to(&g, l);
+    reader->fn = &g.functions;
+    reader->privdata = &g;
+    enum hl_status status = receive(l, &g, out, err);
+    if (!l->c) return status; /* the reader went with it */
+    reader->fn = usual;
+    reader->privdata = usual_data;
+    return status;
 }
 
 enum hl_status hl_redis_link_ask(struct hl_redis_link *l, const char *what, int argc, const char **argv, const size_t *argv_len,

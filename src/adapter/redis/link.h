@@ -36,6 +36,13 @@ enum hl_status hl_redis_link_open(struct hl_redis_link *l, struct hl_error *err)
 enum hl_status hl_redis_link_append(struct hl_redis_link *l, int argc, const char **argv, const size_t *argv_len,
                                     struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_redis_link_next(struct hl_redis_link *l, redisReply **out, struct hl_error *err) HL_WARN_UNUSED;
+
+/* Takes a string of a large reply where it lies in the buffer; it may be written to, and goes when this returns. */
+typedef enum hl_status hl_redis_string_fn(void *ctx, char *s, size_t len, struct hl_error *err);
+/* Like next, but the strings of an array are given to `take` instead of being made objects one by one; *out is an array of none then. A status
+ * from there closes the link. */
+enum hl_status hl_redis_link_strings(struct hl_redis_link *l, hl_redis_string_fn *take, void *ctx, redisReply **out, struct hl_error *err)
+    HL_WARN_UNUSED;
 /* Send one command, take one reply of the type wanted (0: any but an error). The caller frees it. `what` names it in messages. */
 enum hl_status hl_redis_link_ask(struct hl_redis_link *l, const char *what, int argc, const char **argv, const size_t *argv_len,
                                  int type, redisReply **out, struct hl_error *err) HL_WARN_UNUSED;

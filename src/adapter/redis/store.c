@@ -4,7 +4,8 @@
  *
  *   write: records -> chunks (10,000 records or 8 MiB) -> sorted by bucket, the newest of an id kept -> runs of sets or deletes
  *          -> one EVALSHA a chunk
- *   load:  HGETALL of all buckets, WINDOW of them on the way at a time; seals and their sum checked, see seal.h
+ *   load:  HGETALL of all buckets, WINDOW of them on the way at a time; their strings are copied once, from the connection's
+ *          buffer to the group that is handed over; seals and their sum checked, see seal.h
  *   fetch: one EVALSHA for each run of ids of a partition, all of them on the way at once; one by one in a cluster
  *
  * Only the last chunk moves the marker. A reader between two chunks sees records newer than the marker: harmless, since what
@@ -33,7 +34,7 @@
 
 #define DEFAULT_TIMEOUT_MS 2000
 #define MAX_HOPS 5 /* redirections of one command */
-#define WINDOW 64
+#define WINDOW 16 /* commands on their way */
 #define CHUNK_RECORDS 10000
 #define CHUNK_BYTES ((size_t)8 << 20)
 #define RUN_RECORDS 1000 /* 2,000 arguments of unpack(); Lua's limit is near 8,000 */
@@ -433,82 +434,142 @@ static enum hl_status redis_write(struct hl_store *base, int32_t partition, uint
     }
 }
 
+/* A load under way. */
 struct loading {
-    enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value);
+    struct redis_store *s;
+    hl_store_fn *fn;
     void *ctx;
     struct hl_redis_sum sum; /* of what has come */
+    size_t bucket;           /* whose reply is read */
+    struct hl_buf bytes;     /* of the group: id, value, id, value ... */
+    size_t id_len[HL_STORE_GROUP], value_len[HL_STORE_GROUP];
+    uint64_t hash[HL_STORE_GROUP];
+    size_t n;
+    bool has_id; /* of one more; its value is to come */
+    size_t next; /* bucket to ask for */
+    size_t asked[WINDOW], n_asked;   /* those on their way, in the order of their replies */
+    size_t missed[WINDOW], n_missed; /* redirected */
 };
 
-/* One record that came from `bucket`. */
-static enum hl_status give_pair(struct redis_store *s, const redisReply *id, const redisReply *stored, size_t bucket,
-                                struct loading *l, struct hl_error *err)
+/* Hand the group over. */
+static enum hl_status give_group(struct loading *l, struct hl_error *err)
 {
-    struct hl_slice value, name = {id->str, id->len};
-    if (id->type != REDIS_REPLY_STRING || stored->type != REDIS_REPLY_STRING) return wrong_reply(s, "HGETALL", err);
-    if (!hl_redis_unseal(stored->str, stored->len, hl_hash64(name), &value, &l->sum)) {
-        hl_redis_link_close(s->link); /* replies of the window are still on their way */
-        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: %s holds a record that was altered", s->link->where, key_of(s, bucket));
+    struct hl_store_record group[HL_STORE_GROUP];
+    const char *at = (const char *)l->bytes.data;
+    if (l->bytes.failed) return hl_error_set(err, HL_E_NOMEM, HL_RETRY, "redis store: out of memory");
+    for (size_t i = 0; i < l->n; i++) {
+        group[i] = (struct hl_store_record){{at, l->id_len[i]}, l->hash[i], {at + l->id_len[i], l->value_len[i]}};
+        at += l->id_len[i] + l->value_len[i];
     }
-    enum hl_status status = l->fn(l->ctx, name, value);
+    enum hl_status status = l->n ? l->fn(l->ctx, group, l->n) : HL_OK;
+    l->n = 0;
+    hl_buf_clear(&l->bytes);
     if (!status) return HL_OK;
-    hl_redis_link_close(s->link);
-    return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", s->link->where,
-                        (int)s->keys_of, hl_status_name(status));
+    return hl_error_set(err, status, HL_STOP, "redis %s: load of partition %d: a record was refused: %s", l->s->link->where, (int)l->s->keys_of,
+                        hl_status_name(status));
 }
 
-/* Hand the pairs of one HGETALL over. */
-static enum hl_status give_pairs(struct redis_store *s, const redisReply *r, size_t bucket, struct loading *l, struct hl_error *err)
+/* An id and its value, by turns. */
+static enum hl_status take_string(void *ctx, char *text, size_t len, struct hl_error *err)
 {
-    enum hl_status status = HL_OK;
-    if (r->type == REDIS_REPLY_ERROR) return refused(s, key_of(s, bucket), r, err);
-    if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0) return wrong_reply(s, "HGETALL", err);
-    for (size_t i = 0; i < r->elements && !status; i += 2) status = give_pair(s, r->element[i], r->element[i + 1], bucket, l, err);
-    return status;
-}
-
-/* Take the replies to the window's commands. `missed`: a bit for each that was redirected. */
-static enum hl_status take_window(struct redis_store *s, size_t first, uint64_t *missed, struct loading *l, struct hl_error *err)
-{
-    *missed = 0;
-    for (size_t i = 0; i < WINDOW; i++) {
-        redisReply *r;
-        enum hl_status status = next_reply(s, &r, err);
-        if (status) return status;
-        bool redirected = s->cluster && r->type == REDIS_REPLY_ERROR &&
-                          (strncmp(r->str, "MOVED ", 6) == 0 || strncmp(r->str, "ASK ", 4) == 0);
-        if (redirected)
-            *missed |= UINT64_C(1) << i;
-        else
-            status = give_pairs(s, r, first + i, l, err);
-        freeReplyObject(r);
-        if (status) return status;
+    struct loading *l = ctx;
+    struct hl_slice value;
+    l->has_id = !l->has_id;
+    if (l->has_id) {
+        hl_buf_put(&l->bytes, text, l->id_len[l->n] = len);
+        l->hash[l->n] = hl_hash64((struct hl_slice){text, len});
+        return HL_OK;
     }
-    return HL_OK;
+    if (!hl_redis_unseal(text, len, l->hash[l->n], &value, &l->sum))
+        return hl_error_set(err, HL_E_DECODE, HL_STOP, "redis %s: %s holds a record that was altered", l->s->link->where,
+                            key_of(l->s, l->bucket));
+    hl_buf_put(&l->bytes, value.data, l->value_len[l->n++] = value.len);
+    return l->n < HL_STORE_GROUP ? HL_OK : give_group(l, err);
 }
 
-/* A bucket that is elsewhere, or on its way there; the next one is asked of the slot's node again. */
-static enum hl_status load_moved(struct redis_store *s, size_t bucket, struct loading *l, struct hl_error *err)
+static bool is_redirection(const struct redis_store *s, const redisReply *r)
 {
+    return s->cluster && r->type == REDIS_REPLY_ERROR && (strncmp(r->str, "MOVED ", 6) == 0 || strncmp(r->str, "ASK ", 4) == 0);
+}
+
+/* The reply to one HGETALL; its records have been handed over when it has come. */
+static enum hl_status take_bucket(struct loading *l, size_t bucket, bool *redirected, struct hl_error *err)
+{
+    struct redis_store *s = l->s;
     redisReply *r = NULL;
-    const char *key = key_of(s, bucket);
-    enum hl_status status = ready(s, s->keys_of, err);
-    if (!status) status = ask(s, key, 2, (const char *[]){"HGETALL", key}, NULL, 0, &r, err);
+    l->bucket = bucket;
+    enum hl_status status = troubled(s, hl_redis_link_strings(s->link, take_string, l, &r, err));
     if (status) return status;
-    status = give_pairs(s, r, bucket, l, err);
+    *redirected = is_redirection(s, r);
+    if (r->type == REDIS_REPLY_ERROR && !*redirected)
+        status = refused(s, key_of(s, bucket), r, err);
+    else if (!*redirected && (r->type != REDIS_REPLY_ARRAY || l->has_id))
+        status = wrong_reply(s, "HGETALL", err);
     freeReplyObject(r);
     return status;
 }
 
-static enum hl_status load_window(struct redis_store *s, size_t first, struct loading *l, struct hl_error *err)
+static enum hl_status ask_bucket(struct loading *l, size_t bucket, struct hl_error *err)
 {
-    uint64_t missed = 0;
-    enum hl_status status = ready(s, s->keys_of, err);
-    for (size_t b = first; b < first + WINDOW && !status; b++)
-        status = hl_redis_link_append(s->link, 2, (const char *[]){"HGETALL", key_of(s, b)}, NULL, err);
-    if (!status) status = take_window(s, first, &missed, l, err);
-    for (size_t i = 0; i < WINDOW && !status; i++)
-        if (missed >> i & 1) status = load_moved(s, first + i, l, err);
+    l->asked[l->n_asked++] = bucket;
+    return hl_redis_link_append(l->s->link, 2, (const char *[]){"HGETALL", key_of(l->s, bucket)}, NULL, err);
+}
+
+/* Ask for buckets and take them, until all are asked for or one is elsewhere. Half a window is asked for at once, while the other half is still
+ * on its way: the server works on, and few calls are made. */
+static enum hl_status load_run(struct loading *l, struct hl_error *err)
+{
+    enum hl_status status = ready(l->s, l->s->keys_of, err);
+    while (!status && (l->n_asked || (l->next < HL_REDIS_BUCKETS && !l->n_missed))) {
+        bool redirected;
+        bool more = l->n_asked <= WINDOW / 2 && !l->n_missed;
+        while (more && l->n_asked < WINDOW && l->next < HL_REDIS_BUCKETS && !status) status = ask_bucket(l, l->next++, err);
+        if (!status) status = take_bucket(l, l->asked[0], &redirected, err);
+        if (status) return status;
+        if (redirected) l->missed[l->n_missed++] = l->asked[0];
+        memmove(l->asked, l->asked + 1, --l->n_asked * sizeof(*l->asked));
+    }
     return status;
+}
+
+/* The strings of a whole reply. */
+static enum hl_status take_reply(struct loading *l, const redisReply *r, struct hl_error *err)
+{
+    struct redis_store *s = l->s;
+    enum hl_status status = HL_OK;
+    if (r->type == REDIS_REPLY_ERROR) return refused(s, key_of(s, l->bucket), r, err);
+    if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0) return wrong_reply(s, "HGETALL", err);
+    for (size_t i = 0; i < r->elements && !status; i++) {
+        redisReply *e = r->element[i];
+        status = e->type == REDIS_REPLY_STRING ? take_string(l, e->str, e->len, err) : wrong_reply(s, "HGETALL", err);
+    }
+    return status;
+}
+
+/* A bucket that is elsewhere, or on its way there; the next one is asked of the slot's node again. */
+static enum hl_status load_moved(struct loading *l, size_t bucket, struct hl_error *err)
+{
+    redisReply *r = NULL;
+    struct redis_store *s = l->s;
+    const char *key = key_of(s, bucket);
+    enum hl_status status = ready(s, s->keys_of, err);
+    if (!status) status = ask(s, key, 2, (const char *[]){"HGETALL", key}, NULL, 0, &r, err);
+    if (status) return status;
+    l->bucket = bucket;
+    status = take_reply(l, r, err);
+    freeReplyObject(r);
+    return status;
+}
+
+static enum hl_status load_all(struct loading *l, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    while (!status && l->next < HL_REDIS_BUCKETS) {
+        status = load_run(l, err);
+        for (size_t i = 0; i < l->n_missed && !status; i++) status = load_moved(l, l->missed[i], err);
+        l->n_missed = 0;
+    }
+    return status ? status : give_group(l, err);
 }
 
 /* Whether all that the marker counts has come, and nothing else. */
@@ -527,13 +588,10 @@ static enum hl_status check_sum(struct redis_store *s, const struct hl_redis_sum
     return HL_OK;
 }
 
-static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64_t position,
-                                 enum hl_status (*fn)(void *ctx, struct hl_slice id, struct hl_slice value), void *ctx,
-                                 struct hl_error *err)
+static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64_t position, hl_store_fn *fn, void *ctx, struct hl_error *err)
 {
-    _Static_assert(HL_REDIS_BUCKETS % WINDOW == 0 && WINDOW <= 64, "windows cover the buckets, and have a bit for each");
     struct redis_store *s = store_of(base);
-    struct loading l = {.fn = fn, .ctx = ctx};
+    struct loading l = {.s = s, .fn = fn, .ctx = ctx};
     struct hl_redis_marker marker;
     enum hl_status status = ready(s, partition, err);
     if (!status && position >= 0) {
@@ -541,7 +599,8 @@ static enum hl_status redis_load(struct hl_store *base, int32_t partition, int64
         if (!status && marker.position != position)
             status = hl_error_set(err, HL_E_GAP, HL_RETRY, "redis %s: the marker of partition %d has moved", s->link->where, (int)partition);
     }
-    for (size_t first = 0; !status && first < HL_REDIS_BUCKETS; first += WINDOW) status = load_window(s, first, &l, err);
+    if (!status && (status = load_all(&l, err))) hl_redis_link_close(s->link); /* replies may still be on their way */
+    hl_buf_fini(&l.bytes);
     return status || position < 0 ? status : check_sum(s, &marker.sum, &l.sum, err);
 }
 
