@@ -34,7 +34,7 @@ suite() {
 }
 
 install() {
-    local packages="$BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) $(kubectl_renders || need go golang-go)"
+    local packages="$BUILD_PACKAGES $PACKAGE_PACKAGES $TEST_PACKAGES $(need systemd-analyze systemd) $(need python3 python3) $(need redis-server redis-server) $(kubectl_renders || need go golang-go)"
     [ -n "$quick" ] || packages="$packages $(need java default-jre-headless)"
     install_packages $packages
 }

@@ -11,6 +11,7 @@
 #include "hotlead/app/core_dump.h"
 #include "hotlead/app/engine.h"
 #include "hotlead/app/model_file.h"
+#include "hotlead/app/notify.h"
 #include "hotlead/app/signals.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
@@ -61,7 +62,11 @@ static int serve(const struct hl_config *config, const struct hl_model *model)
     struct hl_error err = {0};
     struct hl_engine_options options = {.config = config, .model = model, .stop = hl_signals_stop()};
     enum hl_status status = hl_engine_start(&options, &e, &err);
-    if (!status) status = hl_engine_wait(e, &err);
+    if (!status) {
+        struct hl_notify *notify = hl_notify_start(e, options.stop);
+        status = hl_engine_wait(e, &err);
+        hl_notify_stop(notify);
+    }
     hl_engine_free(e);
     if (!status) {
         hl_log(HL_LOG_INFO, "stopped", "reason=\"asked to stop; all is committed\"");

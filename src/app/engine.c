@@ -293,3 +293,13 @@ int hl_engine_http_port(const struct hl_engine *e)
 {
     return e->http ? hl_http_port(e->http) : 0;
 }
+
+bool hl_engine_is_live(const struct hl_engine *e, char *why, size_t cap)
+{
+    return hl_health_is_live(e->health, hl_clock_mono_ns(), why, cap);
+}
+
+bool hl_engine_is_ready(const struct hl_engine *e, char *why, size_t cap)
+{
+    return hl_health_is_ready(e->health, why, cap);
+}

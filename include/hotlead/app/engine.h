@@ -31,5 +31,8 @@ void hl_engine_free(struct hl_engine *e);
 struct hl_table *hl_engine_table(struct hl_engine *e);
 struct hl_metrics *hl_engine_metrics(struct hl_engine *e);
 int hl_engine_http_port(const struct hl_engine *e); /* 0: none */
+/* As /livez and /readyz answer, see health.h. @any */
+bool hl_engine_is_live(const struct hl_engine *e, char *why, size_t cap);
+bool hl_engine_is_ready(const struct hl_engine *e, char *why, size_t cap);
 
 #endif
