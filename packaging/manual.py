@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-OPTION = re.compile(r"^ +(?:(-\w), |)(--[\w-]+)(?: ([A-Z]+)(?=  ))? +(.*)$")
+OPTION = re.compile(r"^(?:  (-\w), |      )(--[\w-]+)(?: ([A-Z]+)(?=  ))? +(.*)$")
 
 
 @dataclasses.dataclass
