@@ -12,6 +12,7 @@
  * WHY NOT one stop-the-world snapshot: at a million dirty contacts it would stall scoring for seconds, and the latency of a hand-raise with it. */
 #include <string.h>
 
+#include "flow.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "worker.h"
@@ -204,6 +205,7 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
     if (status) return status;
     HL_FAILPOINT(COMMIT_DONE);
+    hl_flow_commit(w->e->flow, w->flow);
     committed(w, start);
     return HL_OK;
 }

@@ -47,7 +47,7 @@ static int read_option(struct rank *x, int option)
     switch (option) {
     case 'c': x->config_path = optarg; return 0;
     case 's': return hl_rank_parse_stage(optarg, &x->stage, &err) ? 0 : hl_cli_wrong_use(COMMAND, "%s", err.message);
-    case 'n': return hl_rank_parse_limit(optarg, &x->limit, &err) ? 0 : hl_cli_wrong_use(COMMAND, "%s", err.message);
+    case 'n': return hl_rank_parse_limit(optarg, HL_RANK_MAX, &x->limit, &err) ? 0 : hl_cli_wrong_use(COMMAND, "%s", err.message);
     case 'o': return hl_cli_form(optarg, "table", &x->json) ? 0 : hl_cli_wrong_use(COMMAND, "output is table or json");
     default: fputs("Try 'hotlead rank --help'.\n", stderr); return hl_status_exit_code(HL_E_USAGE);
     }

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "flow.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
@@ -83,6 +84,8 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         if (status) return status;
         HL_FAILPOINT(EMIT_TRANSITION);
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
+        hl_flow_note(w->flow, partition, record.transition->from, record.transition->to, record.transition->time_in_from_ms,
+                     hl_buf_slice(&w->record_buf));
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }
     w->outputs_since += o->n_transitions;

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "census.h"
+#include "flow.h"
+#include "history.h"
 #include "hotlead/adapter/http.h"
 #include "hotlead/adapter/json.h"
 #include "hotlead/adapter/redis.h"
@@ -128,13 +131,27 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
     return hl_mirror_start(e, store, &e->mirror, err);
 }
 
+/* What is shown to those who look. */
+static enum hl_status views_open(struct hl_engine *e, struct hl_error *err)
+{
+    struct hl_store *notes = NULL;
+    e->flow = hl_flow_new(e->n_partitions);
+    e->history = hl_history_new(e->kafka);
+    struct hl_census_config c = {.table = e->table, .holdings = e->holdings, .model = e->model, .flow = e->flow};
+    if (e->flow) e->census = hl_census_new(&c);
+    if (!e->census || !e->history) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status status = e->mirror ? hl_warm_open(e->config, 0, &notes, err) : HL_OK;
+    return status ? status : hl_census_start(e->census, notes, err);
+}
+
 static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
 {
     if (!given(e->config->http_listen)) return HL_OK;
     e->api = calloc(1, sizeof(*e->api));
     if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table,
-                                   .config = e->config, .model = e->model, .holdings = e->holdings};
+                                   .config = e->config, .model = e->model, .holdings = e->holdings,
+                                   .census = e->census, .flow = e->flow, .history = e->history, .epoch = hl_clock_wall_ms()};
     struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file)};
     enum hl_status status = hl_http_start(&c, hl_http_api_handle, e->api, &e->http, err);
     if (!status) hl_log(HL_LOG_INFO, "http_listening", "port=%d", hl_http_port(e->http));
@@ -148,6 +165,7 @@ static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl
     w->e = e;
     w->index = index;
     w->metrics = hl_metrics_thread(e->metrics, (int)index);
+    w->flow = hl_flow_batch_new();
     w->checkpoint_due_ns = INT64_MAX;
     w->time_acts = hl_timers_needed(e->model);
     hl_arena_init(&w->arena, 1 << 20);
@@ -161,7 +179,7 @@ static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl
     w->parts = calloc(partitions, sizeof(struct hl_partition *));
     w->assigned = calloc(partitions, sizeof(*w->assigned));
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if (!w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
+    if (!w->flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = e->mirror ? hl_warm_open(e->config, 0, &w->store, err) : HL_OK;
     return status ? status : hl_kafka_stream_new(e->kafka, index, &w->stream, err);
@@ -178,6 +196,7 @@ static void worker_fini(struct hl_worker *w)
     free(w->events);
     free(w->outcome);
     hl_match_cache_free(w->matches);
+    hl_flow_batch_free(w->flow);
     free(w->by_id);
     free(w->parts);
     free(w->assigned);
@@ -208,6 +227,7 @@ static enum hl_status start(struct hl_engine *e, struct hl_error *err)
     if (!status) status = kafka_open(e, err);
     if (!status) status = metrics_open(e, err);
     if (!status) status = mirror_open(e, err);
+    if (!status) status = views_open(e, err);
     if (!status) status = http_open(e, err);
     if (!status) status = workers_start(e, err);
     if (!status)
@@ -263,6 +283,8 @@ void hl_engine_free(struct hl_engine *e)
     hl_mirror_stop(e->mirror, 0);
     hl_http_stop(e->http);
     if (e->api) hl_http_api_fini(e->api);
+    hl_census_free(e->census);
+    hl_history_free(e->history);
     for (size_t i = 0; e->workers && i < e->n_workers; i++) worker_fini(&e->workers[i]);
     free(e->workers);
     for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
@@ -271,6 +293,7 @@ void hl_engine_free(struct hl_engine *e)
     if (e->schemas) e->schemas->free(e->schemas);
     hl_kafka_free(e->kafka);
     hl_table_free(e->table);
+    hl_flow_free(e->flow);
     hl_metrics_free(e->metrics);
     hl_health_free(e->health);
     hl_holdings_free(e->holdings);

@@ -1,9 +1,10 @@
-/* DESIGN  A table of paths; what is under /v1 lives in http_contact.c, http_rank.c and http_model.c. Everything is read: nothing that a
+/* DESIGN  A table of paths; what is under /v1 lives in http_contact.c, http_rank.c and its like. Everything is read: nothing that a
  * client does reaches the workers, but for the lock of one stripe at a time.
- * THREADS  The server's one thread. So an answer that takes long keeps the others waiting: Redis gets half a second, and a rank is kept
- * for a multiple of what it took. */
+ * THREADS  The server's one thread. So an answer that takes long keeps the others waiting: Redis gets half a second, as do figures that are
+ * still being gathered; a history is read by a thread of its own. */
 #include "hotlead/app/http_api.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "hotlead/base/clock.h"
@@ -45,8 +46,15 @@ static const struct {
     const char *path;
     void (*get)(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
 } routes[] = {
-    {"/livez", get_livez},           {"/readyz", get_readyz},         {"/metrics", get_metrics},
-    {"/v1/rank", hl_http_get_rank}, {"/v1/model", hl_http_get_model},
+    {"/", hl_http_get_page},
+    {"/livez", get_livez},
+    {"/readyz", get_readyz},
+    {"/metrics", get_metrics},
+    {"/v1/rank", hl_http_get_rank},
+    {"/v1/funnel", hl_http_get_funnel},
+    {"/v1/transitions", hl_http_get_transitions},
+    {"/v1/status", hl_http_get_status},
+    {"/v1/model", hl_http_get_model},
 };
 
 void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
@@ -60,13 +68,14 @@ void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_ht
         routes[i].get(ctx, q, r);
         return;
     }
-    hl_http_not_found(r, "known paths: /livez, /readyz, /metrics, /v1/contacts/{id}, /v1/contacts/{id}/explain, /v1/rank, /v1/model");
+    hl_http_not_found(r, "known paths: /, /livez, /readyz, /metrics, /v1/contacts/{id}, /v1/contacts/{id}/explain, /v1/contacts/{id}/history, "
+                         "/v1/rank, /v1/funnel, /v1/transitions, /v1/status, /v1/model");
 }
 
 void hl_http_api_fini(struct hl_http_api *api)
 {
     hl_buf_fini(&api->state);
-    for (size_t i = 0; i < HL_ARRAY_LEN(api->ranked); i++) hl_buf_fini(&api->ranked[i].body);
+    free(api->window);
     if (api->store) api->store->free(api->store);
     api->store = NULL;
 }

@@ -1,4 +1,4 @@
-/* GET /v1/contacts/{id} and /v1/contacts/{id}/explain.
+/* GET /v1/contacts/{id}, /v1/contacts/{id}/explain and /v1/contacts/{id}/history.
  *
  * DESIGN  Where the contact's partition is held here, its state is copied out of the table by the codec of the stored form, which is all
  * that happens under the lock; the answer is made from the copy. What is read may be ahead of the last commit by the transaction that
@@ -16,12 +16,18 @@
 #include "hotlead/core/state.h"
 #include "http_query.h"
 #include "http_v1.h"
+#include "json_text.h"
 #include "show.h"
 #include "warm.h"
 
 #define REDIS_TIMEOUT_MS 500
 #define REDIS_PAUSE_NS INT64_C(2000000000) /* a Redis that is away would take its time with each request */
+#define FORECAST_POINTS 60
+#define FORECAST_STEP_MS INT64_C(129600000) /* a day and a half: 90 days in all */
 #define ID_BYTES 8192                      /* what fits in a path */
+
+enum what { STATE, EXPLAIN, HISTORY };
+static const char *const WHAT[] = {"", "/explain", "/history"};
 
 struct look {
     struct hl_http_api *api;
@@ -32,7 +38,8 @@ struct look {
 /* What is asked for. */
 struct wish {
     int64_t at;
-    bool explain, page; /* page: for people, instead of JSON */
+    enum what what;
+    bool page; /* for people, instead of JSON */
 };
 
 /* --- from the table --- */
@@ -119,11 +126,61 @@ static void put_explanation(const struct look *l, int64_t at, bool page, struct 
     hl_show_put_source(&l->s.c, &l->source, &r->body);
 }
 
+/* --- history: the beginning of the answer at once, the rest when it has been read --- */
+
+static bool more_history(void *job, struct hl_buf *out)
+{
+    if (!hl_history_take(job, out)) return true;
+    hl_json_put_raw(out, "}\n");
+    return false;
+}
+
+static void end_history(void *job)
+{
+    hl_history_release(job);
+}
+
+/* The score as it will be if nothing more happens. */
+static void put_forecast(const struct look *l, int64_t at, struct hl_buf *b)
+{
+    hl_json_put_raw(b, "[");
+    for (int i = 0; i <= FORECAST_POINTS; i++) {
+        int64_t t = at + i * FORECAST_STEP_MS;
+        hl_json_put_raw(b, i ? ",{" : "{");
+        hl_json_put_member_int(b, "at", t);
+        hl_json_put_key(b, "score");
+        hl_json_put_points(b, hl_score_at(&l->s.c, l->api->model, t).total);
+        hl_json_put_raw(b, "}");
+    }
+    hl_json_put_raw(b, "]");
+}
+
+static void put_history(const struct look *l, int64_t at, struct hl_http_response *r)
+{
+    struct hl_history_job *job = l->api->history ? hl_history_ask(l->api->history, l->source.partition, hl_contact_id(&l->s.c)) : NULL;
+    if (!job) {
+        hl_http_not_now(r, "too many histories are being read; try again");
+        return;
+    }
+    hl_json_put_raw(&r->body, "{");
+    hl_json_put_member(&r->body, "contact_id", hl_contact_id(&l->s.c));
+    hl_json_put_member_int(&r->body, "as_of", at);
+    hl_json_put_key(&r->body, "forecast");
+    put_forecast(l, at, &r->body);
+    hl_json_put_raw(&r->body, ","); /* more_history begins a buffer of its own */
+    r->content_type = "application/json";
+    r->more = more_history;
+    r->end = end_history;
+    r->source = job;
+}
+
 static void put_answer(struct look *l, const struct wish *w, struct hl_http_response *r)
 {
     int64_t at = w->at < l->s.c.clock ? l->s.c.clock : w->at;
     r->content_type = w->page ? "text/plain; charset=utf-8" : "application/json";
-    if (w->explain)
+    if (w->what == HISTORY)
+        put_history(l, at, r);
+    else if (w->what == EXPLAIN)
         put_explanation(l, at, w->page, r);
     else if (w->page)
         hl_show_put_text(&l->s.c, l->api->model, at, hl_clock_wall_ms(), &l->source, &r->body);
@@ -156,11 +213,13 @@ void hl_http_get_contact(struct hl_http_api *api, const struct hl_http_request *
         good = false;
         hl_error_set(&err, HL_E_USAGE, HL_STOP, "at is a moment such as 2026-12-31T00:00:00Z, or milliseconds since 1970, not '%s'", at.value);
     }
-    w.explain = strcmp(rest, "/explain") == 0;
+    size_t what = 0;
+    while (good && what < HL_ARRAY_LEN(WHAT) && strcmp(rest, WHAT[what]) != 0) what++;
+    w.what = (enum what)what;
     if (!good)
         hl_http_bad_request(r, err.message);
-    else if (*rest && !w.explain)
-        hl_http_not_found(r, "behind the contact only /explain is known; write a / in a contact id as %2F");
+    else if (what == HL_ARRAY_LEN(WHAT))
+        hl_http_not_found(r, "behind the contact only /explain and /history are known; write a / in a contact id as %2F");
     else
         answer(api, id, &w, r);
 }

@@ -464,16 +464,22 @@ static void print_lag(struct page *p)
     }
 }
 
-/* Age of the oldest among the threads' last checkpoints. */
-static void print_checkpoint_age(struct page *p)
+/* Age of the oldest among the threads' last checkpoints, in seconds; -1: there was none. */
+static double checkpoint_age(const struct hl_metrics *m)
 {
     int64_t oldest = 0;
-    for (int i = 0; i < p->m->threads; i++) {
-        int64_t at = atomic_load_explicit(&p->m->thread[i]->checkpoint_ns, memory_order_relaxed);
+    for (int i = 0; i < m->threads; i++) {
+        int64_t at = atomic_load_explicit(&m->thread[i]->checkpoint_ns, memory_order_relaxed);
         if (at && (!oldest || at < oldest)) oldest = at;
     }
     int64_t age = hl_clock_mono_ns() - oldest;
-    if (oldest) sample_double(p, age > 0 ? (double)age / NS_PER_S : 0);
+    return !oldest ? -1 : age > 0 ? (double)age / NS_PER_S : 0;
+}
+
+static void print_checkpoint_age(struct page *p)
+{
+    double age = checkpoint_age(p->m);
+    if (age >= 0) sample_double(p, age);
 }
 
 static void print_redis_up(struct page *p)
@@ -669,4 +675,25 @@ bool hl_metrics_balanced(const struct hl_metrics_totals *t)
     uint64_t sum = 0;
     for (size_t r = 0; r < HL_TALLY_COUNT; r++) sum += t->results[r];
     return sum == t->consumed;
+}
+
+void hl_metrics_glance(struct hl_metrics *m, struct hl_metrics_glance *out)
+{
+    out->totals = hl_metrics_totals(m);
+    hl_hist_init(&out->latency);
+    for (int i = 0; i < m->threads; i++) hl_hist_merge(&out->latency, &m->thread[i]->latency);
+    out->redis_up = atomic_load_explicit(&m->redis_up, memory_order_relaxed);
+    out->checkpoint_age_s = checkpoint_age(m);
+    out->start_time = m->start_time;
+}
+
+int64_t hl_metrics_topic_lag(struct hl_metrics *m, size_t topic)
+{
+    int64_t sum = LAG_UNSET;
+    HL_BUG_ON(topic >= m->n_topics);
+    for (int i = 0; i < m->partitions; i++) {
+        int64_t lag = atomic_load_explicit(&m->lag[topic * (size_t)m->partitions + (size_t)i], memory_order_relaxed);
+        if (lag != LAG_UNSET) sum = (sum == LAG_UNSET ? 0 : sum) + lag;
+    }
+    return sum;
 }

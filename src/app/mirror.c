@@ -248,7 +248,7 @@ static void write_aged(struct hl_mirror *m, int64_t now)
 static void set_targets(struct hl_mirror *m)
 {
     for (int32_t p = 0; p < m->e->n_partitions; p++)
-        if (is_wanted(&m->copies[p])) m->copies[p].target = hl_kafka_tail_end(m->tail, p);
+        if (is_wanted(&m->copies[p])) m->copies[p].target = hl_kafka_tail_end(m->tail, p, NULL);
 }
 
 static bool all_caught_up(const struct hl_mirror *m)
@@ -319,7 +319,7 @@ enum hl_status hl_mirror_start(struct hl_engine *e, struct hl_store *store, stru
     m->e = e;
     m->store = store;
     m->metrics = hl_metrics_thread(e->metrics, (int)e->n_workers);
-    enum hl_status status = allocate(m) ? hl_kafka_tail_new(e->kafka, &m->tail, err) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    enum hl_status status = allocate(m) ? hl_kafka_tail_new(e->kafka, HL_OUT_STATE, &m->tail, err) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     if (!status && pthread_create(&m->thread, NULL, mirror_main, m) != 0)
         status = hl_error_set(err, HL_E_INTERNAL, HL_STOP, "the mirror's thread does not start");
     if (status) {

@@ -28,14 +28,14 @@ bool hl_rank_parse_stage(const char *text, int *stage, struct hl_error *err)
     return false;
 }
 
-bool hl_rank_parse_limit(const char *text, size_t *limit, struct hl_error *err)
+bool hl_rank_parse_limit(const char *text, size_t most, size_t *limit, struct hl_error *err)
 {
     int64_t n;
-    if (hl_slice_parse_i64(hl_slice_of(text), &n) && n >= 1 && n <= HL_RANK_MAX) {
+    if (hl_slice_parse_i64(hl_slice_of(text), &n) && n >= 1 && (size_t)n <= most) {
         *limit = (size_t)n;
         return true;
     }
-    hl_error_set(err, HL_E_USAGE, HL_STOP, "limit is a number from 1 to %d, not '%s'", HL_RANK_MAX, text);
+    hl_error_set(err, HL_E_USAGE, HL_STOP, "limit is a number from 1 to %zu, not '%s'", most, text);
     return false;
 }
 
@@ -125,8 +125,13 @@ void hl_rank_offer(struct hl_rank *r, const struct hl_contact *c)
     if (c->stage == HL_STAGE_DISQUALIFIED || (c->flags & (HL_C_ERASED | HL_C_GRAVE)) || (r->stage != HL_RANK_ANY && c->stage != r->stage)) return;
     struct hl_score score = hl_score_at(c, r->m, r->at > c->clock ? r->at : c->clock);
     put(r, &(struct hl_rank_item){.id = hl_contact_id(c), .owner = hl_contact_owner(c), .score = score.total, .since = c->stage_since,
-                                  .sla_due = hl_contact_sla_due(c), .stage = c->stage, .kind = c->kind, .grade = (char)c->grade,
+                                  .sla_due = hl_contact_sla_due(c), .partition = c->partition, .stage = c->stage, .kind = c->kind, .grade = (char)c->grade,
                                   .suspect = c->flags & HL_C_SUSPECT});
+}
+
+void hl_rank_offer_item(struct hl_rank *r, const struct hl_rank_item *item)
+{
+    if (item->stage != HL_STAGE_DISQUALIFIED && (r->stage == HL_RANK_ANY || item->stage == r->stage)) put(r, item);
 }
 
 void hl_rank_sort(struct hl_rank *r)

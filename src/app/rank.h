@@ -19,6 +19,7 @@ struct hl_rank_item {
     hl_fixed score;
     int64_t since;   /* ms, entry into the stage */
     int64_t sla_due; /* HL_NO_TIME: no deadline runs */
+    uint16_t partition;
     uint8_t stage, kind;
     char grade; /* 0: not worked out yet */
     bool suspect;
@@ -36,13 +37,15 @@ struct hl_rank {
 
 /* "mql" -> HL_STAGE_MQL; "50" -> 50. False with a sentence in err. */
 bool hl_rank_parse_stage(const char *text, int *stage, struct hl_error *err);
-bool hl_rank_parse_limit(const char *text, size_t *limit, struct hl_error *err);
+bool hl_rank_parse_limit(const char *text, size_t most, size_t *limit, struct hl_error *err);
 
 /* HL_E_NOMEM; fini is due in any case. */
 enum hl_status hl_rank_init(struct hl_rank *r, const struct hl_model *m, int stage, size_t limit, int64_t at) HL_WARN_UNUSED;
 void hl_rank_fini(struct hl_rank *r);
 /* Takes what it keeps; memory only for a contact that enters. */
 void hl_rank_offer(struct hl_rank *r, const struct hl_contact *c);
+/* One whose score is known; copied. Its stage counts, nothing else is looked at. */
+void hl_rank_offer_item(struct hl_rank *r, const struct hl_rank_item *item);
 /* The end of offering. */
 void hl_rank_sort(struct hl_rank *r);
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "flow.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
@@ -423,6 +424,7 @@ void hl_drop_partitions(struct hl_worker *w)
     w->events_since = w->outputs_since = 0;
     w->n_samples = 0;
     w->traced.timestamp_ms = 0;
+    hl_flow_drop(w->flow);
     w->checkpoint_due_ns = INT64_MAX;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "flow.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
@@ -220,6 +221,8 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     status = hl_timers_seed(w, err);
     if (!status) status = hl_worker_assign(w, err);
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id, w->index);
+    for (size_t i = 0; i < w->n_parts && !status; i++)
+        if (hl_flow_begin(w->e->flow, w->parts[i]->id, hl_clock_wall_ms())) status = hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
     if (!status) hl_worker_hold(w, HL_HOLD_LIVE);
     return status;

@@ -8,6 +8,7 @@
  *   recovery.c    how partitions come to life
  *   progress.c    how far that is
  *   mirror.c      the warm copy in Redis, a thread of its own
+ *   flow.c        what was just committed, for those who look; census.c: the figures of all partitions, a thread of its own
  *   engine.c      puts them together */
 #ifndef HL_APP_WORKER_H
 #define HL_APP_WORKER_H
@@ -108,6 +109,7 @@ struct hl_traced {
 };
 
 struct hl_mirror;
+struct hl_flow_batch;
 
 struct hl_worker {
     struct hl_engine *e;
@@ -131,6 +133,7 @@ struct hl_worker {
     struct hl_waiting *waiting;
     size_t n_waiting;
     struct hl_metrics_thread *metrics;
+    struct hl_flow_batch *flow; /* transitions of the open transaction, for those who look; NULL: nobody does */
     /* since the last commit */
     int64_t last_commit_ns;
     int64_t commit_ns; /* what a commit takes, smoothed */
@@ -165,6 +168,9 @@ struct hl_engine {
     struct hl_health *health; /* of the workers, then of the mirror */
     struct hl_holdings *holdings; /* NULL: nobody looks (tests) */
     struct hl_mirror *mirror; /* NULL: no Redis */
+    struct hl_flow *flow;     /* NULL: nobody looks (tests) */
+    struct hl_census *census;
+    struct hl_history *history;
     struct hl_http *http;
     struct hl_http_api *api;
     _Atomic bool *stop;

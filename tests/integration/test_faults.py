@@ -91,7 +91,7 @@ class Fire:
     def held(h):
         """How many partitions a process holds."""
         status, body = h.get("/v1/rank?limit=1")
-        return len(json.loads(body)["source"]["partitions"]) if status == 200 and h.get("/readyz")[0] == 200 else 0
+        return len(json.loads(body)["source"]["memory"]) if status == 200 and h.get("/readyz")[0] == 200 else 0
 
     def holds(self, h, n):
         began = time.monotonic()

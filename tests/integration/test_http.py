@@ -1,4 +1,5 @@
 """/v1 of running scorers, and `hotlead rank`: what they say of contacts, from memory and from Redis, and how they refuse."""
+import collections
 import json
 import os
 import signal
@@ -90,7 +91,7 @@ class Http(unittest.TestCase):
         at = int(time.time() * 1000)
         with setup.run() as one, setup.run("two") as two:
             def both():
-                held = [self.json(fetch(h, "/v1/rank?limit=1"))["source"]["partitions"] for h in (one, two)
+                held = [self.json(fetch(h, "/v1/rank?limit=1"))["source"]["memory"] for h in (one, two)
                         if h.get("/readyz")[0] == 200 and fetch(h, "/v1/rank?limit=1")[0] == 200]
                 return held if len(held) == 2 and all(held) and sorted(sum(held, [])) == list(range(setup.partitions)) else None
             held = harness.servers.wait_for("both to hold partitions", both, 90, every=0.5)
@@ -136,14 +137,85 @@ class Http(unittest.TestCase):
                 self.assertEqual(r[key], wanted[r["contact_id"]][key])
         keys = [(-r["score"], r["kind"] != "active", r["contact_id"].encode()) for r in ranked]
         self.assertEqual(keys, sorted(keys))
-        parts = [self.json(fetch(h, "/v1/rank?stage=lead&limit=10000")) for h in (one, two)]
         leads = [r["contact_id"] for r in ranked if r["stage"] == "lead"]
-        self.assertEqual(sorted(r["contact_id"] for p in parts for r in p["contacts"]), sorted(leads))
         self.assertGreater(len(leads), 10)
+
+        def both_agree():
+            """Either knows all leads, its own from memory and the others' by their note; they differ by what decays meanwhile, so the order may."""
+            parts = [self.json(fetch(h, "/v1/rank?stage=lead&limit=1000")) for h in (one, two)]
+            return all(sorted(r["contact_id"] for r in p["contacts"]) == sorted(leads)[:1000] for p in parts) and parts
+        for p in harness.servers.wait_for("the same leads from both", both_agree, 60, every=0.5):
+            self.assertEqual(sorted(p["source"]["memory"] + p["source"]["redis"]), list(range(setup.partitions)))
+            self.assertTrue(p["source"]["memory"] and p["source"]["redis"] and not p["source"]["missing"], p["source"])
+        self.funnel_everywhere(work, one, two)
         code, out, _ = command(setup, "rank", "-s", "lead", "-n", "3")
         self.assertEqual([line.split()[5] for line in out.splitlines()[1:]],
                          [r["contact_id"] for r in ranked if r["stage"] == "lead"][:3])
         self.assertEqual(code, 0)
+
+    def funnel_everywhere(self, work, one, two):
+        """Either process tells the counts and the moves of all partitions: those of the reference."""
+        wanted = collections.Counter(work.scorer.state(c.id, int(time.time() * 1000))["stage"] for c in work.scorer.contacts.values() if c.clock is not None)
+        moves = collections.Counter((t["from"], t["to"]) for t in work.scorer.transitions)
+
+        def entered(stage):
+            return sum(n for (origin, to), n in moves.items() if to == stage and origin != to)
+
+        def agree():
+            parts = [self.json(fetch(h, "/v1/funnel")) for h in (one, two)]
+            return all({s["stage"]: s["now"] for s in p["stages"] if s["stage"] != "anonymous" and s["now"]} ==
+                       {k: v for k, v in wanted.items() if k != "anonymous"} and
+                       all(s["entered"] == entered(s["stage"]) for s in p["stages"] if s["stage"] != "anonymous") for p in parts) and parts
+        for p in harness.servers.wait_for("the same funnel from both", agree, 60, every=0.5):
+            self.assertEqual(p["source"]["missing"], [])
+            for s in p["stages"]:
+                if "forward" in s and s["stage"] != "anonymous":   # every stay is somewhere
+                    self.assertEqual(s["forward"] + s["back"] + s["out"] + s["now"], s["entered"], s)
+
+    def test_a_history_is_read_back_and_transitions_are_seen_live(self):
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)
+        with setup.run() as h:
+            h.wait_ready()
+            live = urllib.request.urlopen(f"http://{h.config['http']['listen']}/v1/transitions", timeout=30)
+            self.assertEqual(live.headers["Content-Type"], "text/event-stream")
+            gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
+                [harness.event("<img src=x onerror=alert(1)>", "form_submitted", attributes=harness.GOOD_FIT, form="demo"),
+                 harness.event("other", "form_submitted", form="newsletter")], setup.inputs))
+            setup.wait_done(h)
+            seen, last = [], None
+            while sum(t["contact_id"].startswith("<img") for t in seen) < 3:
+                line = live.readline().decode().rstrip("\n")
+                if line.startswith("id: "):
+                    last = line[4:]
+                elif line.startswith("data: "):
+                    seen.append(json.loads(line[6:]))
+            live.close()
+            mine = [t for t in seen if t["contact_id"].startswith("<img")]
+            self.assertEqual([(t["from"], t["to"]) for t in mine], [("anonymous", "subscriber"), ("subscriber", "lead"), ("lead", "mql")])
+            got = self.json(contact(h, "<img src=x onerror=alert(1)>", "/history"))
+            self.assertEqual(got["transitions"], mine)
+            self.assertTrue(got["complete"], got)
+            scores = [p["score"] for p in got["forecast"]]
+            self.assertEqual((len(scores), scores), (61, sorted(scores, reverse=True)))
+            self.refused(contact(h, "nobody", "/history"), 404, "no such contact")
+            # who comes back goes on where it was
+            request = urllib.request.Request(f"http://{h.config['http']['listen']}/v1/transitions", headers={"Last-Event-ID": f"{last.rsplit('-', 1)[0]}-1"})
+            with urllib.request.urlopen(request, timeout=30) as again:
+                again_seen = []
+                while not again_seen:
+                    line = again.readline().decode()
+                    again_seen += [json.loads(line[6:])] if line.startswith("data: ") else []
+            self.assertEqual(again_seen[0]["transition_id"], seen[1]["transition_id"])
+            request = urllib.request.Request(f"http://{h.config['http']['listen']}/v1/transitions", headers={"Last-Event-ID": "1234-1"})
+            with urllib.request.urlopen(request, timeout=30) as other:   # an id of another life
+                lines = [other.readline().decode() for _ in range(4)]
+            self.assertIn('data: {"missed":null}\n', lines)
+            self.refused(fetch(h, "/v1/transitions?recent=257"), 400, "recent is a number from 0 to 256, not '257'")
+            self.refused(fetch(h, "/v1/funnel?x=1"), 400, "parameter 'x' is not known")
+            status = self.json(fetch(h, "/v1/status"))
+            self.assertEqual((status["state"], status["redis"], status["partitions"]), ("ready", "up", {"elsewhere": 0, "restoring": 0, "live": 2}))
+            self.assertEqual((status["events"]["consumed"], status["contacts"]), (2, 2))
+            self.assertEqual(h.stop(), 0)
 
     def redis_away(self, work, one, two, known):
         """Standing still, then gone: what is in memory is answered, the rest refused with the reason."""
@@ -188,7 +260,7 @@ class Http(unittest.TestCase):
             hottest = self.json(fetch(h, "/v1/rank?stage=mql", **odd))["contacts"][0]
             self.assertEqual((hottest["contact_id"], hottest["owner"]), ("a/b c%ä", "us-1"))
 
-            for path in ("/v1/rank", "/v1/model", "/v1/contacts/x", "/v1/contacts/x/explain", "/%761/rank"):
+            for path in ("/v1/rank", "/v1/model", "/v1/funnel", "/v1/transitions", "/v1/status", "/v1/contacts/x/history", "/v1/contacts/x", "/v1/contacts/x/explain", "/%761/rank"):
                 self.refused(fetch(h, path), 401, "a bearer token is needed for /v1")
                 self.refused(fetch(h, path, token="s3cre"), 401, "a bearer token is needed for /v1")
                 self.refused(fetch(h, path, token="s3cret2"), 401, "a bearer token is needed for /v1")
@@ -197,14 +269,14 @@ class Http(unittest.TestCase):
 
             self.refused(contact(h, "nobody", **odd), 404, "no such contact; its partition is held by this process")
             self.refused(contact(h, "nobody", "/explain", **odd), 404, "no such contact")
-            self.refused(contact(h, "nobody", "/else", **odd), 404, "behind the contact only /explain is known")
+            self.refused(contact(h, "nobody", "/else", **odd), 404, "behind the contact only /explain and /history are known")
             self.refused(fetch(h, "/v1/contacts/a/b%20c", **odd), 404, "write a / in a contact id as %2F")
             self.refused(fetch(h, "/v1/contacts/", **odd), 400, "which contact?")
             self.refused(fetch(h, "/v1/contacts/%4", **odd), 400, "badly percent-encoded")
             self.refused(fetch(h, "/v1/contacts/%ff", **odd), 400, "not UTF-8")
             self.refused(contact(h, "nobody", "?at=noon", **odd), 400, "at is a moment such as 2026-12-31T00:00:00Z")
             self.refused(contact(h, "nobody", "?on=1", **odd), 400, "parameter 'on' is not known")
-            self.refused(fetch(h, "/v1/rank?limit=0", **odd), 400, "limit is a number from 1 to 10000, not '0'")
+            self.refused(fetch(h, "/v1/rank?limit=0", **odd), 400, "limit is a number from 1 to 1000, not '0'")
             self.refused(fetch(h, "/v1/rank?limit=1&limit=2", **odd), 400, "parameter 'limit' is given twice")
             self.refused(fetch(h, "/v1/rank?stage=mqls", **odd), 400, "not 'mqls', did you mean 'mql'?")
             self.refused(fetch(h, "/v1/rank?stage=disqualified", **odd), 400, "the disqualified are not ranked")

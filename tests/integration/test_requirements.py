@@ -83,7 +83,7 @@ class Requirements(unittest.TestCase):
     def whole_rank(self, h):
         status, body = h.get("/v1/rank?stage=mql")
         served = json.loads(body)
-        return served if status == 200 and len(served["source"]["partitions"]) == served["source"]["of"] else None
+        return served if status == 200 and len(served["source"]["memory"]) == served["source"]["of"] else None
 
     def alerts(self, setup):
         return [harness.Out(m, "alert", 4).value for m in harness.read_all(setup.out["alerts"])]

@@ -29,11 +29,19 @@ struct partition {
     int64_t marker;
 };
 
+struct note {
+    struct note *next;
+    int32_t partition;
+    char *name;
+    struct hl_slice value;
+};
+
 struct fake_server {
     pthread_mutex_t lock;
     struct change *journal;
     size_t n, cap;
     struct entry *buckets[BUCKETS];
+    struct note *notes;
     struct partition partitions[PARTITIONS];
     uint64_t next_token;
     int fail, lose_answers;
@@ -278,6 +286,43 @@ static enum hl_status fake_discard(struct hl_store *s, int32_t partition, uint64
     return leave(f, HL_OK);
 }
 
+static struct note *note_of(struct fake_server *f, int32_t partition, const char *name)
+{
+    for (struct note *n = f->notes; n; n = n->next)
+        if (n->partition == partition && strcmp(n->name, name) == 0) return n;
+    return NULL;
+}
+
+static enum hl_status fake_note_put(struct hl_store *s, int32_t partition, const char *name, struct hl_slice value, struct hl_error *err)
+{
+    struct fake_server *f = enter(s, partition);
+    if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
+    struct note *n = note_of(f, partition, name);
+    if (!n) {
+        n = must(calloc(1, sizeof(*n)));
+        *n = (struct note){f->notes, partition, must(strdup(name)), HL_SLICE_NULL};
+        f->notes = n;
+    }
+    free_slice(n->value);
+    n->value = copy(value);
+    return leave(f, HL_OK);
+}
+
+static enum hl_status fake_note_get(struct hl_store *s, int32_t partition, const char *name, char **value, size_t *len, struct hl_error *err)
+{
+    struct fake_server *f = enter(s, partition);
+    *value = NULL;
+    *len = 0;
+    if (fails(f, err)) return leave(f, HL_E_UNAVAILABLE);
+    const struct note *n = note_of(f, partition, name);
+    if (n) {
+        *value = must(malloc(n->value.len + 1));
+        memcpy(*value, n->value.data, n->value.len + 1);
+        *len = n->value.len;
+    }
+    return leave(f, HL_OK);
+}
+
 static void fake_free(struct hl_store *s)
 {
     free(s);
@@ -286,7 +331,7 @@ static void fake_free(struct hl_store *s)
 struct hl_store *fake_store_new(struct fake_server *f)
 {
     struct fake_store *s = must(calloc(1, sizeof(*s)));
-    s->base = (struct hl_store){fake_own, fake_marker, fake_write, fake_load, fake_get, fake_fetch, fake_discard, fake_free};
+    s->base = (struct hl_store){fake_own, fake_marker, fake_write, fake_load, fake_get, fake_fetch, fake_discard, fake_note_put, fake_note_get, fake_free};
     s->server = f;
     return &s->base;
 }
@@ -314,6 +359,12 @@ void fake_server_free(struct fake_server *f)
 {
     if (!f) return;
     fake_server_forget(f, SIZE_MAX);
+    for (struct note *n = f->notes, *next; n; n = next) {
+        next = n->next;
+        free(n->name);
+        free_slice(n->value);
+        free(n);
+    }
     pthread_mutex_destroy(&f->lock);
     free(f->journal);
     free(f);

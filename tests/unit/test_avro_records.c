@@ -1,6 +1,7 @@
 /* What recovery reads back of a state record. The records against an independent reader: prop/test_avro_differential.py. */
 #include "core_fixture.h"
 #include "hotlead/adapter/avro.h"
+#include "hotlead/port/transition_view.h"
 
 static void a_state_record_gives_back_engine_and_applied(void **state)
 {
@@ -50,9 +51,37 @@ static void broken_state_records_are_refused(void **state)
     assert_int_equal(got[0].offset, 4);
 }
 
+static void a_transition_is_read_back(void **state)
+{
+    struct hl_transition t = {.from = HL_STAGE_LEAD, .to = HL_STAGE_MQL, .kind = HL_KIND_ACTIVE, .direction = HL_DIRECTION_ADVANCE, .cause = HL_CAUSE_HAND_RAISE,
+                              .rule = "demo", .seq = 3, .visit = 2, .occurred_at = 5000, .time_in_from_ms = -1, .grade = 'B', .suspect = true,
+                              .score = {.fit = FX_POINTS(20), .behavior = FX_POINTS(-2.5), .total = FX_POINTS(17.5)},
+                              .reasons = {{"demo", FX_POINTS(30)}, {"ebook", FX_POINTS(1)}}, .n_reasons = 2, .owner = HL_SLICE_LIT("us-1"), .sla_due = 9000};
+    struct hl_transition_record r = {HL_SLICE_LIT("ann"), HL_SLICE_NULL, &t, 6000, "acme", "7"};
+    struct hl_transition_view v;
+    struct hl_buf b;
+    (void)state;
+    hl_buf_init(&b);
+    hl_avro_put_transition(&b, 2, &r);
+    assert_int_equal(hl_avro_get_transition(hl_buf_slice(&b), &v), HL_OK);
+    assert_true(hl_slice_eq_cstr(v.transition_id, "ann:3") && hl_slice_eq_cstr(v.contact_id, "ann") && hl_slice_eq_cstr(v.kind, "active"));
+    assert_true(hl_slice_eq_cstr(v.direction, "advance") && hl_slice_eq_cstr(v.cause, "hand_raise") && hl_slice_eq_cstr(v.rule, "demo"));
+    assert_true(v.from == HL_STAGE_LEAD && v.to == HL_STAGE_MQL && v.seq == 3 && v.visit == 2 && hl_slice_is_null(v.trigger_event_id));
+    assert_true(v.occurred_at == 5000 && v.emitted_at == 6000 && v.time_in_from_ms == -1 && v.sla_due == 9000 && v.suspect);
+    assert_true(v.score == 17.5 && v.fit == 20 && v.behavior == -2.5 && v.n_reasons == 2 && v.reasons[0].points == 30);
+    assert_true(hl_slice_eq_cstr(v.reasons[1].rule, "ebook") && hl_slice_eq_cstr(v.owner, "us-1") && hl_slice_eq_cstr(v.grade, "B"));
+    assert_true(hl_slice_eq_cstr(v.model, "acme") && hl_slice_eq_cstr(v.model_version, "7"));
+    for (size_t cut = 0; cut < b.len; cut++)
+        assert_int_equal(hl_avro_get_transition((struct hl_slice){(const char *)b.data, cut}, &v), HL_E_DECODE);
+    b.data[7] = 0xff; /* a byte of the id */
+    assert_int_equal(hl_avro_get_transition(hl_buf_slice(&b), &v), HL_E_DECODE);
+    hl_buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_transition_is_read_back),
         cmocka_unit_test(a_state_record_gives_back_engine_and_applied),
         cmocka_unit_test(broken_state_records_are_refused),
     };

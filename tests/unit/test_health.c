@@ -115,7 +115,7 @@ static void the_paths_say_what_health_says(void **state)
     assert_answer(&api, "/livez", 503, "application/problem+json", "silent for 60 s");
     assert_answer(&api, "/metrics", 200, "text/plain; version=0.0.4; charset=utf-8", "hotlead_contacts 0\n");
     assert_answer(&api, "/metrics/", 404, "application/problem+json", "\"status\":404");
-    assert_answer(&api, "/", 404, "application/problem+json", "/readyz");
+    assert_answer(&api, "/x", 404, "application/problem+json", "/readyz");
 
     struct hl_http_response r = answer_of(&api, "/metrics", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2");
     assert_string_equal(r.content_type, "application/openmetrics-text; version=1.0.0; charset=utf-8");

@@ -443,6 +443,138 @@ static void garbage_in_the_pipeline_ends_the_connection_only(void **state)
     hl_http_stop(h);
 }
 
+/* --- answers that go on --- */
+
+struct counting {
+    int n;
+};
+static int ended;
+
+static bool count_on(void *source, struct hl_buf *out)
+{
+    struct counting *c = source;
+    if (c->n < 0) return true; /* nothing new, for ever */
+    if (c->n == 3) return false;
+    hl_buf_printf(out, "n=%d last=%s\n", c->n++, "x");
+    return true;
+}
+
+static void end_count(void *source)
+{
+    free(source);
+    ended++;
+}
+
+static void counts(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
+{
+    (void)ctx;
+    if (strcmp(q->path, "/plain") == 0) {
+        hl_buf_printf(&r->body, "plain");
+        return;
+    }
+    struct counting *c = calloc(1, sizeof(*c));
+    c->n = strcmp(q->path, "/silent") == 0 ? -1 : 0;
+    hl_buf_printf(&r->body, "begin last=%s\n", q->last_event_id);
+    r->content_type = "text/event-stream";
+    r->more = count_on;
+    r->end = end_count;
+    r->source = c;
+}
+
+static struct hl_http *counting(int answer_ms)
+{
+    struct hl_http *h = NULL;
+    const struct hl_http_config config = {.listen = "127.0.0.1:0", .answer_ms = answer_ms};
+    ended = 0;
+    if (hl_http_start(&config, counts, NULL, &h, &err) != HL_OK) fail_msg("%s", err.message);
+    return h;
+}
+
+/* Whole seconds' worth of tenths; true when `ended` has become n. */
+static bool end_comes(int n)
+{
+    for (int i = 0; i < 200 && ended != n; i++) usleep(50000);
+    return ended == n;
+}
+
+/* Sends a request and leaves the connection open. */
+static int left_open(const struct hl_http *h, const char *target)
+{
+    char request[200];
+    int fd = connected(h), n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
+    assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
+    return fd;
+}
+
+static void an_answer_goes_on_until_its_source_ends(void **state)
+{
+    (void)state;
+    struct hl_http *h = counting(0);
+    const char *request = "GET /count HTTP/1.1\r\nHost: h\r\nConnection: close\r\nLast-Event-ID: 7-8\r\n\r\n";
+    static char answer[4096];
+    size_t n = 0;
+    int fd = connected(h);
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), (ssize_t)strlen(request));
+    for (ssize_t got; n < sizeof(answer) - 1 && (got = recv(fd, answer + n, sizeof(answer) - 1 - n, 0)) > 0;) n += (size_t)got;
+    close(fd);
+    assert_contains(answer, "Content-Type: text/event-stream\r\n");
+    assert_contains(answer, "Transfer-Encoding: chunked\r\n");
+    assert_contains(answer, "begin last=7-8\n");
+    assert_contains(answer, "n=0 last=x\n");
+    assert_contains(answer, "n=2 last=x\n");
+    assert_contains(answer, "\r\n0\r\n");
+    assert_true(end_comes(1));
+    assert_contains(asked(h, "HEAD", "/count", ""), "200 OK\r\n"); /* and its source ends, too */
+    assert_true(end_comes(2));
+    hl_http_stop(h);
+}
+
+static void only_so_many_answers_go_on_and_others_are_answered_meanwhile(void **state)
+{
+    (void)state;
+    int fds[HL_HTTP_STREAMS];
+    struct hl_http *h = counting(0);
+    for (int i = 0; i < HL_HTTP_STREAMS; i++) fds[i] = left_open(h, "/silent");
+    char byte[4096];
+    for (int i = 0; i < HL_HTTP_STREAMS; i++) assert_true(recv(fds[i], byte, sizeof(byte), 0) > 0);
+    assert_contains(asked(h, "GET", "/silent", ""), "HTTP/1.1 503 ");
+    assert_contains(asked(h, "GET", "/silent", ""), "too many answers that go on");
+    assert_true(end_comes(2));
+    assert_contains(asked(h, "GET", "/plain", ""), "plain");
+    close(fds[0]); /* a client that has gone is noticed, though there is nothing to send */
+    assert_true(end_comes(3));
+    fds[0] = left_open(h, "/silent");
+    assert_true(recv(fds[0], byte, sizeof(byte), 0) > 0);
+    assert_contains(byte, "HTTP/1.1 200 OK");
+    hl_http_stop(h); /* ends them all */
+    assert_int_equal(ended, 3 + HL_HTTP_STREAMS);
+    for (int i = 0; i < HL_HTTP_STREAMS; i++) close(fds[i]);
+}
+
+/* Waiting for something new takes longer than an answer may; it is not the client's fault. */
+static void who_waits_for_more_is_not_ended(void **state)
+{
+    (void)state;
+    struct hl_http *h = counting(300);
+    int fd = left_open(h, "/silent");
+    usleep(1500000);
+    assert_int_equal(ended, 0);
+    close(fd);
+    assert_true(end_comes(1));
+    hl_http_stop(h);
+}
+
+static void a_page_runs_nothing_but_its_own(void **state)
+{
+    (void)state;
+    struct hl_http *h = started("127.0.0.1:0", NULL);
+    const char *answer = asked(h, "GET", "/x", "");
+    assert_contains(answer, "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
+    assert_contains(answer, "Referrer-Policy: no-referrer\r\n");
+    assert_contains(answer, "X-Content-Type-Options: nosniff\r\n");
+    hl_http_stop(h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +594,10 @@ int main(void)
         cmocka_unit_test(an_answer_that_nobody_takes_is_ended),
         cmocka_unit_test(headers_that_are_too_large_are_refused),
         cmocka_unit_test(garbage_in_the_pipeline_ends_the_connection_only),
+        cmocka_unit_test(an_answer_goes_on_until_its_source_ends),
+        cmocka_unit_test(only_so_many_answers_go_on_and_others_are_answered_meanwhile),
+        cmocka_unit_test(who_waits_for_more_is_not_ended),
+        cmocka_unit_test(a_page_runs_nothing_but_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* /v1 on a table, holdings and a model made by hand: what is answered, from where, and every way of not answering. */
+#include "app/census.h"
 #include "core_fixture.h"
 #include "hotlead/app/explain.h"
 #include "hotlead/app/http_api.h"
@@ -29,6 +30,8 @@ static int make_world(void **state)
     w->config = (struct hl_config){.group_id = group, .redis_url = none, .redis_user = none, .redis_password_file = none};
     w->api = (struct hl_http_api){.health = hl_health_new(1, 0, hl_clock_mono_ns()), .table = hl_table_new(16), .config = &w->config,
                                   .model = w->f.m, .holdings = hl_holdings_new(PARTITIONS)};
+    w->api.flow = hl_flow_new(PARTITIONS);
+    w->api.census = hl_census_new(&(struct hl_census_config){.table = w->api.table, .holdings = w->api.holdings, .model = w->f.m, .flow = w->api.flow});
     hl_health_set_partitions(w->api.health, 0, 0, 0);
     *state = w;
     return 0;
@@ -38,6 +41,8 @@ static int drop_world(void **state)
 {
     struct world *w = *state;
     hl_http_api_fini(&w->api);
+    hl_census_free(w->api.census);
+    hl_flow_free(w->api.flow);
     hl_table_free(w->api.table);
     hl_holdings_free(w->api.holdings);
     hl_health_free(w->api.health);
@@ -74,7 +79,7 @@ static const char *get(struct world *w, const char *path, const char *query, con
 {
     struct hl_http_response r = {.status = 200};
     hl_buf_init(&r.body);
-    hl_http_api_handle(&w->api, &(struct hl_http_request){.path = path, .raw_path = path, .query = query, .accept = accept}, &r);
+    hl_http_api_handle(&w->api, &(struct hl_http_request){.path = path, .raw_path = path, .query = query, .accept = accept, .last_event_id = ""}, &r);
     assert_false(r.body.failed);
     hl_buf_put_u8(&r.body, 0);
     hl_buf_fini(&w->body);
@@ -137,13 +142,13 @@ static void what_is_not_there_is_told_with_where_was_looked(void **state)
     hold_all(w, HL_HOLD_ELSEWHERE);
     expect(w, "/v1/contacts/bob", "", 503, "is not held by this process, and the copy cannot be read: redis.url is empty");
     expect(w, "/v1/contacts/bob", "", 503, "the copy cannot be read: redis.url is empty");
-    expect(w, "/v1/contacts/bob/explained", "", 404, "behind the contact only /explain is known; write a / in a contact id as %2F");
+    expect(w, "/v1/contacts/bob/explained", "", 404, "behind the contact only /explain and /history are known; write a / in a contact id as %2F");
     expect(w, "/v1/contacts/", "", 400, "which contact? /v1/contacts/{id}");
     expect(w, "/v1/contacts/%zz", "", 400, "the contact id is badly percent-encoded, or too long");
     expect(w, "/v1/contacts/bob", "when=1", 400, "parameter 'when' is not known");
     expect(w, "/v1/contacts/bob", "at=noon", 400, "at is a moment such as 2026-12-31T00:00:00Z, or milliseconds since 1970, not 'noon'");
     expect(w, "/v1/contacts/bob", "at=-1", 400, "not '-1'");
-    expect(w, "/v1/contact", "", 404, "known paths: /livez, /readyz, /metrics, /v1/contacts/{id}, ");
+    expect(w, "/v1/contact", "", 404, "known paths: /, /livez, /readyz, /metrics, /v1/contacts/{id}, ");
 }
 
 /* Redis is asked once, and then left alone for a while: an answer comes at once and says the same. */
@@ -172,51 +177,34 @@ static void a_rank_covers_what_is_held_and_says_so(void **state)
     struct world *w = *state;
     hl_holdings_set(w->api.holdings, add(w, "ann", HL_STAGE_LEAD), 0, HL_HOLD_LIVE);
     int32_t here = hl_partition_of(HL_SLICE_LIT("ann"), PARTITIONS);
-    char other[16], source[80];
+    char other[16], memory[80], missing[80];
     unsigned i = 0;
     do snprintf(other, sizeof other, "bob%u", i++);
     while (hl_partition_of(hl_slice_of(other), PARTITIONS) == here);
     int32_t there = add(w, other, HL_STAGE_LEAD);
-    snprintf(source, sizeof source, "\"source\":{\"from\":\"memory\",\"partitions\":[%d],\"of\":4}}\n", (int)here);
-    expect(w, "/v1/rank", "stage=lead", 200, source);
+    snprintf(memory, sizeof memory, "\"source\":{\"memory\":[%d],\"memory_age_ms\":", (int)here);
+    snprintf(missing, sizeof missing, "\"redis\":[],\"redis_age_ms\":null,\"missing\":[");
+    expect(w, "/v1/rank", "stage=lead", 200, memory);
+    expect(w, "/v1/rank", "stage=lead", 200, missing);
+    expect(w, "/v1/rank", "stage=lead", 200, "],\"of\":4}}\n");
     expect(w, "/v1/rank", "stage=lead", 200, "\"stage\":\"lead\",\"limit\":50,\"contacts\":[{\"contact_id\":\"ann\",");
     assert_null(strstr((const char *)w->body.data, other));
     expect(w, "/v1/rank", "stage=mql", 200, "\"contacts\":[],");
     hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_LIVE);
     expect(w, "/v1/rank", "", 200, other);
     hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_RESTORING);
-    expect(w, "/v1/rank", "stage=sql", 503, "partitions are being restored; try again");
-    hl_health_set_partitions(w->api.health, 0, 2, 1);
-    expect(w, "/v1/rank", "stage=sql", 503, "thread 0 has restored 1 of 2 partitions");
-    hl_health_set_partitions(w->api.health, 0, 2, 2);
-    hl_holdings_set(w->api.holdings, there, 0, HL_HOLD_ELSEWHERE);
+    expect(w, "/v1/rank", "stage=lead&limit=2", 200, memory);
     expect(w, "/v1/rank", "stage=lead&limit=2", 200, "\"limit\":2");
     assert_null(strstr((const char *)w->body.data, other));
-}
-
-static void a_rank_is_kept_for_a_while(void **state)
-{
-    struct world *w = *state;
-    add(w, "ann", HL_STAGE_LEAD);
-    hold_all(w, HL_HOLD_LIVE);
-    expect(w, "/v1/rank", "stage=lead&limit=5", 200, "\"ann\"");
-    add(w, "bob", HL_STAGE_LEAD);
-    for (unsigned i = 0; i < HL_ARRAY_LEN(w->api.ranked); i++)
-        if (w->api.ranked[i].until_ns) w->api.ranked[i].until_ns = INT64_MAX; /* however slow this machine is */
-    expect(w, "/v1/rank", "limit=5&stage=lead", 200, "\"ann\"");
-    assert_null(strstr((const char *)w->body.data, "\"bob\""));
-    expect(w, "/v1/rank", "stage=lead&limit=6", 200, "\"bob\"");
-    expect(w, "/v1/rank", "limit=5", 200, "\"bob\"");
-    w->api.ranked[HL_STAGE_LEAD].until_ns = 1;
-    expect(w, "/v1/rank", "stage=lead&limit=6", 200, "\"bob\"");
-    assert_true(w->api.ranked[HL_STAGE_LEAD].until_ns > hl_clock_mono_ns());
+    hold_all(w, HL_HOLD_ELSEWHERE);
+    expect(w, "/v1/rank", "", 503, "the contacts are still being looked through; try again");
 }
 
 static void a_wrong_rank_is_told(void **state)
 {
     struct world *w = *state;
-    expect(w, "/v1/rank", "limit=0", 400, "limit is a number from 1 to 10000, not '0'");
-    expect(w, "/v1/rank", "limit=10001", 400, "not '10001'");
+    expect(w, "/v1/rank", "limit=0", 400, "limit is a number from 1 to 1000, not '0'");
+    expect(w, "/v1/rank", "limit=1001", 400, "not '1001'");
     expect(w, "/v1/rank", "limit=", 400, "not ''");
     expect(w, "/v1/rank", "stage=mlq", 400, "stage is one such as lead or mql, not 'mlq'");
     expect(w, "/v1/rank", "stage=disqualified", 400, "the disqualified are not ranked");
@@ -261,7 +249,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told_with_where_was_looked, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_redis_that_is_away_is_told, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_rank_covers_what_is_held_and_says_so, make_world, drop_world),
-        cmocka_unit_test_setup_teardown(a_rank_is_kept_for_a_while, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_wrong_rank_is_told, make_world, drop_world),
         cmocka_unit_test_setup_teardown(the_model_is_answered_as_data_and_as_a_page, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_ticket_changes_whenever_a_hold_is_set, make_world, drop_world),

@@ -215,10 +215,10 @@ static void what_is_asked_for_is_checked(void **state)
     for (size_t i = 0; i < HL_ARRAY_LEN(bad); i++) {
         char message[100];
         snprintf(message, sizeof message, "limit is a number from 1 to 10000, not '%s'", bad[i]);
-        assert_false(hl_rank_parse_limit(bad[i], &limit, &err));
+        assert_false(hl_rank_parse_limit(bad[i], HL_RANK_MAX, &limit, &err));
         assert_string_equal(err.message, message);
     }
-    assert_true(hl_rank_parse_limit("10000", &limit, &err));
+    assert_true(hl_rank_parse_limit("10000", HL_RANK_MAX, &limit, &err));
     assert_int_equal(limit, 10000);
 }
 

@@ -50,6 +50,10 @@ void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct
 /* The canonical Event (schemas/event.avsc), without its attributes. */
 void hl_avro_put_event(struct hl_buf *out, uint32_t schema_id, const struct hl_event *ev);
 
+/* A framed StageTransition read back; its slices are borrowed from value. HL_E_DECODE. */
+struct hl_transition_view;
+enum hl_status hl_avro_get_transition(struct hl_slice value, struct hl_transition_view *v) HL_WARN_UNUSED;
+
 void hl_avro_put_alert(struct hl_buf *out, uint32_t schema_id, struct hl_slice contact_id, const struct hl_alert *alert);
 
 /* The next offset to apply, per input topic. */

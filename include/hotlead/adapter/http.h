@@ -1,6 +1,8 @@
 /* A small HTTP/1.1 server (libmicrohttpd): one thread, GET and HEAD only (405 otherwise), 8191 bytes of path and query (else 414),
  * 32 KiB of memory for a request with its headers (else 413 or 431). A whole request has 10 s to come, however slowly, and an answer
  * 30 s to be taken. Of more than 16 connections of one address, or 48 of all, the one that has waited longest is ended.
+ * An answer may go on: its handler is asked again and again for what follows, at most 8 such answers at a time; one that its client does not
+ * take for 30 s ends.
  * Errors are problem details (RFC 9457). Works with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
@@ -12,7 +14,16 @@ struct hl_http_response {
     int status;
     const char *content_type; /* static */
     struct hl_buf body;
+    /* An answer that goes on behind `body`: `more` is asked every HL_HTTP_ASK_MS, whenever the client has taken all there was, and appends what is
+     * new to `out`; false: that was the end. `end` frees `source`, once, whatever happens. Both on the server's thread. more NULL: the body is all. */
+    bool (*more)(void *source, struct hl_buf *out);
+    void (*end)(void *source);
+    void *source;
+    char nonce[33]; /* of a page: its script and its style have it, and nothing else runs. "": nothing runs at all */
 };
+
+#define HL_HTTP_ASK_MS 100
+#define HL_HTTP_STREAMS 8
 
 /* Strings live until the handler returns. */
 struct hl_http_request {
@@ -20,6 +31,7 @@ struct hl_http_request {
     const char *raw_path; /* as sent: for a path with a part that may itself hold a '/' or a NUL */
     const char *query;    /* as sent, may be "" */
     const char *accept;   /* Accept header, may be "" */
+    const char *last_event_id; /* Last-Event-ID header, may be "" */
 };
 
 /* Fill `r` (body is an empty buffer, status 200). Called on the server's thread. */

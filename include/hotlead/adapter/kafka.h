@@ -42,9 +42,9 @@ enum hl_status hl_kafka_prepare(struct hl_kafka *k, int32_t *n_partitions, struc
 /* The session of worker number `index`. */
 enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl_stream **out, struct hl_error *err) HL_WARN_UNUSED;
 
-/* Tail of the state topic, for the warm copy: plain assignment, read committed. */
+/* Reads an output topic, for the warm copy and for who looks back: plain assignment, read committed. */
 struct hl_kafka_tail;
-enum hl_status hl_kafka_tail_new(struct hl_kafka *k, struct hl_kafka_tail **out, struct hl_error *err) HL_WARN_UNUSED;
+enum hl_status hl_kafka_tail_new(struct hl_kafka *k, enum hl_output topic, struct hl_kafka_tail **out, struct hl_error *err) HL_WARN_UNUSED;
 void hl_kafka_tail_free(struct hl_kafka_tail *t);
 /* (Re)start reading partition i of the list at its position (-1: the first kept). Replaces the whole assignment. */
 struct hl_tail_position {
@@ -55,8 +55,8 @@ enum hl_status hl_kafka_tail_assign(struct hl_kafka_tail *t, const struct hl_tai
 /* One record, or the end of a partition (*at_end, then r->partition and r->offset tell where). *got false: nothing within timeout_ms. */
 enum hl_status hl_kafka_tail_poll(struct hl_kafka_tail *t, int timeout_ms, struct hl_record *r, bool *got, bool *at_end,
                                   struct hl_error *err) HL_WARN_UNUSED;
-/* End of a partition of the state topic, as the broker says now; -1: not known. */
-int64_t hl_kafka_tail_end(struct hl_kafka_tail *t, int32_t partition);
+/* End of a partition, as the broker says now, and the first offset kept (low may be NULL); -1: not known. */
+int64_t hl_kafka_tail_end(struct hl_kafka_tail *t, int32_t partition, int64_t *low);
 void hl_kafka_tail_release(struct hl_kafka_tail *t, struct hl_record *r);
 
 /* For commands that look at the cluster, and change it, beside running processes: a client that joins no group and owns no transaction, and a

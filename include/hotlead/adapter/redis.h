@@ -4,6 +4,7 @@
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
  *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high"
  *   {NAME:p}:b<i>     hash: contact id -> 8 bytes of digest, value; for i = hl_hash64(id) % HL_REDIS_BUCKETS
+ *   {NAME:p}:<note>   notes of app/census.h: `census` and `flow`
  * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker.
  * More than 10,000 records or 8 MiB are several such steps, of which only the last moves the position.
  *

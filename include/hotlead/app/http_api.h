@@ -1,4 +1,5 @@
-/* What the process answers over HTTP: /livez, /readyz, /metrics, and /v1: contacts, their explanations, the hottest, the model. */
+/* What the process answers over HTTP: /livez, /readyz, /metrics; /v1: contacts, their explanations and histories, the hottest, the funnel, what
+ * happens, how it goes, the model; and at / the page that shows it all. */
 #ifndef HOTLEAD_APP_HTTP_API_H
 #define HOTLEAD_APP_HTTP_API_H
 
@@ -9,6 +10,11 @@
 #include "hotlead/app/metrics.h"
 #include "hotlead/core/table.h"
 
+struct hl_census;
+struct hl_flow;
+struct hl_history;
+struct hl_http_window;
+
 struct hl_http_api {
     /* Borrowed; all outlive the server. */
     struct hl_metrics *metrics;
@@ -17,16 +23,16 @@ struct hl_http_api {
     const struct hl_config *config;
     const struct hl_model *model;
     struct hl_holdings *holdings;
+    struct hl_census *census;
+    struct hl_flow *flow;
+    struct hl_history *history; /* NULL: none (tests) */
+    int64_t epoch;              /* of the numbers in flow; part of the ids of events */
     /* The server's thread's own; zero at first. */
-    struct hl_buf state;                /* a contact on its way out of the table */
-    struct hl_store *store;             /* NULL: not opened yet */
-    int64_t store_retry_ns;             /* until then Redis is not asked again */
-    struct hl_error store_error;        /* why */
-    struct hl_http_ranked {             /* one for each stage, and one for all; kept for a while */
-        struct hl_buf body;
-        size_t limit;
-        int64_t until_ns;
-    } ranked[HL_STAGE_COUNT + 1];
+    struct hl_buf state;           /* a contact on its way out of the table */
+    struct hl_store *store;        /* NULL: not opened yet */
+    int64_t store_retry_ns;        /* until then Redis is not asked again */
+    struct hl_error store_error;   /* why */
+    struct hl_http_window *window; /* what /v1/status compares with; NULL: not yet */
 };
 
 /* An hl_http_handler; ctx is a struct hl_http_api. */

@@ -184,6 +184,18 @@ struct hl_metrics_totals {
     uint64_t latency_p50_ns, latency_p99_ns; /* 0 when nothing was measured */
 };
 struct hl_metrics_totals hl_metrics_totals(struct hl_metrics *m);
+
+/* What a page about this process shows at a glance. */
+struct hl_metrics_glance {
+    struct hl_metrics_totals totals;
+    struct hl_hist latency;  /* nanoseconds, since the start */
+    int redis_up;            /* -1: there is no Redis */
+    double checkpoint_age_s; /* -1: there was none yet */
+    double start_time;       /* Unix time, seconds */
+};
+void hl_metrics_glance(struct hl_metrics *m, struct hl_metrics_glance *out);
+/* Records of the assigned partitions of an input that are not consumed yet; -1: none is assigned. */
+int64_t hl_metrics_topic_lag(struct hl_metrics *m, size_t topic);
 /* scored + ignored + duplicates + dead letters = consumed. */
 bool hl_metrics_balanced(const struct hl_metrics_totals *totals);
 

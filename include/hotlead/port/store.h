@@ -49,6 +49,10 @@ struct hl_store {
                             enum hl_status (*fn)(void *ctx, size_t i, struct hl_slice value), void *ctx, struct hl_error *err);
     /* Remove the copy of a partition (marker first). */
     enum hl_status (*discard)(struct hl_store *s, int32_t partition, uint64_t token, struct hl_error *err);
+    /* A note beside the copy of a partition, under a name of at most 12 letters: not part of it, not fenced, the last one written stays. *value
+     * malloc'ed, NULL when absent. */
+    enum hl_status (*note_put)(struct hl_store *s, int32_t partition, const char *note, struct hl_slice value, struct hl_error *err);
+    enum hl_status (*note_get)(struct hl_store *s, int32_t partition, const char *note, char **value, size_t *len, struct hl_error *err);
     void (*free)(struct hl_store *s);
 };
 

@@ -1,5 +1,5 @@
 /* DESIGN: the socket is opened here, not by libmicrohttpd, so that a failure has its reason and port 0 its number on every
- * version of the library. Answers are built whole and copied: they are small and rare. The loop is ours, so that connections whose
+ * version of the library. Answers are built whole and copied: they are small and rare; those that go on are stream.c's. The loop is ours, so that connections whose
  * time is over can be ended (guard.c) on the thread that serves them. THREADS: the loop's thread calls the handler; start and stop
  * belong to the caller's. */
 #include "hotlead/adapter/http.h"
@@ -24,12 +24,15 @@
 #include "guard.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/slice.h"
+#include "stream.h"
 
 #define REQUEST_MS 10000
 #define ANSWER_MS 30000
 #define REQUEST_BYTES ((size_t)32 << 10)
 #define TARGET_BYTES ((size_t)8 << 10)
 #define TOKEN_CAP 512
+#define ASK_NS (HL_HTTP_ASK_MS * INT64_C(1000000))
+#define LAST_RUNS 50
 
 struct hl_http {
     struct MHD_Daemon *daemon;
@@ -38,6 +41,7 @@ struct hl_http {
     atomic_bool stop;
     int wake; /* an eventfd: written when stop is set */
     struct hl_http_guard guard;
+    struct hl_http_streams streams;
     hl_http_handler *handler;
     void *ctx;
     int port;
@@ -99,22 +103,68 @@ static bool allowed(const struct hl_http *h, struct MHD_Connection *c, const cha
     return given && strncasecmp(given, "Bearer ", 7) == 0 && same_secret(h->token, given + 7);
 }
 
-static enum MHD_Result send_response(struct MHD_Connection *c, struct hl_http_response *r)
+static struct hl_http_seat *seat_of(struct MHD_Connection *c)
 {
-    if (r->body.failed) hl_http_problem(r, 500, "Internal Server Error", "out of memory");
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* Nothing from elsewhere, nothing inline, in nobody's frame; a page's own script and style by its nonce. An image only as data that the script made. */
+static void put_policy(struct MHD_Response *m, const char *nonce)
+{
+    char policy[400] = "default-src 'none'; frame-ancestors 'none'";
+    if (nonce[0])
+        snprintf(policy, sizeof(policy),
+                 "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; connect-src 'self'; img-src data:; base-uri 'none'; "
+                 "form-action 'none'; frame-ancestors 'none'",
+                 nonce, nonce);
+    MHD_add_response_header(m, "Content-Security-Policy", policy);
+}
+
+static void put_headers(struct MHD_Response *m, const struct hl_http_response *r)
+{
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
+    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(m, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(m, "Cross-Origin-Resource-Policy", "same-origin");
+    put_policy(m, r->nonce);
+    if (r->status == 503) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
+    if (r->status == 405) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+}
+
+static struct MHD_Response *whole(const struct hl_http_response *r)
+{
     struct hl_slice body = hl_buf_slice(&r->body);
     union { /* the library takes a pointer to non-const and copies from it */
         const char *from;
         void *to;
     } data = {.from = body.data};
-    struct MHD_Response *m = MHD_create_response_from_buffer(body.len, data.to, MHD_RESPMEM_MUST_COPY);
+    return MHD_create_response_from_buffer(body.len, data.to, MHD_RESPMEM_MUST_COPY);
+}
+
+/* The source's end is due in any case. */
+static struct MHD_Response *going_on(struct hl_http *h, struct MHD_Connection *c, struct hl_http_response *r)
+{
+    struct MHD_Response *m = NULL;
+    if (h->streams.n < HL_HTTP_STREAMS) m = hl_http_stream_open(&h->streams, c, seat_of(c), r);
+    if (m) return m;
+    r->end(r->source);
+    hl_http_problem(r, 503, "Service Unavailable", "too many answers that go on are being given; try again");
+    return whole(r);
+}
+
+static enum MHD_Result send_response(struct hl_http *h, struct MHD_Connection *c, struct hl_http_response *r)
+{
+    if (r->body.failed && r->more) r->end(r->source);
+    if (r->body.failed) {
+        r->more = NULL;
+        hl_http_problem(r, 500, "Internal Server Error", "out of memory");
+    }
+    struct MHD_Response *m = r->more ? going_on(h, c, r) : whole(r);
     if (!m) return MHD_NO;
-    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
-    MHD_add_response_header(m, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
-    if (r->status == 503) MHD_add_response_header(m, MHD_HTTP_HEADER_RETRY_AFTER, "1");
-    if (r->status == 401) MHD_add_response_header(m, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer");
-    if (r->status == 405) MHD_add_response_header(m, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    put_headers(m, r);
     enum MHD_Result result = MHD_queue_response(c, (unsigned)r->status, m);
     MHD_destroy_response(m);
     return result;
@@ -129,8 +179,9 @@ static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const
                               const struct request *kept)
 {
     const char *accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
-    struct hl_http_request q = {
-        .path = path, .raw_path = kept->target, .query = kept->target + kept->query, .accept = accept ? accept : ""};
+    const char *last = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Last-Event-ID");
+    struct hl_http_request q = {.path = path, .raw_path = kept->target, .query = kept->target + kept->query, .accept = accept ? accept : "",
+                                .last_event_id = last ? last : ""};
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     hl_buf_init(&r.body);
     if (!is_read(method))
@@ -141,15 +192,9 @@ static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const
         hl_http_problem(&r, 414, "URI Too Long", "a path with its query has at most 8191 bytes");
     else
         h->handler(h->ctx, &q, &r);
-    enum MHD_Result result = send_response(c, &r);
+    enum MHD_Result result = send_response(h, c, &r);
     hl_buf_fini(&r.body);
     return result;
-}
-
-static struct hl_http_seat *seat_of(struct MHD_Connection *c)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *c, void **seat, enum MHD_ConnectionNotificationCode what)
@@ -209,9 +254,12 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **state, enum
 
 static int wait_ms(struct hl_http *h)
 {
-    int64_t next_ns = hl_http_guard_sweep(&h->guard, hl_clock_mono_ns());
+    int64_t now = hl_clock_mono_ns();
+    bool streams = hl_http_streams_tick(&h->streams, now);
+    int64_t next_ns = hl_http_guard_sweep(&h->guard, now);
     unsigned long long pending;
     if (MHD_get_timeout(h->daemon, &pending) == MHD_YES && pending == 0) return 0;
+    if (streams && (next_ns < 0 || next_ns > ASK_NS)) next_ns = ASK_NS;
     return next_ns < 0 ? -1 : (int)(next_ns / 1000000) + 1;
 }
 
@@ -224,6 +272,8 @@ static void *loop(void *arg)
         poll(fds, HL_ARRAY_LEN(fds), wait_ms(h));
         MHD_run(h->daemon);
     }
+    hl_http_streams_end(&h->streams); /* the library must not be stopped while a connection is suspended */
+    for (int i = 0; h->streams.first && i < LAST_RUNS; i++) MHD_run(h->daemon);
     return NULL;
 }
 
@@ -314,7 +364,7 @@ static enum hl_status serve(struct hl_http *h, const char *listen, const struct 
     int fd = listen_on(a);
     if (fd < 0) return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http cannot listen on %s: %s", listen, strerror(errno));
     h->port = port_of(fd);
-    unsigned flags = MHD_USE_EPOLL | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (a->ai_family == AF_INET6 ? (unsigned)MHD_USE_IPv6 : 0u);
     h->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
                                  (unsigned)HL_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES,
                                  MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,

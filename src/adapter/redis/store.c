@@ -41,6 +41,7 @@
 #define FETCH_IDS ((size_t)500)
 #define FETCH_RUNS 64 /* on the way at a time */
 #define NUMBER_CAP 24
+#define NOTE_NAME 12 /* key_cap has room for it */
 
 enum { OWNER_KEY = HL_REDIS_BUCKETS, MARKER_KEY, KEY_COUNT };
 
@@ -61,6 +62,7 @@ struct redis_store {
     char *keys;        /* KEY_COUNT names, key_cap bytes each, made when they are asked for */
     int32_t *names_of; /* partition that each is of, -1: none */
     size_t key_cap;
+    char *note_key;
 
     /* one command */
     const char **argv;
@@ -788,6 +790,49 @@ static enum hl_status redis_discard(struct hl_store *base, int32_t partition, ui
     return run_script(s, &s->discard_script, err);
 }
 
+/* {NAME:p}:<note>; into s->note_key. */
+static enum hl_status name_note(struct redis_store *s, int32_t partition, const char *note, struct hl_error *err)
+{
+    HL_BUG_ON(strlen(note) > NOTE_NAME);
+    snprintf(s->note_key, s->key_cap, "{%s:%d}:%s", s->access.name, (int)partition, note);
+    return ready(s, partition, err);
+}
+
+static enum hl_status redis_note_put(struct hl_store *base, int32_t partition, const char *note, struct hl_slice value, struct hl_error *err)
+{
+    struct redis_store *s = store_of(base);
+    redisReply *r;
+    enum hl_status status = name_note(s, partition, note, err);
+    if (status) return status;
+    const char *argv[] = {"SET", s->note_key, value.data};
+    const size_t lengths[] = {3, strlen(s->note_key), value.len};
+    status = ask(s, s->note_key, 3, argv, lengths, 0, &r, err);
+    if (!status) freeReplyObject(r);
+    return status;
+}
+
+static enum hl_status redis_note_get(struct hl_store *base, int32_t partition, const char *note, char **value, size_t *len,
+                                     struct hl_error *err)
+{
+    struct redis_store *s = store_of(base);
+    redisReply *r;
+    *value = NULL;
+    *len = 0;
+    enum hl_status status = name_note(s, partition, note, err);
+    if (!status) status = ask(s, s->note_key, 2, (const char *[]){"GET", s->note_key}, NULL, 0, &r, err);
+    if (status) return status;
+    if (r->type == REDIS_REPLY_STRING) {
+        *value = malloc(r->len + 1);
+        if (*value) memcpy(*value, r->str, r->len + 1);
+        *len = r->len;
+        if (!*value) status = no_memory(s, err);
+    } else if (r->type != REDIS_REPLY_NIL) {
+        status = wrong_reply(s, s->note_key, err);
+    }
+    freeReplyObject(r);
+    return status;
+}
+
 static void redis_free(struct hl_store *base)
 {
     struct redis_store *s = store_of(base);
@@ -799,6 +844,7 @@ static void redis_free(struct hl_store *base)
     free(s->access.password_file);
     free(s->keys);
     free(s->names_of);
+    free(s->note_key);
     free(s->argv);
     free(s->argv_len);
     free(s->order);
@@ -815,6 +861,8 @@ static const struct hl_store redis_functions = {
     .get = redis_get,
     .fetch = redis_fetch,
     .discard = redis_discard,
+    .note_put = redis_note_put,
+    .note_get = redis_note_get,
     .free = redis_free,
 };
 
@@ -826,10 +874,11 @@ static enum hl_status allocate(struct redis_store *s, const struct hl_redis_conf
     s->keys = malloc(KEY_COUNT * s->key_cap);
     s->names_of = malloc(KEY_COUNT * sizeof(*s->names_of));
     if (s->names_of) memset(s->names_of, -1, KEY_COUNT * sizeof(*s->names_of));
+    s->note_key = malloc(s->key_cap);
     s->order = malloc(CHUNK_RECORDS * sizeof(*s->order));
     s->counts = malloc(CHUNK_RECORDS * sizeof(*s->counts));
     if (config->cluster) s->cluster = hl_redis_cluster_new(&s->access);
-    if (s->access.name && (s->access.password_file || !config->password_file) && s->keys && s->names_of && s->order && s->counts &&
+    if (s->access.name && (s->access.password_file || !config->password_file) && s->keys && s->names_of && s->note_key && s->order && s->counts &&
         (s->cluster || !config->cluster))
         return HL_OK;
     return hl_error_set(err, HL_E_NOMEM, HL_STOP, "redis store: out of memory");

@@ -1,0 +1,12 @@
+# cmake -DFROM=<src/app/web> -DTO=<page.c> -P embed.cmake: page.html with page.css and page.js in their places, as an array of bytes.
+file(READ ${FROM}/page.html page)
+file(READ ${FROM}/page.css style)
+file(READ ${FROM}/page.js script)
+string(REPLACE "@STYLE@" "${style}" page "${page}")
+string(REPLACE "@SCRIPT@" "${script}" page "${page}")
+file(WRITE ${TO}.html "${page}")
+file(SIZE ${TO}.html size)
+file(READ ${TO}.html hex HEX)
+string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+string(REGEX REPLACE "(0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,0x..,)" "\\1\n" bytes "${bytes}")
+file(WRITE ${TO} "/* Made from src/app/web by embed.cmake. */\n#include \"page.h\"\n\nconst size_t hl_page_bytes = ${size};\nconst unsigned char hl_page[] = {\n${bytes}\n};\n")
