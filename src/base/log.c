@@ -3,11 +3,16 @@
  * fixed table of (level, event) pairs under one mutex; a pair that was cut says how often with the first line, of any
  * event, that comes after its second is over. Pairs beyond the table are not limited: events are literals of this
  * program, and it has far fewer.
+ * Nobody may read the log: a pipe that is full would hold up the thread that writes to it, and all others with it. So a line is written only
+ * where there is room for it, is dropped otherwise, and what was dropped is counted and said before the next line that is written.
+ *
+ * WHY NOT O_NONBLOCK: it would hold for everybody who shares the file, the shell for one.
  *
  * THREADS
- * Any. The level is an atomic, the limiter is behind its mutex, which is not held during the write. */
+ * Any. The level is an atomic, the limiter and the writing are behind a mutex each, since room for one line is not room for two. */
 #include "hotlead/base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -38,7 +43,9 @@ static struct {
     struct pair pairs[PAIRS];
     unsigned n_pairs;
     unsigned n_cut; /* pairs with cut > 0 */
-} state = {.level = HL_LOG_INFO, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_t writing;
+    unsigned n_dropped; /* lines for which there was no room */
+} state = {.level = HL_LOG_INFO, .mutex = PTHREAD_MUTEX_INITIALIZER, .writing = PTHREAD_MUTEX_INITIALIZER};
 
 void hl_log_set_level(enum hl_log_level level)
 {
@@ -67,6 +74,21 @@ static size_t put_head(char *line, enum hl_log_level level, const char *event)
     return n;
 }
 
+/* A line is no longer than PIPE_BUF: where poll sees room, a write does not wait. */
+static bool has_room(void)
+{
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0;
+}
+
+static void say_dropped(void)
+{
+    char line[LINE_BYTES];
+    size_t n = put_head(line, HL_LOG_WARN, "log_dropped");
+    n += (size_t)snprintf(line + n, sizeof line - n, " lines=%u\n", state.n_dropped);
+    if (write(STDERR_FILENO, line, n) > 0) state.n_dropped = 0;
+}
+
 /* One line is one write. What an argument may have smuggled in must not look like a line of its own. */
 static void write_line(char *line, size_t len)
 {
@@ -74,8 +96,11 @@ static void write_line(char *line, size_t len)
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)line[i] < 0x20) line[i] = ' ';
     line[len++] = '\n';
-    ssize_t done = write(STDERR_FILENO, line, len);
-    (void)done; /* a log that cannot be written cannot be reported either */
+    pthread_mutex_lock(&state.writing);
+    if (state.n_dropped && has_room()) say_dropped();
+    /* a log that cannot be written cannot be reported either: it is counted, in case it can be later */
+    if (!has_room() || write(STDERR_FILENO, line, len) < 0) state.n_dropped++;
+    pthread_mutex_unlock(&state.writing);
 }
 
 static struct pair *find_pair(enum hl_log_level level, const char *event, int64_t now_ns)

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,58 @@ static void a_flood_is_cut_and_the_cut_is_said(void **state)
     assert_int_equal(count("event=flood again=1"), 1);
 }
 
+/* stderr is a pipe from now on; its other end. */
+static int into_a_pipe(void)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    close(ends[1]);
+    assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+    return ends[0];
+}
+
+/* What is in the pipe goes to text + n; returns its end. */
+static size_t read_all(int end, size_t n)
+{
+    for (ssize_t got; (got = read(end, text + n, sizeof text - 1 - n)) > 0;) n += (size_t)got;
+    return n;
+}
+
+static void a_pipe_that_nobody_reads_holds_nobody_up(void **state)
+{
+    (void)state;
+    int end = into_a_pipe();
+    char big[3900];
+    memset(big, 'x', sizeof big);
+    for (int i = 0; i < 40; i++) /* far more than it holds, and no more than the limit lets pass */
+        hl_log(i % 2 ? HL_LOG_INFO : HL_LOG_WARN, "unread", "i=%d %.*s", i, (int)sizeof big, big);
+    size_t n = read_all(end, 0);
+    hl_log(HL_LOG_INFO, "read", "again=1");
+    text[read_all(end, n)] = '\0';
+    unsigned written = 0;
+    for (const char *p = text; (p = strstr(p, "event=unread i=")); p++) written++;
+    const char *dropped = strstr(text, "level=warn event=log_dropped lines=");
+    assert_non_null(dropped);
+    assert_int_equal(written + (unsigned)atoi(dropped + 35), 40);
+    assert_non_null(strstr(dropped, "event=read again=1\n"));
+    close(end);
+}
+
+static void a_full_disk_holds_nobody_up(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY);
+    assert_true(dup2(full, STDERR_FILENO) >= 0);
+    hl_log(HL_LOG_INFO, "gone", "i=1");
+    hl_log(HL_LOG_INFO, "gone", "i=2");
+    dup2(fileno(file), STDERR_FILENO);
+    close(full);
+    hl_log(HL_LOG_INFO, "kept", "i=3");
+    assert_int_equal(count("event=log_dropped lines=2\n"), 1);
+    assert_int_equal(count("event=kept i=3\n"), 1);
+}
+
 static void quoting_escapes_and_cuts_to_fit(void **state)
 {
     (void)state;
@@ -150,6 +203,8 @@ int main(void)
         TEST(lines_below_the_level_are_not_written),
         TEST(a_message_can_neither_forge_a_line_nor_overrun_it),
         TEST(a_flood_is_cut_and_the_cut_is_said),
+        TEST(a_pipe_that_nobody_reads_holds_nobody_up),
+        TEST(a_full_disk_holds_nobody_up),
         cmocka_unit_test(quoting_escapes_and_cuts_to_fit),
         cmocka_unit_test(level_names_parse_and_others_do_not),
     };

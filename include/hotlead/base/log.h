@@ -1,6 +1,7 @@
 /* Structured log on stderr: one logfmt line an event,
  *   2026-11-22T10:00:00.000Z level=info event=partition_restored partition=3 contacts=1200
- * Threading: any thread. Each (level, event) pair is limited to 20 lines a second; what was cut is counted and said.
+ * Threading: any thread. Each (level, event) pair is limited to 20 lines a second; what was cut is counted and said. Never waits for who reads
+ * the log: a line for which a pipe has no room, or a disk, is dropped, counted, and said (log_dropped) once there is room.
  * Never log payloads, contact ids (above debug) or secrets. */
 #ifndef HOTLEAD_BASE_LOG_H
 #define HOTLEAD_BASE_LOG_H
