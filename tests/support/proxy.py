@@ -5,7 +5,7 @@ It knows as much as it needs: each frame has its size in front, a request begins
 import asyncio
 import threading
 
-HEARTBEAT, END_TXN = 12, 26   # api keys
+HEARTBEAT, ADD_OFFSETS_TO_TXN, END_TXN = 12, 25, 26   # api keys
 
 
 class Proxy:
@@ -51,6 +51,10 @@ class Proxy:
     async def _close(self):
         self._server.close()
         await self._cut()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _client(self, reader, writer):
         self.connections += 1

@@ -22,7 +22,7 @@
 #include "stream.h"
 
 #define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
-#define COMMIT_OFFSETS_MS 60000 /* socket.timeout.ms */
+#define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -223,7 +223,7 @@ static enum hl_status send_offsets(struct hl_kafka_stream *s, const rd_kafka_top
     rd_kafka_error_t *e;
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
     do {
-        hl_kafka_begin(s, "send_offsets_to_transaction", CALL_MS);
+        hl_kafka_begin(s, "send_offsets_to_transaction", CALL_MS + SOCKET_MS);
         e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, CALL_MS);
     } while (again(s, e));
     hl_kafka_end(s);
@@ -278,7 +278,7 @@ static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_p
     enum hl_status status = hl_kafka_settle(&s->port, err);
     if (status) return status;
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    hl_kafka_begin(s, "commit", COMMIT_OFFSETS_MS);
+    hl_kafka_begin(s, "commit", SOCKET_MS);
     rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
     hl_kafka_end(s);
     if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
