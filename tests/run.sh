@@ -68,5 +68,6 @@ suite reference python_suite tests/support reference
 suite kustomize kustomize && suite deploy python_suite tests/deploy deploy
 if [ -z "$quick" ]; then
     suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 2
+    [ -s "$results/faults.md" ] && cat "$results/faults.md"
 fi
 exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"

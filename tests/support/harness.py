@@ -57,6 +57,14 @@ def schema(name):
     return fastavro.parse_schema(json.loads((ROOT / "schemas" / f"{name}.avsc").read_text()))
 
 
+@functools.cache
+def prefix(name, last):
+    """The schema up to the field `last`: the rest of a record need not be decoded."""
+    whole = json.loads((ROOT / "schemas" / f"{name}.avsc").read_text())
+    names = [f["name"] for f in whole["fields"]]
+    return fastavro.parse_schema({**whole, "fields": whole["fields"][:names.index(last) + 1]})
+
+
 class Setup:
     """The topics, the configuration and the files of one test; a consumer group of its own."""
 
@@ -156,14 +164,15 @@ class Setup:
         number = self.schema_id("alerts", 4)
         return [Out(m, "alert", number) for m in read_all(self.out["alerts"])]
 
-    def finish(self, scorer, *running):
-        """Until all is committed and all deadlines that have passed are told; then every process ends."""
+    def finish(self, scorer, *running, told=None):
+        """Until all is committed and all deadlines that have passed are told; then every process ends. told: says whether these alerts have
+        been read, for a caller who reads them anyway."""
         self.wait_done(*running, seconds=150)
         for h in running:   # one that was killed and starts again after the last commit: only a process that lives checkpoints
             h.wait_ready()
         passed = {a["alert_id"] for a in scorer.alerts if a["event"] == "breached"}
-        told = lambda: {o.value["alert_id"] for o in self.alerts()}
-        servers.wait_for(f"{len(passed)} deadlines that pass", lambda: passed <= told(), 60, every=0.3)
+        told = told or (lambda ids: ids <= {o.value["alert_id"] for o in self.alerts()})
+        servers.wait_for(f"{len(passed)} deadlines that pass", lambda: told(passed), 60, every=0.3)
         return [h.stop() for h in running]
 
     def dead_letters(self):
@@ -196,30 +205,35 @@ def millis(moment):
     return (moment - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(milliseconds=1)
 
 
-def read_all(topic):
-    """Every record of a topic, to its present end, read committed; in order within a partition."""
-    reader = Consumer({"bootstrap.servers": kafka().bootstrap, "group.id": "reader", "enable.auto.commit": False,
-                       "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.message.max.bytes": 4 << 20})
+def records(topic, partition=None, bootstrap=None):
+    """Every record of a topic, or of one of its partitions, to its present end, read committed; in order within a partition."""
+    reader = Consumer({"bootstrap.servers": bootstrap or kafka().bootstrap, "group.id": "reader", "enable.auto.commit": False,
+                       "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.message.max.bytes": 4 << 20,
+                       "fetch.wait.max.ms": 10})   # an end is told at once, not after half a second
     try:
         meta = reader.list_topics(topic, timeout=20).topics[topic]
-        left = {p for p in meta.partitions}
+        left = {p for p in meta.partitions if partition in (None, p)}
         if meta.error or not left:
-            return []
+            return
         reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in left])
-        out, quiet_until = [], time.monotonic() + 60
+        quiet_until = time.monotonic() + 60
         while left:
             for m in reader.consume(5000, timeout=0.1):
+                quiet_until = time.monotonic() + 60
                 if m.error() is None:
-                    out.append(m)
+                    yield m
                 elif m.error().name() == "_PARTITION_EOF":
                     left.discard(m.partition())
                 else:
                     raise RuntimeError(m.error())
             if time.monotonic() > quiet_until:
                 raise TimeoutError(f"{topic}: no end of partitions {sorted(left)}")
-        return out
     finally:
         reader.close()
+
+
+def read_all(topic):
+    return list(records(topic))
 
 
 class Hotlead:

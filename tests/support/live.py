@@ -1,8 +1,14 @@
 """A scorer under fire: events that keep coming, a reader of the outputs that never stops looking, and the comparison at the end."""
 import collections
+import io
+import json
+import pathlib
 import re
+import subprocess
 import threading
 import time
+
+import fastavro
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
@@ -18,7 +24,7 @@ class Feed(threading.Thread):
         super().__init__(daemon=True)
         self.setup, self.rate, self.error = setup, rate, None
         self.source = gen_events.Generator(seed, contacts, harness.start_of_events(), n=most)
-        self.events, self._ending = [], threading.Event()
+        self.events, self.count, self._ending = [], 0, threading.Event()
         self.start()
 
     def run(self):
@@ -38,14 +44,47 @@ class Feed(threading.Thread):
             self.events.append(ev)
             yield gen_events.topic_of(ev["contact_id"], self.setup.inputs), ev["contact_id"], encode(ev)
 
+    def stop(self):
+        self._ending.set()
+
+    def check_alive(self):
+        """Fails when no more events come."""
+        assert self.is_alive(), f"no more events come after {len(self.events)}: {self.error or 'their number was too small'}"
+
     def finish(self):
         """No more events; all are acknowledged."""
-        self._ending.set()
+        self.stop()
         self.join(150)
         assert not self.is_alive(), "the producer does not end"
         if self.error:
             raise self.error
+        self.count = len(self.events)
         self.scorer = reference.run(harness.MODEL.read_text(), self.events, True, int(time.time() * 1000), follow=False)
+        return self
+
+
+class FastFeed:
+    """The same by hotlead-feed (perf/load/feed.c), for tens of thousands of events a second. `scorer` is recorded.Recorded's to make."""
+
+    def __init__(self, setup, seed, rate, contacts):
+        self.count = 0
+        tool = pathlib.Path(harness.binary()).parent / "perf" / "hotlead-feed"
+        command = [tool, "--brokers", harness.kafka().bootstrap, "--topics", ",".join(setup.inputs), "--rate", rate, "--seed", seed,
+                   "--contacts", contacts, "--events", 100 * rate, "--start", harness.start_of_events()]
+        self.child = harness.servers.spawn(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def stop(self):
+        harness.servers.stop(self.child, 0)
+
+    def check_alive(self):
+        assert self.child.poll() is None, f"no more events come: {self.child.communicate()}"
+
+    def finish(self):
+        self.check_alive()
+        self.child.terminate()
+        out, err = self.child.communicate(timeout=150)
+        assert self.child.returncode == 0, err
+        self.count = json.loads(out)["events"]
         return self
 
 
@@ -58,6 +97,9 @@ class Watcher(threading.Thread):
         self.seen = collections.Counter()   # records by output
         self.lost = self.doubled = self.unordered = 0
         self.places, self.seqs, self.alerts, self.states, self.applied = {}, {}, set(), {}, {}
+        self.outputs = {setup.out[output]: (output, look, harness.prefix(schema, last)) for output, look, schema, last in (
+            ("transitions", self._transition, "stage_transition", "seq"), ("alerts", self._alert, "alert", "alert_id"),
+            ("state", self._state, "contact_state", "seq"))}
         self._ending = threading.Event()
         self.start()
 
@@ -81,11 +123,10 @@ class Watcher(threading.Thread):
         if m.offset() <= self.places.get(place, -1):
             self._say(f"{place}: offset {m.offset()} after {self.places[place]}")
         self.places[place] = m.offset()
-        for output, look, schema, number in (("transitions", self._transition, "stage_transition", 2), ("alerts", self._alert, "alert", 4),
-                                             ("state", self._state, "contact_state", 3)):
-            if m.topic() == self.setup.out[output]:
-                self.seen[output] += 1
-                look(harness.Out(m, schema, number).value, f"{output} {m.partition()}/{m.offset()}")
+        output, look, schema = self.outputs[m.topic()]
+        self.seen[output] += 1
+        if m.value() is not None:
+            look(fastavro.schemaless_reader(io.BytesIO(m.value()[5:]), schema, None), f"{output} {m.partition()}/{m.offset()}")
 
     def _transition(self, t, where):
         contact, last = t["contact_id"], self.seqs.get(t["contact_id"], 0)
@@ -140,7 +181,7 @@ def redis_marker(setup, redis, partition):
 def redis_differences(setup, redis, limit=5):
     """The copy in Redis against the last records of the state topic, byte for byte, and its markers. Sentences."""
     newest, ends, copy = {}, collections.Counter(), {}
-    for m in harness.read_all(setup.out["state"]):
+    for m in harness.records(setup.out["state"]):
         newest[m.key()] = m.value()
         ends[m.partition()] = max(ends[m.partition()], m.offset() + 1)
     for key in redis.keys(f"{{{setup.group}:*"):

@@ -6,6 +6,7 @@ import atexit
 import ctypes
 import http.server
 import json
+import os
 import pathlib
 import re
 import resource
@@ -173,12 +174,24 @@ class Kafka(Server):
 
 
 class Redis(Server):
-    """A redis-server without persistence."""
+    """A redis-server; without persistence, unless it is told to append its writes to a file."""
     name = "redis"
 
+    def __init__(self, append=False):
+        super().__init__()
+        self.append = append
+
     def command(self):
-        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes" if self.append else "no",
                 "--dir", str(self.dir)]
+
+    def cut_append_file(self, rng):
+        """What a crash of the machine may do: of the newest writes some are missing, down to the byte. (bytes kept, bytes that were there)"""
+        newest = max((self.dir / "appendonlydir").glob("*.incr.aof"), key=lambda p: int(p.name.split(".")[-3]))
+        size = newest.stat().st_size
+        kept = rng.randrange(size)
+        os.truncate(newest, kept)
+        return kept, size
 
     @property
     def url(self):
@@ -208,6 +221,104 @@ class Redis(Server):
 
     def keys(self, pattern="*"):
         return sorted(self.call("KEYS", pattern))
+
+
+class Sentinel(Redis):
+    name = "sentinel"
+
+    def __init__(self, master_port):
+        super().__init__()
+        (self.dir / "sentinel.conf").write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {self.dir}\nsentinel monitor main 127.0.0.1 {master_port} 1\n"
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 3000\n")
+
+    def command(self):
+        return ["redis-server", str(self.dir / "sentinel.conf"), "--sentinel"]
+
+    def master_port(self):
+        return int(self.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main")[1])
+
+
+SLOTS = 16384
+
+
+class ClusterNode(Redis):
+    """One node of a cluster; nodes.conf keeps its identity over a restart."""
+    name = "redis-node"
+
+    def __init__(self):
+        super().__init__()
+        self.bus = free_port()
+
+    def command(self):
+        return super().command() + ["--cluster-enabled", "yes", "--cluster-port", str(self.bus), "--cluster-node-timeout", "1500",
+                                    "--repl-diskless-sync-delay", "0"]
+
+    def info(self):
+        return dict(line.split(":", 1) for line in self.call("CLUSTER", "INFO").decode().split("\r\n") if ":" in line)
+
+    def id(self):
+        return self.call("CLUSTER", "MYID").decode()
+
+
+class RedisCluster:
+    """Nodes 0 to 2 are masters of a third of the slots each, node i + 3 is the replica of node i."""
+
+    def __init__(self):
+        self.nodes = [ClusterNode().start() for _ in range(6)]
+        for i, node in enumerate(self.nodes[:3]):
+            node.call("CLUSTER", "ADDSLOTSRANGE", i * SLOTS // 3, (i + 1) * SLOTS // 3 - 1)
+        for node in self.nodes[1:]:
+            node.call("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, self.nodes[0].bus)
+        wait_for("a cluster of six", lambda: all(n.info()["cluster_known_nodes"] == "6" for n in self.nodes))
+        for i, node in enumerate(self.nodes[3:]):
+            node.call("CLUSTER", "REPLICATE", self.nodes[i].id())
+        self.wait_ok(self.nodes)
+        wait_for("replicas in step", lambda: all(b"master_link_status:up" in n.call("INFO", "replication") for n in self.nodes[3:]))
+
+    def wait_ok(self, nodes):
+        wait_for("cluster_state:ok", lambda: all(n.info()["cluster_state"] == "ok" for n in nodes))
+
+    @property
+    def url(self):
+        return "redis://" + ",".join(f"127.0.0.1:{n.port}" for n in self.nodes[:2])
+
+    def close(self):
+        for node in self.nodes:
+            node.close()
+
+    def slot(self, key):
+        return self.nodes[0].call("CLUSTER", "KEYSLOT", key)
+
+    def owner(self, slot):
+        """The number of the master that was given the slot at first."""
+        return next(i for i in range(3) if slot < (i + 1) * SLOTS // 3)
+
+    def call(self, *words):
+        """A command with a key, at the master that serves it."""
+        for node in self.nodes[:3]:
+            try:
+                return node.call(*words)
+            except RuntimeError as e:
+                if not str(e).startswith("MOVED"):
+                    raise
+        raise RuntimeError(f"no master serves {words}")
+
+    def keys(self, pattern="*"):
+        return sorted({k for node in self.nodes[:3] for k in node.keys(pattern)})
+
+    def move(self, slot, source, target):
+        """As redis-cli --cluster reshard does it, key by key, slowly enough that writes fall in between."""
+        target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id())
+        source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id())
+        moved = 0
+        while keys := source.call("CLUSTER", "GETKEYSINSLOT", slot, 4):
+            source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
+            moved += len(keys)
+            time.sleep(0.05)
+        for node in (target, source):
+            node.call("CLUSTER", "SETSLOT", slot, "NODE", target.id())
+        return moved
 
 
 class Registry:
