@@ -756,7 +756,7 @@ class Surroundings(Compared):
 
 class UntilItIsEnough(Compared):
     """The last: thousands of events a second, kills at random, until all scenarios together have had what was asked for."""
-    LIFE_KILLS, LIFE_EVENTS = (25, 2_500_000) if EVENTS else (4, 50_000)   # before all is compared, and begun anew
+    LIFE_KILLS, LIFE_EVENTS = (min(25, KILLS), min(2_500_000, EVENTS)) if EVENTS else (4, 50_000)   # before all is compared, and begun anew
 
     def life(self):
         with Fire(self, fast=True, rate=1500 if EVENTS else 5000, threads=2).light() as fire:
