@@ -6,6 +6,7 @@
 #define DAY_MS INT64_C(86400000)
 #define TOMBSTONES_MS "604800000" /* a week */
 #define SEGMENT "104857600"       /* what Kafka gives its own compacted topic */
+#define TIMESTAMPS "LogAppendTime" /* the broker's clock, whatever that of the process says */
 #define LARGE_SEGMENT INT64_C(268435456)
 
 const char *hl_topic_setting_name(enum hl_topic_setting s)
@@ -32,6 +33,7 @@ size_t hl_topic_settings(enum hl_topic_role role, int replication, const char *m
     size_t n = 0;
     if (role == HL_ROLE_INPUT) return 0; /* the users' own: the broker's defaults, but for what is said below */
     out[n++] = (struct hl_kafka_property){"cleanup.policy", role == HL_ROLE_STATE ? "compact" : "delete"};
+    out[n++] = (struct hl_kafka_property){"message.timestamp.type", TIMESTAMPS};
     if (replication >= 3) out[n++] = (struct hl_kafka_property){"min.insync.replicas", "2"};
     if (role == HL_ROLE_STATE) {
         out[n++] = (struct hl_kafka_property){"delete.retention.ms", TOMBSTONES_MS};
@@ -133,6 +135,14 @@ static void look_at_compaction(struct look *l)
                     "a copy in Redis that was away for longer would not hear of erased contacts");
 }
 
+static void look_at_timestamps(struct look *l)
+{
+    const char *is = l->t->values[HL_TOPIC_TIMESTAMP_TYPE];
+    if (l->t->role != HL_ROLE_INPUT && is && strcmp(is, TIMESTAMPS) != 0)
+        add_setting(l, HL_TOPIC_BETTER, HL_TOPIC_TIMESTAMP_TYPE, TIMESTAMPS,
+                    "brokers refuse what a process writes whose clock is an hour ahead of theirs, and it stands still");
+}
+
 const char *hl_topic_plan_input_bytes(const struct hl_topic_plan *p)
 {
     const char *largest = NULL;
@@ -191,6 +201,7 @@ void hl_topic_plan_make(struct hl_topic_plan *p, int32_t partitions)
         look_at_retention(&l);
         look_at_safety(&l);
         look_at_compaction(&l);
+        look_at_timestamps(&l);
         look_at_size(&l);
     }
 }

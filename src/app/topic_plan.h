@@ -15,7 +15,8 @@
     X(MAX_BYTES, "max.message.bytes")                                                                                                     \
     X(DELETE_RETENTION, "delete.retention.ms")                                                                                            \
     X(SEGMENT_BYTES, "segment.bytes")                                                                                                     \
-    X(DIRTY_RATIO, "min.cleanable.dirty.ratio")
+    X(DIRTY_RATIO, "min.cleanable.dirty.ratio")                                                                                            \
+    X(TIMESTAMP_TYPE, "message.timestamp.type")
 
 enum hl_topic_setting {
 #define X(id, name) HL_TOPIC_##id,

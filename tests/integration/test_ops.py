@@ -63,6 +63,7 @@ class Topics(Ops):
         state = self.settings(s.out["state"])
         self.assertEqual((state["cleanup.policy"], state["segment.bytes"], state["delete.retention.ms"]), ("compact", "104857600", "604800000"))
         self.assertEqual(self.settings(s.out["transitions"])["cleanup.policy"], "delete")
+        self.assertEqual({self.settings(t)["message.timestamp.type"] for t in s.out.values()}, {"LogAppendTime"})
         # the broker of the tests takes 4 MiB, and so must the dead letters; and hotlead starts on what was made
         self.assertEqual(self.settings(s.out["dead_letter"])["max.message.bytes"], self.settings(s.inputs[0])["max.message.bytes"])
         with s.run() as h:

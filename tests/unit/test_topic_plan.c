@@ -22,7 +22,8 @@ static int make_good(void **state)
     static const char *const good[HL_TOPIC_SETTING_COUNT] = {
         [HL_TOPIC_CLEANUP] = "delete",   [HL_TOPIC_RETENTION_MS] = "604800000", [HL_TOPIC_RETENTION_BYTES] = "-1",
         [HL_TOPIC_MIN_INSYNC] = "2",     [HL_TOPIC_UNCLEAN] = "false",          [HL_TOPIC_MAX_BYTES] = "1048588",
-        [HL_TOPIC_DELETE_RETENTION] = "604800000", [HL_TOPIC_SEGMENT_BYTES] = "104857600",    [HL_TOPIC_DIRTY_RATIO] = "0.2"};
+        [HL_TOPIC_DELETE_RETENTION] = "604800000", [HL_TOPIC_SEGMENT_BYTES] = "104857600",    [HL_TOPIC_DIRTY_RATIO] = "0.2",
+        [HL_TOPIC_TIMESTAMP_TYPE] = "LogAppendTime"};
     static const char *const names[] = {"web", "crm", "transitions", "state", "alerts", "dead"};
     struct world *w = calloc(1, sizeof *w);
     w->config.checkpoint_max_replay_ms = 60000;
@@ -167,6 +168,15 @@ static void compaction_and_size(void **state)
     assert_only(w, "dead", "max.message.bytes", "5000000", HL_TOPIC_WRONG);
 }
 
+static void outputs_have_the_time_of_the_broker(void **state)
+{
+    struct world *w = *state;
+    set(&w->topics[0], HL_TOPIC_TIMESTAMP_TYPE, "CreateTime"); /* an input is the users' own */
+    assert_int_equal(problems(w), 0);
+    set(&w->topics[2], HL_TOPIC_TIMESTAMP_TYPE, "CreateTime");
+    assert_only(w, "transitions", "message.timestamp.type", "LogAppendTime", HL_TOPIC_BETTER);
+}
+
 static void what_the_broker_does_not_tell_is_no_problem(void **state)
 {
     struct world *w = *state;
@@ -203,6 +213,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(retention_is_held_against_the_replay, make_good, drop),
         cmocka_unit_test_setup_teardown(replicas, make_good, drop),
         cmocka_unit_test_setup_teardown(compaction_and_size, make_good, drop),
+        cmocka_unit_test_setup_teardown(outputs_have_the_time_of_the_broker, make_good, drop),
         cmocka_unit_test_setup_teardown(what_the_broker_does_not_tell_is_no_problem, make_good, drop),
         cmocka_unit_test_setup_teardown(what_is_created_is_good, make_good, drop),
     };
