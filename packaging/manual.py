@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Write man pages and the bash completion from what the program itself says: `hotlead help`, and config/CONFIGURATION.md, which it prints, too.
+"""Write man pages and bash completions from what the programs themselves say: `hotlead help`, config/CONFIGURATION.md, which it prints, too, and
+`hotlead-load --help`.
 
-    manual.py HOTLEAD OUT      OUT/man1/*.1, OUT/man5/hotlead.yaml.5, OUT/hotlead.bash
+    manual.py HOTLEAD HOTLEAD-LOAD OUT      OUT/man1/*.1, OUT/man5/hotlead.yaml.5, OUT/hotlead.bash, OUT/hotlead-load.bash
 """
 import dataclasses
 import pathlib
@@ -10,7 +11,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-OPTION = re.compile(r"^(?:  (-\w), |      )(--[\w-]+)(?: ([A-Z]+)(?=  ))? +(.*)$")
+OPTION = re.compile(r"^(?:  (-\w), |      )(--[\w-]+)(?: ([A-Z=]+)(?=  ))? +(.*)$")
 
 
 @dataclasses.dataclass
@@ -141,7 +142,33 @@ def main_page(commands, version):
               ".TP", r"\fI/usr/share/hotlead/schemas\fR", "Avro schemas of the records",
               ".SH EXIT STATUS", "0 for success; others as in sysexits.h: 64 wrong use, 65 bad data, 69 a server cannot be reached,",
               "70 a bug of the program, 75 try again, 77 not permitted, 78 wrong configuration."]
-    return lines + see_also([f"hotlead-{c.name}(1)" for c in commands] + ["hotlead.yaml(5)"])
+    return lines + see_also([f"hotlead-{c.name}(1)" for c in commands] + ["hotlead-load(1)", "hotlead.yaml(5)"])
+
+
+def load_page(text, version):
+    """hotlead-load, whose options stand under several headings."""
+    blocks = text.strip().split("\n\n")
+    lines = title("hotlead-load", 1, version) + [
+        ".SH NAME", r"hotlead-load \- sends made\-up events to hotlead at a set rate and measures its latency",
+        ".SH SYNOPSIS", bold("hotlead-load") + r" [\fIOPTIONS\fR]", ".SH DESCRIPTION"]
+    in_options = False
+    for block in blocks[1:]:
+        heading, *rest = block.split("\n")
+        options = read_options(rest)[0] if heading.endswith(":") else []
+        if options:
+            lines += [] if in_options else [".SH OPTIONS"]
+            lines += [".SS " + roff(heading[:-1])] + [x for o in options for x in option_lines(o)]
+            in_options = True
+        elif heading.endswith(":"):
+            lines += [".SH " + roff(heading[:-1].upper())] + paragraph_lines("\n".join(rest))
+        else:
+            lines += paragraph_lines(block)
+    return lines + see_also(["hotlead(1)", "hotlead.yaml(5)"])
+
+
+def load_completion(text):
+    words = " ".join(n for o in read_options([l for l in text.splitlines() if OPTION.match(l)])[0] for n in o.names)
+    return f'# bash completion for hotlead-load; made from `hotlead-load --help`\ncomplete -o default -W "{words}" hotlead-load\n'
 
 
 def inline(text):
@@ -218,18 +245,21 @@ def completion(commands):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4:
         raise SystemExit(__doc__)
-    hotlead, out = sys.argv[1], pathlib.Path(sys.argv[2])
+    hotlead, load, out = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
     commands = read_commands(hotlead)
     version = subprocess.run([hotlead, "version"], capture_output=True, text=True, check=True).stdout.split()[1]
     pages = {"man1/hotlead.1": main_page(commands, version), "man5/hotlead.yaml.5": configuration_page(version)}
     pages |= {f"man1/hotlead-{c.name}.1": command_page(c, version) for c in commands}
+    load_help = subprocess.run([load, "--help"], capture_output=True, text=True, check=True).stdout
+    pages["man1/hotlead-load.1"] = load_page(load_help, version)
     for name, lines in pages.items():
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     (out / "hotlead.bash").write_text(completion(commands), encoding="utf-8")
+    (out / "hotlead-load.bash").write_text(load_completion(load_help), encoding="utf-8")
 
 
 if __name__ == "__main__":

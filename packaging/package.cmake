@@ -3,7 +3,7 @@ include(GNUInstallDirs)
 set(packaging ${PROJECT_SOURCE_DIR}/packaging)
 set(made ${PROJECT_BINARY_DIR}/packaging)
 
-install(TARGETS hotlead RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS hotlead hotlead-load RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/hotlead/schemas FILES_MATCHING PATTERN "*.avsc" PATTERN "ids.yaml")
 install(FILES config/hotlead.schema.json config/model.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/hotlead)
 install(DIRECTORY config/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
@@ -30,9 +30,9 @@ file(WRITE ${made}/model.yaml "${text}")
 set(HL_MAINTAINER "hotlead maintainers <hotlead@example.org>" CACHE STRING "Who answers for the package")
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 file(GLOB commands CONFIGURE_DEPENDS src/app/cmd_*.c)
-add_custom_command(OUTPUT ${made}/hotlead.bash COMMAND ${Python3_EXECUTABLE} -B ${packaging}/manual.py $<TARGET_FILE:hotlead> ${made}
+add_custom_command(OUTPUT ${made}/hotlead.bash COMMAND ${Python3_EXECUTABLE} -B ${packaging}/manual.py $<TARGET_FILE:hotlead> $<TARGET_FILE:hotlead-load> ${made}
   COMMAND sh -c "gzip -9nkf man1/*.1 man5/*.5" WORKING_DIRECTORY ${made}
-  DEPENDS hotlead ${packaging}/manual.py ${PROJECT_SOURCE_DIR}/config/CONFIGURATION.md ${commands} VERBATIM COMMENT "man pages and completion")
+  DEPENDS hotlead hotlead-load ${packaging}/manual.py ${PROJECT_SOURCE_DIR}/config/CONFIGURATION.md ${commands} VERBATIM COMMENT "man pages and completion")
 configure_file(${packaging}/changelog.in ${made}/changelog.text @ONLY)
 add_custom_command(OUTPUT ${made}/changelog.gz COMMAND gzip -9nc ${made}/changelog.text > ${made}/changelog.gz DEPENDS ${made}/changelog.text)
 add_custom_command(OUTPUT ${made}/RUNBOOK.md.gz COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/k8s/RUNBOOK.md > ${made}/RUNBOOK.md.gz DEPENDS k8s/RUNBOOK.md)
@@ -40,6 +40,7 @@ add_custom_target(package_files ALL DEPENDS ${made}/hotlead.bash ${made}/changel
 
 install(DIRECTORY ${made}/man1 ${made}/man5 DESTINATION ${CMAKE_INSTALL_MANDIR} FILES_MATCHING PATTERN "*.gz")
 install(FILES ${made}/hotlead.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hotlead)
+install(FILES ${made}/hotlead-load.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME hotlead-load)
 install(FILES packaging/hotlead.service DESTINATION /usr/lib/systemd/system)
 install(FILES packaging/hotlead.sysusers DESTINATION /usr/lib/sysusers.d RENAME hotlead.conf)
 install(FILES ${made}/hotlead.yaml ${made}/model.yaml DESTINATION /etc/hotlead)

@@ -38,7 +38,8 @@ Start = collections.namedtuple("Start", "seconds restore cpu rss_mb contacts par
 
 
 def contacts_to_ask(n):
-    """hotlead-load draws contact C * u^3: of how many must it draw, so that n are met by EVENTS_PER_CONTACT events for each drawn from?"""
+    """hotlead-load draws contacts by Zipf's law, here with exponent 2/3, about C * u^3: of how many must it draw, so that n are met by
+    EVENTS_PER_CONTACT events for each drawn from?"""
     steps = 10_000   # those that no event meets: the integral of exp(-e/3 x^(-2/3)) over 0..1
     missed = sum(math.exp(-EVENTS_PER_CONTACT / 3 * ((i + 0.5) / steps) ** (-2 / 3)) for i in range(steps)) / steps
     return round(n / (1 - missed))
@@ -52,8 +53,10 @@ class Bench:
         self.contacts = self.written = self.tails = 0
 
     def load(self, contacts, events, seed):
-        end = int(time.time() * 1000) - 3_600_000
-        return system.Bench.tool(self, "hotlead-load", "--events", events, "--contacts", contacts, "--seed", seed, "--end", end)
+        return system.Bench.write(self, events, contacts, seed, skew=2 / 3)
+
+    def tool(self, name, *args):
+        return system.Bench.tool(self, name, *args)
 
     @property
     def build(self):

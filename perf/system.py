@@ -61,14 +61,19 @@ class Bench:
         self.outcome = None   # of the first scoring run
 
     def tool(self, name, *args):
-        done = subprocess.run([self.build / "perf" / name, "--brokers", self.kafka.bootstrap, "--topics", TOPIC, *map(str, args)],
-                              stdout=subprocess.PIPE, text=True)
+        folder = self.build if name == "hotlead-load" else self.build / "perf"
+        done = subprocess.run([folder / name, *map(str, args)], stdout=subprocess.PIPE, text=True)
         if done.returncode:
             raise Failed(f"{name} ended with {done.returncode}")
         return json.loads(done.stdout)
 
+    def write(self, events, contacts, seed, skew=0.67):
+        """Events of 30 days that ended an hour ago."""
+        return self.tool("hotlead-load", "-b", self.kafka.bootstrap, "-t", TOPIC, "--backlog", "30d", "--events", events, "--contacts", contacts,
+                         "--skew", skew, "--seed", seed, "-o", "json")
+
     def consume(self, threads):
-        got = self.tool("hotlead-consume", "--threads", threads)
+        got = self.tool("hotlead-consume", "--brokers", self.kafka.bootstrap, "--topics", TOPIC, "--threads", threads)
         if got["events"] != self.events:
             raise Failed(f"hotlead-consume got {got['events']} of {self.events} records")
         return Run(got["events"] / got["seconds"], got["cpu_seconds"] / got["events"] * 1e9, got["max_rss_bytes"] / 2**20, got)
@@ -294,8 +299,8 @@ def main():
     with broker() as kafka, servers.Redis() as redis:
         bench = Bench(args.build, kafka, redis, args.events)
         kafka.create_topics(TOPIC, partitions=PARTITIONS)
-        written = bench.tool("hotlead-load", "--events", args.events, "--contacts", args.contacts, "--seed", args.seed)
-        print(f"written: {written}", file=sys.stderr)
+        written = bench.write(args.events, args.contacts, args.seed)
+        print(f"written: {written['events']:,} events, {written['rate']:,.0f}/s", file=sys.stderr)
         rounds = []
         try:
             bench.consume(WORKERS)   # warms the broker and the page cache

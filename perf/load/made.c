@@ -7,6 +7,7 @@
 
 #include "hotlead/base/status.h"
 #include "made.h"
+#include "random.h"
 
 #define DAY_MS INT64_C(86400000)
 #define SPAN_MS (30 * DAY_MS)
@@ -55,20 +56,11 @@ static const char *const STAGES[] = {"subscriber", "lead", "mql", "sql", "opport
 static const char *const REASONS[] = {"no budget", "wrong timing", "no answer"};
 static const char *const OWNERS[] = {"rep-1", "rep-2", "J\303\270rgen", ""};
 
-/* splitmix64: the n-th number of a seed, in any order (Steele, Lea, Flood 2014). */
-static uint64_t hash(uint64_t seed, uint64_t n)
-{
-    uint64_t z = seed + (n + 1) * 0x9e3779b97f4a7c15ull;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
-}
-
 /* Version 4, and so random but for two digits. */
 static void uuid(char out[MADE_UUID_BYTES], uint64_t h)
 {
     static const char FORM[] = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx", HEX[] = "0123456789abcdef";
-    uint64_t more = hash(h, 0);
+    uint64_t more = hl_random_at(h, 0);
     memcpy(out, FORM, MADE_UUID_BYTES);
     for (int i = 0; i < MADE_UUID_BYTES - 1; i++) {
         if (out[i] != 'x') continue;
@@ -78,15 +70,10 @@ static void uuid(char out[MADE_UUID_BYTES], uint64_t h)
     }
 }
 
-static double unit(uint64_t h)
-{
-    return (double)(h >> 11) / 9007199254740992.0; /* 2^53 */
-}
-
 static uint64_t contact_of(const struct source *s, uint64_t h)
 {
     double low = pow(20, 0.1), high = pow((double)s->contacts + 20, 0.1);
-    uint64_t rank = (uint64_t)(pow(low + (high - low) * unit(h), 10) - 20);
+    uint64_t rank = (uint64_t)(pow(low + (high - low) * hl_random_unit(h), 10) - 20);
     return rank < s->contacts ? rank : s->contacts - 1;
 }
 
@@ -123,7 +110,7 @@ static void add_profile(struct made *e, uint64_t h)
 static void fill_form(struct made *e, bool demo, uint64_t h)
 {
     e->ev.form = hl_slice_of(!demo ? "newsletter" : h % 2 ? "demo" : "contact-sales");
-    if ((h >> 1) % 5 < 2) add_profile(e, hash(h, 0)); /* else the hand is raised before the fit is known */
+    if ((h >> 1) % 5 < 2) add_profile(e, hl_random_at(h, 0)); /* else the hand is raised before the fit is known */
     snprintf(e->budget, sizeof(e->budget), "%u", (unsigned)(h >> 8) % 90 * 1000);
     add(e, "budget", e->budget);
 }
@@ -158,20 +145,20 @@ static void fill(struct made *e, enum shape shape, uint64_t h)
 
 static void make(struct made *e, const struct source *s, uint64_t i)
 {
-    uint64_t h = hash(s->seed, 2 * i), contact = contact_of(s, hash(s->seed, 2 * i + 1)), who = hash(~s->seed, contact);
+    uint64_t h = hl_random_at(s->seed, 2 * i), contact = contact_of(s, hl_random_at(s->seed, 2 * i + 1)), who = hl_random_at(~s->seed, contact);
     const struct kind *k = kind_of("\0\0\0\0\0\0\0\0\1\1\1\1\1\2\2\2\2\2\3\3"[who % 20], h);
     int64_t now = s->start_ms + (int64_t)((double)SPAN_MS * (double)(i < s->events ? i : s->events) / (double)s->events);
-    e->ev = (struct hl_event){.type_name = hl_slice_of(k->type), .occurred_at = now - lateness(hash(h, 1)), .attributes = e->pairs};
+    e->ev = (struct hl_event){.type_name = hl_slice_of(k->type), .occurred_at = now - lateness(hl_random_at(h, 1)), .attributes = e->pairs};
     uuid(e->event_id, h);
     uuid(e->contact_id, who);
     e->ev.event_id = hl_slice_of(e->event_id);
     e->ev.contact_id = hl_slice_of(e->contact_id);
-    fill(e, k->shape, hash(h, 3));
+    fill(e, k->shape, hl_random_at(h, 3));
 }
 
 void made_event(struct made *e, const struct source *s, uint64_t i)
 {
-    uint64_t h = hash(s->seed + 1, i), back = (h >> 8) % 100000 + 1;
+    uint64_t h = hl_random_at(s->seed + 1, i), back = (h >> 8) % 100000 + 1;
     make(e, s, h % 50 == 0 && back <= i ? i - back : i);
 }
 

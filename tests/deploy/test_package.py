@@ -64,7 +64,8 @@ def option_table(command):
 class Contents(unittest.TestCase):
     def test_everything_is_in_its_place(self):
         listed = {str(p.relative_to(tree())) for p in tree().rglob("*") if p.is_file()}
-        wanted = {"usr/bin/hotlead", "usr/lib/systemd/system/hotlead.service", "usr/lib/sysusers.d/hotlead.conf", "etc/hotlead/hotlead.yaml",
+        wanted = {"usr/bin/hotlead", "usr/bin/hotlead-load", "usr/share/man/man1/hotlead-load.1.gz", "usr/share/bash-completion/completions/hotlead-load",
+                  "usr/lib/systemd/system/hotlead.service", "usr/lib/sysusers.d/hotlead.conf", "etc/hotlead/hotlead.yaml",
                   "etc/hotlead/model.yaml", "usr/share/bash-completion/completions/hotlead", "usr/share/man/man1/hotlead.1.gz",
                   "usr/share/man/man5/hotlead.yaml.5.gz", "usr/share/doc/hotlead/copyright", "usr/share/doc/hotlead/changelog.gz",
                   "usr/share/doc/hotlead/RUNBOOK.md.gz", "usr/share/doc/hotlead/monitoring/hotlead.rules.yaml",
@@ -162,6 +163,14 @@ class Manual(unittest.TestCase):
                 short = re.search(r"\\fB-(\w)\\fR", words)
                 shown[long] = (short[1] if short else "", r"\fI" in words)
             self.assertEqual(shown, table, command)
+
+    def test_every_option_of_hotlead_load_is_in_its_page_and_completed(self):
+        table = re.findall(r'^    X\((?:NULL|"[^"]*"), "([\w-]+)", ', (ROOT / "perf/load/options.c").read_text(), re.M)
+        self.assertGreater(len(table), 30)
+        shown = [re.search(r"--([\w-]+)", line.replace("\\-", "-"))[1] for line in re.findall(r"^\.TP\n(\\fB.*)$", self.page("man1/hotlead-load.1"), re.M)]
+        self.assertEqual(shown, table)
+        completion = (tree() / "usr/share/bash-completion/completions/hotlead-load").read_text()
+        self.assertEqual(set(re.findall(r"--([\w-]+)", completion)) - {"help"}, set(table) - {"help"})
 
     def test_every_configuration_key_is_in_its_page(self):
         text = self.page("man5/hotlead.yaml.5").replace("\\-", "-")
