@@ -16,7 +16,6 @@
 #include "warm.h"
 #include "worker.h"
 
-#define STRIPES 4096
 #define MIRROR_CATCH_UP_MS 5000
 
 /* A setting that was left empty is not there. */
@@ -158,50 +157,12 @@ static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
     return status;
 }
 
-static enum hl_status worker_init(struct hl_engine *e, unsigned index, struct hl_error *err)
+static enum hl_status worker_open(struct hl_engine *e, unsigned index, struct hl_error *err)
 {
     struct hl_worker *w = &e->workers[index];
-    size_t partitions = (size_t)e->n_partitions;
-    w->e = e;
-    w->index = index;
-    w->metrics = hl_metrics_thread(e->metrics, (int)index);
-    w->flow = hl_flow_batch_new();
-    w->checkpoint_due_ns = INT64_MAX;
-    w->time_acts = hl_timers_needed(e->model);
-    hl_arena_init(&w->arena, 1 << 20);
-    hl_buf_init(&w->engine_buf);
-    hl_buf_init(&w->record_buf);
-    w->records = calloc(HL_BATCH, sizeof(*w->records));
-    w->events = calloc(HL_GROUP, sizeof(*w->events));
-    w->outcome = calloc(1, sizeof(*w->outcome));
-    w->matches = hl_match_cache_new(e->model, HL_MATCH_CACHE_BYTES);
-    w->by_id = calloc(partitions, sizeof(struct hl_partition *));
-    w->parts = calloc(partitions, sizeof(struct hl_partition *));
-    w->assigned = calloc(partitions, sizeof(*w->assigned));
-    w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if (!w->flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
-        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    enum hl_status status = e->mirror ? hl_warm_open(e->config, 0, &w->store, err) : HL_OK;
+    enum hl_status status = hl_worker_init(w, e, index, err);
+    if (!status && e->mirror) status = hl_warm_open(e->config, 0, &w->store, err);
     return status ? status : hl_kafka_stream_new(e->kafka, index, &w->stream, err);
-}
-
-static void worker_fini(struct hl_worker *w)
-{
-    if (w->stream) w->stream->free(w->stream);
-    if (w->store) w->store->free(w->store);
-    hl_arena_fini(&w->arena);
-    hl_buf_fini(&w->engine_buf);
-    hl_buf_fini(&w->record_buf);
-    free(w->records);
-    free(w->events);
-    free(w->outcome);
-    hl_match_cache_free(w->matches);
-    hl_flow_batch_free(w->flow);
-    free(w->by_id);
-    free(w->parts);
-    free(w->assigned);
-    free(w->positions);
-    free(w->waiting);
 }
 
 static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
@@ -210,7 +171,7 @@ static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
     if (!e->workers) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     memset(e->workers, 0, e->n_workers * sizeof(*e->workers));
     enum hl_status status = HL_OK;
-    for (unsigned i = 0; i < e->n_workers && !status; i++) status = worker_init(e, i, err);
+    for (unsigned i = 0; i < e->n_workers && !status; i++) status = worker_open(e, i, err);
     for (unsigned i = 0; i < e->n_workers && !status; i++) {
         e->workers[i].started = pthread_create(&e->workers[i].thread, NULL, hl_worker_main, &e->workers[i]) == 0;
         if (!e->workers[i].started) status = hl_error_set(err, HL_E_INTERNAL, HL_STOP, "a worker's thread does not start");
@@ -221,7 +182,7 @@ static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
 static enum hl_status start(struct hl_engine *e, struct hl_error *err)
 {
     e->n_workers = worker_count(e->config);
-    e->table = hl_table_new(STRIPES);
+    e->table = hl_table_new(HL_STRIPES);
     if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = codecs_open(e, err);
     if (!status) status = kafka_open(e, err);
@@ -285,7 +246,7 @@ void hl_engine_free(struct hl_engine *e)
     if (e->api) hl_http_api_fini(e->api);
     hl_census_free(e->census);
     hl_history_free(e->history);
-    for (size_t i = 0; e->workers && i < e->n_workers; i++) worker_fini(&e->workers[i]);
+    for (size_t i = 0; e->workers && i < e->n_workers; i++) hl_worker_fini(&e->workers[i]);
     free(e->workers);
     for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
         if (e->decoders[i]) e->decoders[i]->free(e->decoders[i]);

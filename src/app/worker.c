@@ -287,7 +287,7 @@ static void report_lag(struct hl_worker *w, int64_t now)
             hl_metrics_set_lag(w->e->metrics, t, w->parts[i]->id, w->stream->lag(w->stream, t, w->parts[i]->id, w->parts[i]->next[t]));
 }
 
-static enum hl_status step(struct hl_worker *w, struct hl_error *err)
+enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
 {
     size_t n;
     int64_t now = hl_clock_mono_ns();
@@ -347,7 +347,7 @@ void *hl_worker_main(void *arg)
     struct hl_worker *w = arg;
     enum hl_status status = HL_OK;
     while (!*w->e->stop && !status) {
-        status = step(w, &w->error);
+        status = hl_worker_step(w, &w->error);
         if (status) status = handle_failure(w, status, &w->error);
     }
     w->status = finish(w, status, &w->error);

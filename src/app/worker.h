@@ -26,6 +26,7 @@
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
+#define HL_STRIPES 4096 /* of the table */
 
 struct hl_contact_list {
     struct hl_contact **items;
@@ -193,8 +194,15 @@ enum hl_status hl_bury(struct hl_worker *w, struct hl_partition *p, struct hl_co
 /* Between two rounds of the checkpoint: erased contacts that nothing refers to leave the table. */
 void hl_forget_erased(struct hl_worker *w, struct hl_partition *p);
 
+/* worker_init.c: all but its session and its store, which are the caller's to set; fini frees them too. `w` need not be zeroed. HL_E_NOMEM: fini
+ * it all the same. */
+enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err) HL_WARN_UNUSED;
+void hl_worker_fini(struct hl_worker *w);
+
 /* worker.c */
 void *hl_worker_main(void *arg);
+/* One turn of its loop: poll, score, commit when due. */
+enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err);
 enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, struct hl_event *ev, struct hl_error *err);
 /* Consume from where the partitions stand, without the blocked ones. */
 enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err);

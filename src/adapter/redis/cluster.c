@@ -159,7 +159,7 @@ enum hl_status hl_redis_cluster_redirect(struct hl_redis_cluster *k, const struc
                                          struct hl_redis_link **out, struct hl_error *err)
 {
     struct hl_redis_address to;
-    redisReply *r;
+    redisReply *r = NULL;
     bool ask;
     if (!hl_redis_reply_redirect(reply, from->at.host, &ask, &to)) return HL_E_END;
     struct hl_redis_link *l = link_to(k, &to);

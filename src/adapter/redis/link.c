@@ -359,7 +359,7 @@ static enum hl_status authenticate(struct hl_redis_link *l, struct hl_error *err
 static enum hl_status announce(struct hl_redis_link *l, struct hl_error *err)
 {
     char name[128];
-    redisReply *r;
+    redisReply *r = NULL;
     snprintf(name, sizeof(name), "hotlead-%s", l->access->name);
     for (char *p = name; *p; p++) {
         if (*p < '!' || *p > '~') *p = '-';

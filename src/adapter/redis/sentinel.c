@@ -32,7 +32,7 @@ enum hl_status hl_redis_sentinel_find(const struct hl_redis_access *a, struct hl
 
 enum hl_status hl_redis_sentinel_confirm(struct hl_redis_link *l, struct hl_error *err)
 {
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = hl_redis_link_ask(l, "ROLE", 1, (const char *[]){"ROLE"}, NULL, REDIS_REPLY_ARRAY, &r, err);
     if (status) return status;
     bool master = r->elements > 0 && r->element[0]->type == REDIS_REPLY_STRING && strcmp(r->element[0]->str, "master") == 0;

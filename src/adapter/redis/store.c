@@ -195,7 +195,7 @@ static void arg_text(struct redis_store *s, const char *v)
 
 static enum hl_status load_script(struct redis_store *s, struct script *script, struct hl_error *err)
 {
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status =
         ask(s, "SCRIPT LOAD", 3, (const char *[]){"SCRIPT", "LOAD", script->text}, NULL, REDIS_REPLY_STRING, &r, err);
     if (status) return status;
@@ -269,7 +269,7 @@ static enum hl_status redis_own(struct hl_store *base, int32_t partition, uint64
     if (status) return status;
     char text[NUMBER_CAP];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)fresh);
-    redisReply *r;
+    redisReply *r = NULL;
     status = ask(s, key_of(s, OWNER_KEY), 3, (const char *[]){"SET", key_of(s, OWNER_KEY), text}, NULL, 0, &r, err);
     if (status) return status;
     freeReplyObject(r);
@@ -628,7 +628,7 @@ static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct
                                 struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = ready(s, partition, err);
     if (status) return status;
     if (!command_begin(s, 3)) return no_memory(s, err);
@@ -801,7 +801,7 @@ static enum hl_status name_note(struct redis_store *s, int32_t partition, const 
 static enum hl_status redis_note_put(struct hl_store *base, int32_t partition, const char *note, struct hl_slice value, struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = name_note(s, partition, note, err);
     if (status) return status;
     const char *argv[] = {"SET", s->note_key, value.data};
@@ -815,7 +815,7 @@ static enum hl_status redis_note_get(struct hl_store *base, int32_t partition, c
                                      struct hl_error *err)
 {
     struct redis_store *s = store_of(base);
-    redisReply *r;
+    redisReply *r = NULL;
     *value = NULL;
     *len = 0;
     enum hl_status status = name_note(s, partition, note, err);
@@ -982,7 +982,7 @@ static void warn_about(const struct redis_store *s, const struct hl_redis_link *
 
 static enum hl_status check_server(const struct redis_store *s, struct hl_redis_link *l, struct hl_buf *out, struct hl_error *err)
 {
-    redisReply *r;
+    redisReply *r = NULL;
     enum hl_status status = hl_redis_link_open(l, err);
     if (status) return status;
     status = hl_redis_link_ask(l, "INFO", 1, (const char *[]){"INFO"}, NULL, REDIS_REPLY_STRING, &r, err);

@@ -1,0 +1,47 @@
+/* What a worker has of its own, made and given back. */
+#include <stdlib.h>
+
+#include "worker.h"
+
+enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err)
+{
+    size_t partitions = (size_t)e->n_partitions;
+    *w = (struct hl_worker){.e = e, .index = (uint16_t)index};
+    w->metrics = hl_metrics_thread(e->metrics, (int)index);
+    w->flow = hl_flow_batch_new();
+    w->checkpoint_due_ns = INT64_MAX;
+    w->time_acts = hl_timers_needed(e->model);
+    hl_arena_init(&w->arena, 1 << 20);
+    hl_buf_init(&w->engine_buf);
+    hl_buf_init(&w->record_buf);
+    w->records = calloc(HL_BATCH, sizeof(*w->records));
+    w->events = calloc(HL_GROUP, sizeof(*w->events));
+    w->outcome = calloc(1, sizeof(*w->outcome));
+    w->matches = hl_match_cache_new(e->model, HL_MATCH_CACHE_BYTES);
+    w->by_id = calloc(partitions, sizeof(struct hl_partition *));
+    w->parts = calloc(partitions, sizeof(struct hl_partition *));
+    w->assigned = calloc(partitions, sizeof(*w->assigned));
+    w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
+    if (!w->flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
+        return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    return HL_OK;
+}
+
+void hl_worker_fini(struct hl_worker *w)
+{
+    if (w->stream) w->stream->free(w->stream);
+    if (w->store) w->store->free(w->store);
+    hl_arena_fini(&w->arena);
+    hl_buf_fini(&w->engine_buf);
+    hl_buf_fini(&w->record_buf);
+    free(w->records);
+    free(w->events);
+    free(w->outcome);
+    hl_match_cache_free(w->matches);
+    hl_flow_batch_free(w->flow);
+    free(w->by_id);
+    free(w->parts);
+    free(w->assigned);
+    free(w->positions);
+    free(w->waiting);
+}
