@@ -155,6 +155,8 @@ static enum hl_status do_group(struct hl_worker *w, const struct hl_record *reco
     }
     for (size_t i = 0; i < n; i++)
         if (!d[i].status) hl_table_prefetch_contact(w->e->table, d[i].hash);
+    for (size_t i = 0; i < n; i++)
+        if (!d[i].status) hl_table_prefetch_blocks(w->e->table, d[i].hash);
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < n && !status; i++) status = finish_record(w, &records[i], &w->events[i], &d[i], err);
     return status;

@@ -26,7 +26,7 @@
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
-#define HL_STRIPES 4096 /* of the table */
+#define HL_STRIPES 1024 /* of the table: enough that workers seldom meet, few enough that their heads stay in the second-level cache */
 
 struct hl_contact_list {
     struct hl_contact **items;

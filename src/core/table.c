@@ -1,9 +1,8 @@
 /* DESIGN
  *   hash:   | stripe: high bits | ................ | bucket: low bits |
  *
- *   table -> stripe 0: | lock          | its own cache line
- *                      | slots, mask   | --> | slot | slot | slot | ...  linear probing, at most 3/4 full
- *                      | slab          |          \--> contact, 64-byte aligned, from the slab
+ *   table -> stripe 0: | lock, slots, mask   | --> | slot | slot | slot | ...  linear probing, at most 3/4 full
+ *                      | slab                |          \--> contact, 64-byte aligned, from the slab
  *            stripe 1: ...
  *
  *   slot (8 bytes): | address of the contact, bits 47..4 | low 20 bits of its hash |     0: empty
@@ -36,8 +35,8 @@
 #define CONTACT_BYTES ((sizeof(struct hl_contact) + LINE - 1) & ~(LINE - 1))
 
 struct stripe {
-    struct hl_lock lock;
-    _Alignas(64) uint64_t *_Atomic slots;
+    _Alignas(64) struct hl_lock lock;
+    uint64_t *_Atomic slots;
     _Atomic size_t mask; /* buckets - 1 */
     size_t count;
     void *raw; /* block that holds slots; NULL: the shared empty bucket */
