@@ -99,7 +99,8 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         if (!status && o->erased) status = hl_bury(w, p, c, r, p->next);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
-        if (!status && w->time_acts && o->changed && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
+        bool may_be_sooner = o->sinks || c->timer == HL_NO_TIME; /* an entry that comes too early is asked again when its time comes */
+        if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, hash);

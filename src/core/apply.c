@@ -71,6 +71,7 @@ static enum hl_status apply_attributes(struct hl_step *s)
     }
     hl_contact_refit(s->c, s->m);
     s->c->flags &= ~(uint32_t)HL_C_HELD_FIT;
+    s->out->sinks = true;
     return HL_OK;
 }
 
@@ -101,7 +102,9 @@ static enum hl_status score_rule(struct hl_step *s, uint16_t index)
     }
     struct hl_row *row = hl_contact_row(s->c, s->slab, index);
     if (!row) return HL_E_NOMEM;
+    uint32_t epoch = row->epoch;
     hl_row_add(row, rule, s->ev->occurred_at);
+    if (rule->points < 0 || row->epoch != epoch) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
     if (row->count < UINT32_MAX) row->count++;
     return HL_OK;
 }
@@ -130,6 +133,7 @@ static enum hl_status adjust_score(struct hl_step *s)
     struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
     if (!ext) return HL_E_NOMEM;
     ext->manual = hl_fixed_add(ext->manual, points);
+    s->out->sinks = true;
     return HL_OK;
 }
 

@@ -440,6 +440,7 @@ static struct hl_transition *record(struct hl_step *s, enum hl_stage from, const
     HL_BUG_ON(s->out->n_transitions == HL_MAX_TRANSITIONS);
     struct hl_contact *c = s->c;
     hl_lifecycle_score(s);
+    s->out->sinks = true;
     struct hl_transition *t = &s->out->transitions[s->out->n_transitions++];
     *t = (struct hl_transition){
         .from = from,
@@ -495,11 +496,22 @@ static enum hl_status fire(struct hl_step *s, const struct row *row, const struc
     return HL_OK;
 }
 
+/* Rows that start from each stage, as bits; those of time alone. Filled once when the program is loaded, before any thread exists. */
+static uint32_t rows_from[HL_STAGE_COUNT], rows_of_time;
+
+__attribute__((constructor)) static void index_rows(void)
+{
+    for (unsigned i = 0; i < HL_ARRAY_LEN(rows); i++) {
+        for (unsigned stage = 0; stage < HL_STAGE_COUNT; stage++) rows_from[stage] |= (rows[i].from >> stage & 1) << i;
+        if (rows[i].flags & BY_TIME) rows_of_time |= 1u << i;
+    }
+}
+
 static const struct row *first_row(struct hl_step *s, struct move *mv)
 {
-    for (size_t i = 0; i < HL_ARRAY_LEN(rows); i++) {
-        if (!(rows[i].from >> s->c->stage & 1) || (s->fired >> i & 1)) continue;
-        if (!s->ev && !(rows[i].flags & BY_TIME)) continue;
+    uint32_t left = rows_from[s->c->stage] & ~s->fired & (s->ev ? UINT32_MAX : rows_of_time);
+    for (; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         *mv = rows[i].move;
         if (!s->ev) mv->cause = HL_CAUSE_DECAY;
         if (rows[i].holds(s, mv)) return &rows[i];

@@ -61,9 +61,26 @@ static inline bool fail(struct run *r, enum fault fault, int64_t a, int64_t b)
     return false;
 }
 
+/* Ten bytes are there: no end to look out for. */
+static inline bool read_long_within(struct run *r, int64_t *out)
+{
+    uint64_t v = 0;
+    const uint8_t *p = r->p;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        uint8_t byte = *p++;
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte >= 0x80) continue;
+        r->p = p;
+        *out = (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
+        return true;
+    }
+    return false;
+}
+
 static bool __attribute__((noinline)) read_long_slow(struct run *r, int64_t *out)
 {
     uint64_t v = 0;
+    if (LIKELY(left(r) >= 10) && LIKELY(read_long_within(r, out))) return true;
     for (unsigned shift = 0; shift < 70; shift += 7) {
         if (r->p == r->end) return fail(r, FAULT_END, 0, 1);
         uint8_t byte = *r->p++;
@@ -104,16 +121,24 @@ static inline bool read_bytes(struct run *r, struct hl_slice *out)
     return true;
 }
 
-/* Most text is ASCII: eight bytes at a time, the full check only when a high bit shows up. */
+static inline uint64_t word_at(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, 8);
+    return word;
+}
+
+/* Most text is ASCII: eight bytes at a time, the last eight once more where they end in between; the full check only when a high bit shows up. */
 static inline bool is_text(struct hl_slice s)
 {
-    uint64_t high = 0, word;
-    size_t i = 0;
-    for (; i + 8 <= s.len; i += 8) {
-        memcpy(&word, s.data + i, 8);
-        high |= word;
+    uint64_t high = 0;
+    if (LIKELY(s.len >= 8)) {
+        size_t last = s.len - 8;
+        for (size_t i = 0; i < last; i += 8) high |= word_at(s.data + i);
+        high |= word_at(s.data + last);
+    } else {
+        for (size_t i = 0; i < s.len; i++) high |= (uint64_t)(uint8_t)s.data[i];
     }
-    for (; i < s.len; i++) high |= (uint64_t)(uint8_t)s.data[i];
     return LIKELY((high & 0x8080808080808080u) == 0) || hl_utf8_is_valid(s);
 }
 
@@ -395,6 +420,16 @@ static struct hl_slice *slot_of(struct hl_event *ev, unsigned field)
     return (struct hl_slice *)((char *)ev + offsets[field]);
 }
 
+/* One byte says which of the two: true. Else the general way decides. */
+static inline bool read_optional(struct run *r, uint8_t null_is, struct hl_slice *out, bool *ok)
+{
+    uint8_t byte = LIKELY(r->p < r->end) ? *r->p : 1;
+    if (UNLIKELY(byte != 0 && byte != 2)) return false;
+    r->p++;
+    *ok = byte == null_is || read_text(r, out);
+    return true;
+}
+
 /* Runs to END or to the first fault; returns the instruction it stopped at. */
 static const struct hl_avro_insn *execute(struct run *r, const struct hl_avro_plan *p)
 {
@@ -406,6 +441,15 @@ static const struct hl_avro_insn *execute(struct run *r, const struct hl_avro_pl
         const struct hl_avro_insn *next = i + 1;
         switch ((enum hl_avro_op)i->op) {
         case HL_OP_TEXT: ok = read_text(r, slot_of(r->ev, i->field)); break;
+        case HL_OP_NULL_OR_TEXT:
+        case HL_OP_TEXT_OR_NULL:
+            if (LIKELY(read_optional(r, i->op == HL_OP_NULL_OR_TEXT ? 0 : 2, slot_of(r->ev, i->field), &ok))) {
+                next = i + 4;
+                break;
+            }
+            ok = read_branch(r, p->jumps[i->arg], &branch);
+            if (ok) next = p->code + p->jumps[i->arg + 1 + branch];
+            break;
         case HL_OP_BRANCH:
             ok = read_branch(r, p->jumps[i->arg], &branch);
             if (ok) next = p->code + p->jumps[i->arg + 1 + branch];

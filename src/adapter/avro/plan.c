@@ -267,6 +267,23 @@ static enum hl_status compile_value(struct compiler *c, uint32_t type, struct hl
     return emit_skip(c, type, place, c->plan->n_code);
 }
 
+/* Most optional fields are a union of null and a string: their BRANCH becomes one instruction. What it jumps over stays where it is, for
+ * the odd way to write an index (a varint that is longer than it need be).
+ *
+ *     BRANCH (JUMP end) (TEXT f, JUMP end)     BRANCH (TEXT f, JUMP end) (JUMP end) */
+static void fuse(struct hl_avro_plan *p)
+{
+    for (uint32_t i = 0; i + 3 < p->n_code; i++) {
+        struct hl_avro_insn *code = &p->code[i];
+        if (code->op != HL_OP_BRANCH || p->jumps[code->arg] != 2 || p->jumps[code->arg + 1] != i + 1) continue;
+        bool null_first = code[1].op == HL_OP_JUMP && code[2].op == HL_OP_TEXT && code[3].op == HL_OP_JUMP;
+        bool text_first = code[1].op == HL_OP_TEXT && code[2].op == HL_OP_JUMP && code[3].op == HL_OP_JUMP;
+        if (p->jumps[code->arg + 2] != i + (null_first ? 2 : 3) || code[3].arg != i + 4) continue;
+        if (null_first && code[1].arg == i + 4) *code = (struct hl_avro_insn){HL_OP_NULL_OR_TEXT, code[2].field, code->arg};
+        if (text_first && code[2].arg == i + 4) *code = (struct hl_avro_insn){HL_OP_TEXT_OR_NULL, code[1].field, code->arg};
+    }
+}
+
 static bool holds_record(const struct hl_avro_schema *s)
 {
     const struct hl_avro_type *t = &s->types[s->root];
@@ -285,7 +302,9 @@ static enum hl_status compile(struct compiler *c, const char *json, const struct
     struct wants wants = {.n = HL_FIELD_COUNT};
     for (size_t i = 0; i < HL_FIELD_COUNT; i++) wants.at[i] = (struct want){(enum hl_field)i, map ? map->path[i] : NULL};
     st = compile_value(c, s->root, HL_SLICE_LIT("record"), &wants, 0);
-    return st == HL_OK ? emit(c, HL_OP_END, 0, 0, HL_SLICE_LIT("record")) : st;
+    if (st == HL_OK) st = emit(c, HL_OP_END, 0, 0, HL_SLICE_LIT("record"));
+    if (st == HL_OK) fuse(c->plan);
+    return st;
 }
 
 enum hl_status hl_avro_plan_compile(const char *schema_json, const struct hl_field_map *map, struct hl_avro_plan **out, struct hl_error *err)

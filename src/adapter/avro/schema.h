@@ -85,6 +85,8 @@ enum hl_avro_op {
     HL_OP_MARK,       /* remember the place */
     HL_OP_REWIND,     /* back to the place of the last MARK */
     HL_OP_TEXT,       /* string or bytes -> field */
+    HL_OP_NULL_OR_TEXT, /* a BRANCH of two, the first of them null and the other one TEXT -> field; the code of both follows, as behind BRANCH */
+    HL_OP_TEXT_OR_NULL, /* likewise, in the other order */
     HL_OP_SYMBOL,     /* enum of type arg -> field, as text */
     HL_OP_TIME,       /* long, divided by arg -> occurred_at */
     HL_OP_TIME_TEXT,  /* string -> occurred_at */
