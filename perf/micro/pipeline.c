@@ -135,6 +135,13 @@ static enum hl_status session_nothing(struct hl_stream *port, struct hl_error *e
     return HL_OK;
 }
 
+static enum hl_status session_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err)
+{
+    (void)port, (void)wait, (void)err;
+    *done = true;
+    return HL_OK;
+}
+
 static int64_t session_lag(struct hl_stream *port, uint16_t topic, int32_t partition, int64_t next)
 {
     (void)port, (void)topic, (void)partition, (void)next;
@@ -152,7 +159,7 @@ static void session_init(struct session *s, const struct memory *source, unsigne
     s->port = (struct hl_stream){.poll = session_poll, .release = session_release, .assignment = session_assignment, .changed = session_changed,
                                  .assign = session_assign, .committed = session_committed, .bounds = session_bounds, .read = session_read,
                                  .produce = session_produce, .settle = session_nothing, .commit = session_positions, .abort = session_nothing,
-                                 .lag = session_lag, .free = session_free};
+                                 .finish = session_finish, .lag = session_lag, .free = session_free};
     for (int32_t p = (int32_t)worker; p < PARTITIONS; p += (int32_t)workers) s->ids[s->n_ids++] = p;
 }
 

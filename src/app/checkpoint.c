@@ -9,6 +9,10 @@
  *
  * State records are encoded here, between batches, so that "applied offsets" of a record are simply the partition's `next`.
  *
+ * The commit itself is waited for by the stream, while the worker goes on with the next batches: what they change is marked dirty, or moved, for the
+ * commit after this one, which begins when this one is over. If it fails, the partitions are dropped and recovered, as after any failure: what was
+ * scored meanwhile goes with them.
+ *
  * WHY NOT one stop-the-world snapshot: at a million dirty contacts it would stall scoring for seconds, and the latency of a hand-raise with it. */
 #include <string.h>
 
@@ -26,6 +30,7 @@
 static int64_t commit_deadline_ns(const struct hl_worker *w)
 {
     const struct hl_config *c = w->e->config;
+    if (w->flight.on) return INT64_MAX; /* its end will wake us */
     if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
     int64_t wait = c->commit_max_interval_ms * NS_PER_MS;
     int64_t quick = w->commit_ns * (COMMIT_SHARE - 1) > QUICK_COMMIT_NS ? w->commit_ns * (COMMIT_SHARE - 1) : QUICK_COMMIT_NS;
@@ -34,7 +39,7 @@ static int64_t commit_deadline_ns(const struct hl_worker *w)
 
 bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns)
 {
-    return w->events_since >= EVENTS_PER_COMMIT || now_ns >= commit_deadline_ns(w);
+    return w->events_since >= EVENTS_PER_COMMIT || now_ns >= commit_deadline_ns(w); /* so many events wait for the commit under way */
 }
 
 int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns)
@@ -97,10 +102,10 @@ struct budget {
 };
 
 /* Write contacts of the current round until the target, or the time, is reached. */
-static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, const struct budget *b, struct hl_error *err)
+static enum hl_status round_write(struct hl_worker *w, struct hl_partition *p, const struct budget *b, int64_t now, struct hl_error *err)
 {
     struct hl_contact_list *l = &p->dirty[p->current - 1];
-    size_t target = b->drain ? 0 : round_target(w, p, w->last_commit_ns), written = 0;
+    size_t target = b->drain ? 0 : round_target(w, p, now), written = 0;
     enum hl_status status = HL_OK;
     while (l->n > target && !status) {
         if (!b->drain && written++ % RECORDS_PER_LOOK == 0 && hl_clock_mono_ns() > b->deadline_ns) break;
@@ -118,13 +123,13 @@ static enum hl_status checkpoint_partition(struct hl_worker *w, struct hl_partit
     struct hl_contact_list *l = &p->dirty[p->current - 1];
     struct budget mine = *b;
     mine.drain |= now - p->low_since_ns > c->checkpoint_max_replay_ms * NS_PER_MS;
-    enum hl_status status = round_write(w, p, &mine, err);
+    enum hl_status status = round_write(w, p, &mine, now, err);
     if (status || l->n) return status;
     round_end(w, p);
     if (!b->drain && now - p->round_start_ns < c->checkpoint_interval_ms * NS_PER_MS) return HL_OK;
     round_start(w, p, now);
     if (!b->drain) return HL_OK;
-    status = round_write(w, p, &mine, err);
+    status = round_write(w, p, &mine, now, err);
     if (!status) round_end(w, p);
     return status;
 }
@@ -152,15 +157,32 @@ static int64_t checkpoint_due_ns(const struct hl_worker *w, const struct hl_part
 /* The exemplar of this commit, if one of its causes was traced. */
 static void show_trace(struct hl_worker *w, int64_t wall)
 {
-    const struct hl_traced *t = &w->traced;
+    const struct hl_traced *t = &w->flight.traced;
     int64_t ms = wall - t->timestamp_ms;
     if (t->timestamp_ms) hl_metrics_set_exemplar(w->e->metrics, &t->trace, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, t->from, t->to);
-    w->traced.timestamp_ms = 0;
 }
 
-static void committed(struct hl_worker *w, int64_t start)
+/* It is on its way: what comes now counts for the next one. */
+static void take_off(struct hl_worker *w, int64_t start)
 {
-    int64_t now = hl_clock_mono_ns(), wall = hl_clock_wall_ms(), oldest = now;
+    w->flight.on = true;
+    w->flight.start_ns = w->last_commit_ns = start;
+    w->flight.samples.n = w->samples.n;
+    memcpy(w->flight.samples.of, w->samples.of, w->samples.n * sizeof(w->samples.of[0]));
+    w->samples.n = 0;
+    struct hl_flow_batch *empty = w->flight.flow;
+    w->flight.flow = w->flow;
+    w->flow = empty;
+    w->flight.traced = w->traced;
+    w->traced.timestamp_ms = 0;
+    w->events_since = w->outputs_since = 0;
+}
+
+static void committed(struct hl_worker *w)
+{
+    int64_t now = hl_clock_mono_ns(), wall = hl_clock_wall_ms(), oldest = now, took = now - w->flight.start_ns;
+    w->flight.on = false;
+    hl_flow_commit(w->e->flow, w->flight.flow);
     w->checkpoint_due_ns = INT64_MAX;
     for (size_t i = 0; i < w->n_parts; i++) {
         int64_t due = checkpoint_due_ns(w, w->parts[i], now);
@@ -168,16 +190,13 @@ static void committed(struct hl_worker *w, int64_t start)
         if (due != INT64_MAX && w->parts[i]->low_since_ns < oldest) oldest = w->parts[i]->low_since_ns;
     }
     hl_metrics_checkpoint_done(w->metrics, oldest);
-    for (size_t i = 0; i < w->n_samples; i++) {
-        int64_t ms = wall - w->samples[i].timestamp_ms;
-        hl_hist_put_n(&w->metrics->latency, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, w->samples[i].n);
+    for (size_t i = 0; i < w->flight.samples.n; i++) {
+        int64_t ms = wall - w->flight.samples.of[i].timestamp_ms;
+        hl_hist_put_n(&w->metrics->latency, ms > 0 ? (uint64_t)ms * NS_PER_MS : 0, w->flight.samples.of[i].n);
     }
-    w->n_samples = 0;
     show_trace(w, wall);
-    w->events_since = w->outputs_since = 0;
-    hl_metrics_count_txn(w->metrics, HL_TXN_COMMITTED, (uint64_t)(now - start));
-    w->last_commit_ns = now;
-    w->commit_ns += (now - start - w->commit_ns) / 4; /* smoothed: one slow commit is no habit */
+    hl_metrics_count_txn(w->metrics, HL_TXN_COMMITTED, (uint64_t)took);
+    w->commit_ns += (took - w->commit_ns) / 4; /* smoothed: one slow commit is no habit */
 }
 
 /* A share of each round. Where there is time for some of the partitions only, each comes first in its turn: one that never did would grow until
@@ -192,20 +211,31 @@ static enum hl_status write_rounds(struct hl_worker *w, bool drain, int64_t star
     return status;
 }
 
+enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error *err)
+{
+    bool done;
+    if (!w->flight.on) return HL_OK;
+    enum hl_status status = w->stream->finish(w->stream, wait, &done, err);
+    if (status || !done) return status;
+    HL_FAILPOINT(COMMIT_DONE);
+    committed(w);
+    return HL_OK;
+}
+
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
 {
     if (w->n_parts == 0) return HL_OK;
+    enum hl_status status = hl_commit_finish(w, true, err);
     HL_FAILPOINT(COMMIT_BEGIN);
     int64_t start = hl_clock_mono_ns();
     /* transitions first: a state record that outlives its transition would hide that it was lost */
-    enum hl_status status = w->outputs_since ? w->stream->settle(w->stream, err) : HL_OK;
+    if (!status && w->outputs_since) status = w->stream->settle(w->stream, err);
     for (size_t i = 0; i < w->n_parts && !status; i++) status = write_moved(w, w->parts[i], err);
     if (!status) status = write_rounds(w, drain, start, err);
     if (status) return status;
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
     if (status) return status;
-    HL_FAILPOINT(COMMIT_DONE);
-    hl_flow_commit(w->e->flow, w->flow);
-    committed(w, start);
-    return HL_OK;
+    take_off(w, start);
+    HL_FAILPOINT(COMMIT_UNDER_WAY);
+    return drain ? hl_commit_finish(w, true, err) : HL_OK;
 }

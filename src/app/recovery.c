@@ -422,9 +422,11 @@ void hl_drop_partitions(struct hl_worker *w)
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
     w->events_since = w->outputs_since = 0;
-    w->n_samples = 0;
+    w->samples.n = 0;
     w->traced.timestamp_ms = 0;
     hl_flow_drop(w->flow);
+    hl_flow_drop(w->flight.flow);
+    w->flight.on = false; /* what becomes of it, the committed offsets will tell */
     w->checkpoint_due_ns = INT64_MAX;
 }
 

@@ -61,8 +61,8 @@ enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, 
 
 static void sample_latency(struct hl_worker *w, int64_t timestamp_ms, uint64_t n)
 {
-    if (timestamp_ms <= 0 || w->n_samples == HL_LATENCY_SAMPLES) return;
-    w->samples[w->n_samples++] = (struct hl_latency_sample){timestamp_ms, n};
+    if (timestamp_ms <= 0 || w->samples.n == HL_LATENCY_SAMPLES) return;
+    w->samples.of[w->samples.n++] = (struct hl_latency_sample){timestamp_ms, n};
 }
 
 /* A record whose schema is not there yet: leave it and what follows it in its partition for later. */
@@ -242,10 +242,11 @@ static enum hl_status start_over(struct hl_worker *w, struct hl_error *err)
 
 static enum hl_status gained(struct hl_worker *w, const int32_t *ids, size_t n, struct hl_error *err)
 {
+    enum hl_status status = hl_commit_finish(w, true, err);
     hl_drop_partitions(w);
     if (n) memcpy(w->assigned, ids, n * sizeof(*ids));
     w->n_assigned = n;
-    return come_to_life(w, err);
+    return status ? status : come_to_life(w, err);
 }
 
 /* What is not committed when partitions go is the next owner's to do again. */
@@ -295,7 +296,8 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     size_t n;
     int64_t now = hl_clock_mono_ns();
     hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
-    enum hl_status status = unblock(w, now, err);
+    enum hl_status status = hl_commit_finish(w, false, err);
+    if (!status) status = unblock(w, now, err);
     if (!status) status = w->stream->poll(w->stream, hl_commit_wait_ms(w, now), w->records, HL_BATCH, &n, err);
     if (status) return status;
     if (n) {

@@ -109,9 +109,23 @@ struct hl_traced {
     enum hl_stage from, to;
 };
 
-struct hl_mirror;
+struct hl_latency_samples {
+    struct hl_latency_sample of[HL_LATENCY_SAMPLES];
+    size_t n;
+};
+
 struct hl_flow_batch;
 
+/* The commit that is under way. */
+struct hl_flight {
+    bool on;
+    int64_t start_ns;
+    struct hl_latency_samples samples;
+    struct hl_traced traced;
+    struct hl_flow_batch *flow;
+};
+
+struct hl_mirror;
 struct hl_worker {
     struct hl_engine *e;
     uint16_t index;
@@ -136,13 +150,13 @@ struct hl_worker {
     struct hl_metrics_thread *metrics;
     struct hl_flow_batch *flow; /* transitions of the open transaction, for those who look; NULL: nobody does */
     /* since the last commit */
-    int64_t last_commit_ns;
+    int64_t last_commit_ns; /* when it began */
     int64_t commit_ns; /* what a commit takes, smoothed */
     uint64_t events_since;
     uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
-    struct hl_latency_sample samples[HL_LATENCY_SAMPLES];
-    size_t n_samples;
+    struct hl_latency_samples samples;
     struct hl_traced traced;
+    struct hl_flight flight;
     size_t checkpoint_turn;    /* which partition's round is written first */
     int64_t checkpoint_due_ns; /* when the checkpoint needs a commit even without events */
     struct hl_position *positions; /* room for every (input, partition) */
@@ -262,8 +276,11 @@ enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err);
 /* checkpoint.c */
 bool hl_commit_is_due(const struct hl_worker *w, int64_t now_ns);
 int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns);
-/* Commit everything since the last one. drain: write out all dirty contacts first, so that the next owner replays nothing. */
+/* Begin to commit everything since the last one, when that is over. drain: write out all dirty contacts first, so that the next owner replays
+ * nothing, and wait for the end. */
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err);
+/* See how the commit under way ended; wait false: if it has. */
+enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error *err);
 
 /* progress.c */
 struct hl_progress {

@@ -1,6 +1,7 @@
 /* What a worker has of its own, made and given back. */
 #include <stdlib.h>
 
+#include "flow.h"
 #include "worker.h"
 
 enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err)
@@ -9,6 +10,7 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     *w = (struct hl_worker){.e = e, .index = (uint16_t)index};
     w->metrics = hl_metrics_thread(e->metrics, (int)index);
     w->flow = hl_flow_batch_new();
+    w->flight.flow = hl_flow_batch_new();
     w->checkpoint_due_ns = INT64_MAX;
     w->time_acts = hl_timers_needed(e->model);
     hl_arena_init(&w->arena, 1 << 20);
@@ -22,7 +24,7 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     w->parts = calloc(partitions, sizeof(struct hl_partition *));
     w->assigned = calloc(partitions, sizeof(*w->assigned));
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if (!w->flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
+    if (!w->flow || !w->flight.flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     return HL_OK;
 }
@@ -39,6 +41,7 @@ void hl_worker_fini(struct hl_worker *w)
     free(w->outcome);
     hl_match_cache_free(w->matches);
     hl_flow_batch_free(w->flow);
+    hl_flow_batch_free(w->flight.flow);
     free(w->by_id);
     free(w->parts);
     free(w->assigned);

@@ -17,6 +17,10 @@ struct fake_stream {
     _Atomic bool *stop;
     struct pending *pending;
     size_t n_pending, cap_pending;
+    bool in_flight; /* a commit is: of the first so many pending records, and these positions */
+    size_t flying;
+    struct hl_position positions[FAKE_INPUTS * FAKE_PARTITIONS];
+    size_t n_positions;
     enum member member;
     enum hl_assignment_change change;
     int32_t partitions[FAKE_PARTITIONS];
@@ -161,13 +165,13 @@ bool fake_log_is_done(const struct fake_log *l)
 
 /* --- what is produced, and when it appears --- */
 
-/* Put the pending records for which `keep` of their partition is left into the log; the others stay pending. */
-static void deliver(struct fake_stream *s, size_t keep[HL_OUT_COUNT][FAKE_PARTITIONS])
+/* Put those of the first n pending records for which `keep` of their partition is left into the log; the others stay pending. */
+static void deliver(struct fake_stream *s, size_t n, size_t keep[HL_OUT_COUNT][FAKE_PARTITIONS])
 {
     size_t left = 0;
     for (size_t i = 0; i < s->n_pending; i++) {
         struct pending *p = &s->pending[i];
-        if (keep[p->out][p->partition] == 0) {
+        if (i >= n || keep[p->out][p->partition] == 0) {
             s->pending[left++] = *p;
             continue;
         }
@@ -182,19 +186,24 @@ static void deliver_some(struct fake_stream *s)
     size_t keep[HL_OUT_COUNT][FAKE_PARTITIONS];
     for (int o = 0; o < HL_OUT_COUNT; o++)
         for (int32_t p = 0; p < FAKE_PARTITIONS; p++) keep[o][p] = fake_random(s->log, 5);
-    if (!s->log->transactions) deliver(s, keep);
+    if (!s->log->transactions) deliver(s, s->n_pending, keep);
 }
 
-static void deliver_all(struct fake_stream *s)
+static void deliver_first(struct fake_stream *s, size_t n)
 {
     size_t keep[HL_OUT_COUNT][FAKE_PARTITIONS];
     memset(keep, 0x7f, sizeof(keep));
     bool touched[HL_OUT_COUNT][FAKE_PARTITIONS] = {{false}};
-    for (size_t i = 0; i < s->n_pending; i++) touched[s->pending[i].out][s->pending[i].partition] = true;
-    deliver(s, keep);
+    for (size_t i = 0; i < n; i++) touched[s->pending[i].out][s->pending[i].partition] = true;
+    deliver(s, n, keep);
     for (int o = 0; o < HL_OUT_COUNT; o++)
         for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
             if (touched[o][p] && s->log->transactions) skip(&s->log->outputs[o][p]); /* the commit marker */
+}
+
+static void deliver_all(struct fake_stream *s)
+{
+    deliver_first(s, s->n_pending);
 }
 
 /* What is left of it after an abort or a crash. */
@@ -207,6 +216,36 @@ static void discard(struct fake_stream *s)
         record_fini(&p->record);
     }
     s->n_pending = 0;
+    s->in_flight = false;
+}
+
+/* What must hold of any commit, whatever came before. */
+static void commit_position(struct fake_stream *s, const struct hl_position *at)
+{
+    struct hl_position *c = &s->log->committed[at->topic][at->partition];
+    bool owned = false;
+    for (size_t i = 0; i < s->n_partitions; i++) owned |= s->partitions[i] == at->partition;
+    HL_BUG_ON(!owned);
+    HL_BUG_ON(at->low_water > at->offset || at->low_water < 0);
+    HL_BUG_ON(at->offset < c->offset || at->low_water < c->low_water);
+    s->log->stats.behind += at->low_water < at->offset;
+    *c = *at;
+}
+
+/* The commit has its effect. */
+static void land(struct fake_stream *s)
+{
+    deliver_first(s, s->flying);
+    for (size_t i = 0; i < s->n_positions; i++) commit_position(s, &s->positions[i]);
+    s->in_flight = false;
+    s->log->stats.commits++;
+}
+
+/* Nobody hears of it any more: it may have been in time, or not. */
+static void land_perhaps(struct fake_stream *s)
+{
+    if (s->in_flight && !s->kicked && !s->broken && fake_random(s->log, 2)) land(s);
+    s->in_flight = false;
 }
 
 /* --- faults --- */
@@ -215,6 +254,7 @@ static enum hl_status crash(struct fake_stream *s, struct hl_error *err)
 {
     if (!s->dead) {
         s->log->stats.crashes++;
+        land_perhaps(s);
         discard(s);
     }
     s->dead = true;
@@ -230,6 +270,7 @@ static void leave(struct fake_stream *s, enum fake_fault why)
         s->log->stats.revoked++;
         return;
     }
+    land_perhaps(s);
     s->kicked = true;
     s->log->stats.lost++;
     if (s->log->transactions) discard(s); /* the coordinator has aborted it before another one reads */
@@ -283,6 +324,7 @@ static void fetch(struct fake_stream *s, uint16_t topic, int32_t p, struct hl_re
 /* Nothing to read: wait, end, or give the partitions to somebody who gets all of them. */
 static void idle(struct fake_stream *s, int timeout_ms)
 {
+    if (s->in_flight && timeout_ms > 3) timeout_ms = 3; /* its end wakes who waits */
     *s->log->clock_ns += (int64_t)timeout_ms * 1000000;
     if (s->member != OWNER || s->kicked || s->n_pending || fake_random(s->log, 4)) return;
     for (size_t i = 0; i < s->n_partitions; i++)
@@ -502,34 +544,43 @@ static enum hl_status fake_settle(struct hl_stream *port, struct hl_error *err)
     return status;
 }
 
-/* What must hold of any commit, whatever came before. */
-static void commit_position(struct fake_stream *s, const struct hl_position *at)
+static enum hl_status conclude(struct fake_stream *s, struct hl_error *err)
 {
-    struct hl_position *c = &s->log->committed[at->topic][at->partition];
-    bool owned = false;
-    for (size_t i = 0; i < s->n_partitions; i++) owned |= s->partitions[i] == at->partition;
-    HL_BUG_ON(!owned);
-    HL_BUG_ON(at->low_water > at->offset || at->low_water < 0);
-    HL_BUG_ON(at->offset < c->offset || at->low_water < c->low_water);
-    s->log->stats.behind += at->low_water < at->offset;
-    *c = *at;
-}
-
-static enum hl_status fake_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
-{
-    struct fake_stream *s = (struct fake_stream *)port;
     enum hl_status status = ask(s, FAKE_COMMIT, false, fake_random(s->log, 2) ? HL_E_ABORT : HL_E_IN_DOUBT, err);
     s->log->stats.in_doubt_lost += status == HL_E_IN_DOUBT;
     if (!status && (s->kicked || s->broken)) status = HL_E_ABORT;
     if (status == HL_E_ABORT || status == HL_E_IN_DOUBT) return spoil(s, status, err);
     if (status) return status;
-    deliver_all(s);
-    for (size_t i = 0; i < n; i++) commit_position(s, &positions[i]);
-    s->log->stats.commits++;
+    land(s);
     status = ask(s, FAKE_COMMIT, true, HL_E_IN_DOUBT, err);
     if (status != HL_E_IN_DOUBT) return status;
     s->log->stats.in_doubt_done++;
     return spoil(s, status, err);
+}
+
+static enum hl_status fake_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
+{
+    struct fake_stream *s = (struct fake_stream *)port;
+    HL_BUG_ON(s->in_flight);
+    s->in_flight = true;
+    s->flying = s->n_pending;
+    if (n) memcpy(s->positions, positions, n * sizeof(*positions));
+    s->n_positions = n;
+    if (s->log->transactions) return HL_OK;
+    enum hl_status status = conclude(s, err);
+    s->in_flight = false;
+    return status;
+}
+
+static enum hl_status fake_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err)
+{
+    struct fake_stream *s = (struct fake_stream *)port;
+    *done = !s->in_flight;
+    if (*done || (!wait && fake_random(s->log, 3) == 0)) return HL_OK;
+    *done = true;
+    enum hl_status status = conclude(s, err);
+    s->in_flight = false;
+    return status;
 }
 
 static enum hl_status fake_abort(struct hl_stream *port, struct hl_error *err)
@@ -538,6 +589,7 @@ static enum hl_status fake_abort(struct hl_stream *port, struct hl_error *err)
     enum hl_status status = ask(s, FAKE_ABORT, false, HL_E_UNAVAILABLE, err);
     if (status) return status;
     s->log->stats.aborts++;
+    land_perhaps(s);
     if (!s->log->transactions && !s->broken) deliver_all(s);
     discard(s);
     s->broken = false;
@@ -557,7 +609,7 @@ struct hl_stream *fake_stream_new(struct fake_log *l, _Atomic bool *stop)
 {
     struct fake_stream *s = must(calloc(1, sizeof(*s)));
     s->port = (struct hl_stream){fake_poll, fake_release, NULL, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds,
-                                 fake_read, fake_produce, fake_settle, fake_commit, fake_abort, fake_lag, NULL, fake_free};
+                                 fake_read, fake_produce, fake_settle, fake_commit, fake_finish, fake_abort, fake_lag, NULL, fake_free};
     s->log = l;
     s->stop = stop;
     memset(s->position, -1, sizeof(s->position));

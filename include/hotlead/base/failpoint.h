@@ -23,6 +23,7 @@
     X(COMMIT_MOVED, "commit.after_moved_states", false)                                                              \
     X(CHECKPOINT_RECORD, "checkpoint.in_round", false)                                                               \
     X(CHECKPOINT_ROUND_END, "checkpoint.round_end", false)                                                           \
+    X(COMMIT_UNDER_WAY, "commit.under_way", false)                                                                   \
     X(COMMIT_BEFORE_OFFSETS, "commit.before_offsets", true)                                                          \
     X(COMMIT_BEFORE_END, "commit.before_end", true)                                                                  \
     X(COMMIT_AFTER_END, "commit.after_end", true)                                                                    \

@@ -82,9 +82,14 @@ struct hl_stream {
     /* Low latency: wait until everything produced so far is acknowledged, so that what follows cannot outlive it. In a transaction: nothing to do. */
     enum hl_status (*settle)(struct hl_stream *s, struct hl_error *err);
     /* Make everything produced since the last commit, and these positions, durable: in one transaction, or (low latency) wait for the
-     * acknowledgements and then commit the offsets. */
+     * acknowledgements and then commit the offsets. Returns when it is under way, and none may be under way before; `finish` tells what came of it.
+     * What is produced meanwhile belongs to the next one. */
     enum hl_status (*commit)(struct hl_stream *s, const struct hl_position *positions, size_t n, struct hl_error *err);
-    /* Drop the open transaction. After HL_E_ABORT or HL_E_IN_DOUBT; renews the producer where that is needed. */
+    /* How the commit that is under way ended. wait false: only if that is known already; a poll returns early when it comes to be known. *done: it is
+     * over, or there was none. An error is that of the commit, and it is over, too. */
+    enum hl_status (*finish)(struct hl_stream *s, bool wait, bool *done, struct hl_error *err);
+    /* Drop the open transaction, and what was produced since; waits for a commit under way, whatever comes of it. After HL_E_ABORT or
+     * HL_E_IN_DOUBT; renews the producer where that is needed. */
     enum hl_status (*abort)(struct hl_stream *s, struct hl_error *err);
     /* Records behind the end of an input partition that the client has heard of; -1 when not known. */
     int64_t (*lag)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t next);

@@ -44,7 +44,6 @@ enum hl_status hl_kafka_express_open(struct hl_kafka_stream *s, struct hl_error 
     rd_kafka_poll_set_consumer(s->express);
     for (size_t i = 0; i < c->n_inputs; i++)
         if (c->high_priority[i]) hl_kafka_know_topic(s->express, c->inputs[i]);
-    s->consumer_queue = rd_kafka_queue_get_consumer(s->consumer);
     s->express_queue = rd_kafka_queue_get_consumer(s->express);
     rd_kafka_queue_cb_event_enable(s->express_queue, wake, s);
     return HL_OK;
@@ -57,10 +56,9 @@ void hl_kafka_express_close(struct hl_kafka_stream *s)
     if (s->express_queue) {
         rd_kafka_queue_cb_event_enable(s->express_queue, NULL, NULL);
         rd_kafka_queue_destroy(s->express_queue);
-        rd_kafka_queue_destroy(s->consumer_queue);
     }
     rd_kafka_consumer_close(s->express);
     rd_kafka_destroy(s->express);
     s->express = NULL;
-    s->express_queue = s->consumer_queue = NULL;
+    s->express_queue = NULL;
 }

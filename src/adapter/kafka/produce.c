@@ -21,8 +21,6 @@
 #include "hotlead/base/log.h"
 #include "stream.h"
 
-#define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
-#define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -71,8 +69,7 @@ static rd_kafka_resp_err_t on_new(rd_kafka_t *rk, const rd_kafka_conf_t *conf, v
     return rd_kafka_interceptor_add_on_response_received(rk, "hotlead", on_response, opaque);
 }
 
-/* Takes the error object. */
-static enum hl_status txn_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err)
+enum hl_status hl_kafka_transaction_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_error_code(e);
     enum hl_status status = rd_kafka_error_txn_requires_abort(e) ? HL_E_ABORT : HL_E_IN_DOUBT;
@@ -87,14 +84,19 @@ static enum hl_status txn_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, 
     return status;
 }
 
-/* True when the same call should be made again; takes the error then. */
-static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
+bool hl_kafka_is_to_repeat(struct hl_kafka_stream *s, rd_kafka_error_t *e)
 {
     if (!e || rd_kafka_error_txn_requires_abort(e) || !rd_kafka_error_is_retriable(e) || hl_kafka_stopping(s->k)) return false;
     rd_kafka_error_destroy(e);
     rd_kafka_poll(s->producer, 100);
-    hl_kafka_alive(s->k, s->index);
     return true;
+}
+
+static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
+{
+    bool is = hl_kafka_is_to_repeat(s, e);
+    if (is) hl_kafka_alive(s->k, s->index);
+    return is;
 }
 
 static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_error *err)
@@ -105,7 +107,7 @@ static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_err
         e = rd_kafka_init_transactions(s->producer, CALL_MS);
     } while (again(s, e));
     hl_kafka_end(s);
-    return e ? txn_error(s, e, "initialising transactions", err) : HL_OK;
+    return e ? hl_kafka_transaction_error(s, e, "initialising transactions", err) : HL_OK;
 }
 
 enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error *err)
@@ -162,13 +164,13 @@ static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)
     return hl_kafka_producer_open(s, err);
 }
 
-static enum hl_status begin(struct hl_kafka_stream *s, struct hl_error *err)
+enum hl_status hl_kafka_begin_transaction(struct hl_kafka_stream *s, struct hl_error *err)
 {
     if (s->in_transaction || !s->k->config.transactions) return HL_OK;
     enum hl_status status = atomic_load_explicit(&s->stray, memory_order_relaxed) ? renew(s, err) : HL_OK;
     if (status) return status;
     rd_kafka_error_t *e = rd_kafka_begin_transaction(s->producer);
-    if (e) return txn_error(s, e, "beginning a transaction", err);
+    if (e) return hl_kafka_transaction_error(s, e, "beginning a transaction", err);
     s->in_transaction = true;
     return HL_OK;
 }
@@ -184,7 +186,7 @@ static rd_kafka_headers_t *headers_of(const struct hl_header *headers, size_t n)
 static enum hl_status produce_failed(struct hl_kafka_stream *s, enum hl_output out, rd_kafka_resp_err_t code, struct hl_error *err)
 {
     rd_kafka_error_t *e = code == RD_KAFKA_RESP_ERR__STATE && s->in_transaction ? rd_kafka_begin_transaction(s->producer) : NULL;
-    if (e && hl_kafka_is_forbidden(rd_kafka_error_code(e))) return txn_error(s, e, "writing", err);
+    if (e && hl_kafka_is_forbidden(rd_kafka_error_code(e))) return hl_kafka_transaction_error(s, e, "writing", err);
     rd_kafka_error_destroy(e);
     s->renew |= rd_kafka_fatal_error(s->producer, NULL, 0) != 0;
     hl_kafka_error(err, code, s->k->config.outputs[out]);
@@ -192,11 +194,10 @@ static enum hl_status produce_failed(struct hl_kafka_stream *s, enum hl_output o
     return HL_E_ABORT;
 }
 
-enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                    const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
-    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    enum hl_status status = begin(s, err);
+    enum hl_status status = hl_kafka_begin_transaction(s, err);
     if (status) return status;
     for (;;) {
         rd_kafka_headers_t *h = headers_of(headers, n_headers);
@@ -211,50 +212,12 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
     }
 }
 
-/* For failpoints: whether it happened or not, nobody heard of it. */
-static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_error *err)
+enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
-    s->renew = true;
-    return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "failpoint");
-}
-
-static enum hl_status send_offsets(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
-{
-    rd_kafka_error_t *e;
-    rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(s->consumer);
-    do {
-        hl_kafka_begin(s, "send_offsets_to_transaction", CALL_MS + SOCKET_MS);
-        e = rd_kafka_send_offsets_to_transaction(s->producer, offsets, group, CALL_MS);
-    } while (again(s, e));
-    hl_kafka_end(s);
-    rd_kafka_consumer_group_metadata_destroy(group);
-    return e ? txn_error(s, e, "sending offsets to the transaction", err) : HL_OK;
-}
-
-static enum hl_status end_transaction(struct hl_kafka_stream *s, struct hl_error *err)
-{
-    rd_kafka_error_t *e = NULL;
-    hl_kafka_begin(s, "commit_transaction", CALL_MS);
-    bool cut = HL_FAILPOINT_ERROR(COMMIT_BEFORE_END);
-    while (!cut) {
-        hl_kafka_begin(s, "commit_transaction", CALL_MS);
-        e = rd_kafka_commit_transaction(s->producer, CALL_MS);
-        if (!again(s, e)) break;
-    }
-    hl_kafka_end(s);
-    if (cut) return unanswered(s, err);
-    if (e) return txn_error(s, e, "committing the transaction", err);
-    s->in_transaction = false;
-    return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
-}
-
-static enum hl_status commit_transaction(struct hl_kafka_stream *s, const rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
-{
-    enum hl_status status = begin(s, err);
-    if (status) return status;
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
-    if (offsets->cnt) status = send_offsets(s, offsets, err);
-    return status ? status : end_transaction(s, err);
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    return hl_kafka_is_committing(s) ? hl_kafka_produce_later(s, out, partition, key, value, headers, n_headers, err)
+                                     : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
 }
 
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
@@ -272,33 +235,11 @@ enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
     return HL_OK;
 }
 
-static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
-{
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
-    enum hl_status status = hl_kafka_settle(&s->port, err);
-    if (status) return status;
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    hl_kafka_begin(s, "commit", SOCKET_MS);
-    rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    hl_kafka_end(s);
-    if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
-    hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
-    return HL_E_ABORT;
-}
-
-enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
-{
-    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_topic_partition_list_t *offsets = hl_kafka_positions_list(s->k, positions, n);
-    enum hl_status status = s->k->config.transactions ? commit_transaction(s, offsets, err) : commit_offsets(s, offsets, err);
-    rd_kafka_topic_partition_list_destroy(offsets);
-    return status;
-}
-
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     HL_FAILPOINT(ABORT_BEGIN);
+    hl_kafka_commit_forget(s);
     if (!s->k->config.transactions) {
         hl_kafka_begin(s, "flush", 5000);
         rd_kafka_flush(s->producer, 5000);
@@ -314,6 +255,6 @@ enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)
     hl_kafka_end(s);
     s->in_transaction = false;
     if (!e) return HL_OK;
-    txn_error(s, e, "aborting the transaction", err);
+    hl_kafka_transaction_error(s, e, "aborting the transaction", err);
     return renew(s, err);
 }

@@ -160,6 +160,8 @@ static void consumer_close(struct hl_kafka_stream *s)
 {
     s->closing = true; /* the rebalance of the end is nobody's business */
     hl_kafka_express_close(s);
+    if (s->consumer_queue) rd_kafka_queue_destroy(s->consumer_queue);
+    s->consumer_queue = NULL;
     if (s->consumer) {
         rd_kafka_consumer_close(s->consumer);
         rd_kafka_destroy(s->consumer);
@@ -171,6 +173,7 @@ static void consumer_close(struct hl_kafka_stream *s)
 /* Join again, as a new member of the same name; whatever was ours is lost. */
 static enum hl_status rejoin(struct hl_kafka_stream *s, struct hl_error *err)
 {
+    hl_kafka_commit_await(s); /* it wakes the queue of this client */
     consumer_close(s);
     memset(s->inputs, 0, sizeof(s->inputs)); /* topics of the old client */
     enum hl_status status = consumer_open(s, err);
@@ -365,6 +368,7 @@ static void stream_free(struct hl_stream *port)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     if (!s) return;
+    hl_kafka_committer_close(s);
     if (s->producer) hl_kafka_producer_close(s);
     reader_close(s);
     consumer_close(s);
@@ -392,6 +396,7 @@ static enum hl_status consumer_open(struct hl_kafka_stream *s, struct hl_error *
     enum hl_status status = hl_kafka_client(RD_KAFKA_CONSUMER, conf, &s->consumer, err);
     if (status) return status;
     rd_kafka_poll_set_consumer(s->consumer);
+    s->consumer_queue = rd_kafka_queue_get_consumer(s->consumer);
     return subscribe(s, err);
 }
 
@@ -412,6 +417,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .produce = hl_kafka_produce,
         .settle = hl_kafka_settle,
         .commit = hl_kafka_commit,
+        .finish = hl_kafka_finish,
         .abort = hl_kafka_abort,
         .lag = stream_lag,
         .at_end = stream_at_end,
@@ -426,6 +432,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
     }
     /* the producer first: it aborts what a predecessor of this name left open, before the group hands out partitions */
     enum hl_status status = hl_kafka_producer_open(s, err);
+    if (!status) status = hl_kafka_committer_open(s, err);
     if (!status) status = consumer_open(s, err);
     if (!status) status = hl_kafka_express_open(s, err);
     if (status) {

@@ -1,5 +1,5 @@
-/* Private: the session of one worker, in three files: stream.c consumes, express.c lets inputs of high priority go first, produce.c produces and
- * commits. */
+/* Private: the session of one worker, in four files: stream.c consumes, express.c lets inputs of high priority go first, produce.c produces,
+ * commit.c commits, on a thread of its own. */
 #ifndef HL_KAFKA_STREAM_H
 #define HL_KAFKA_STREAM_H
 
@@ -7,14 +7,19 @@
 
 #include "internal.h"
 
+#define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
+
+struct hl_kafka_committer;
+
 struct hl_kafka_stream {
     struct hl_stream port;
     struct hl_kafka *k;
     unsigned index;
     rd_kafka_t *consumer; /* the member of the group */
     rd_kafka_t *express;  /* reads the inputs of high priority; NULL: there are none */
-    rd_kafka_queue_t *consumer_queue, *express_queue; /* the second wakes a wait on the first */
+    rd_kafka_queue_t *consumer_queue, *express_queue; /* the second wakes a wait on the first, and so does a commit that ends */
     rd_kafka_t *producer;
+    struct hl_kafka_committer *committer; /* while it is at work, the producer is its */
     rd_kafka_t *reader; /* made for recovery, gone when records flow */
     rd_kafka_topic_t *outputs[HL_OUT_COUNT];
     rd_kafka_topic_t *inputs[HL_KAFKA_MAX_INPUTS]; /* seen in messages: pointer -> index */
@@ -71,8 +76,30 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
 void hl_kafka_producer_close(struct hl_kafka_stream *s);
 enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err);
+/* As hl_kafka_produce, and at once: no commit is under way. */
+enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                    const struct hl_header *headers, size_t n_headers, struct hl_error *err);
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err);
+/* Open a transaction, unless one is. */
+enum hl_status hl_kafka_begin_transaction(struct hl_kafka_stream *s, struct hl_error *err);
+/* Ours, from an error of a call about transactions, which it takes. */
+enum hl_status hl_kafka_transaction_error(struct hl_kafka_stream *s, rd_kafka_error_t *e, const char *doing, struct hl_error *err);
+/* True when the same call should be made again; takes the error then. */
+bool hl_kafka_is_to_repeat(struct hl_kafka_stream *s, rd_kafka_error_t *e);
+
+/* commit.c */
+enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_error *err);
+void hl_kafka_committer_close(struct hl_kafka_stream *s);
+/* A commit has begun, and `finish` has not said how it ended. */
+bool hl_kafka_is_committing(const struct hl_kafka_stream *s);
+/* Wait until the committer is at rest; how the commit ended stays for `finish`. */
+void hl_kafka_commit_await(struct hl_kafka_stream *s);
+/* Forget the commit, and what was produced for the one after it. */
+void hl_kafka_commit_forget(struct hl_kafka_stream *s);
+enum hl_status hl_kafka_produce_later(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                      const struct hl_header *headers, size_t n_headers, struct hl_error *err);
 enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err);
+enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err);
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err);
 
 #endif

@@ -1,0 +1,317 @@
+/* The commit of a worker's session, on a thread of its own.
+ *
+ * DESIGN  A commit waits for the brokers three times: for the records and the offsets, and for the end of the transaction. Meanwhile the worker
+ * goes on scoring. librdkafka takes no records while a transaction ends, so what the worker writes then is kept here, and handed to the producer
+ * when the commit is over: it belongs to the next transaction.
+ *
+ *     worker     produce ... commit | produce (kept) ... finish: hand over what was kept | produce ...
+ *     committer                     | send offsets, end the transaction |
+ *
+ * If the commit fails, the worker drops what it did since along with what was to be committed, and recovers; so nothing of this needs to be undone.
+ * The membership in the group is noted when the commit begins: after a rebalance the broker refuses it, as it must.
+ *
+ * Without transactions there is nothing to keep, and the commit is made by the worker itself.
+ *
+ * WHY NOT two producers in turns: the second transaction could be committed and the first one not.
+ *
+ * THREADS  The committer owns the producer, and the flags about it, from `commit` to the end of the commit, which it announces under the mutex. The
+ * worker then says what it waits for, to who watches over it; `tries` tells it that a call was made again. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "hotlead/base/buf.h"
+#include "hotlead/base/failpoint.h"
+#include "stream.h"
+
+#define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
+#define LOOK_NS 200000000
+#define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
+#define KEPT_HEADERS 16
+
+enum work { AT_REST, ASKED, ENDED, CLOSING };
+
+struct hl_kafka_committer {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t turn;
+    enum work work;
+    unsigned tries;
+    rd_kafka_topic_partition_list_t *offsets;
+    rd_kafka_consumer_group_metadata_t *group;
+    enum hl_status status;
+    struct hl_error error;
+    bool unfinished; /* the worker's own: began, and `finish` has not said how it ended */
+    struct hl_buf kept;
+};
+
+/* --- what the committer does --- */
+
+static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
+{
+    if (!hl_kafka_is_to_repeat(s, e)) return false;
+    pthread_mutex_lock(&s->committer->mutex);
+    s->committer->tries++;
+    pthread_mutex_unlock(&s->committer->mutex);
+    return true;
+}
+
+/* For failpoints: whether it happened or not, nobody heard of it. */
+static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    s->renew = true;
+    return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "failpoint");
+}
+
+static enum hl_status send_offsets(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_error_t *e;
+    do e = rd_kafka_send_offsets_to_transaction(s->producer, s->committer->offsets, s->committer->group, CALL_MS);
+    while (again(s, e));
+    return e ? hl_kafka_transaction_error(s, e, "sending offsets to the transaction", err) : HL_OK;
+}
+
+static enum hl_status end_transaction(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    rd_kafka_error_t *e;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
+    do e = rd_kafka_commit_transaction(s->producer, CALL_MS);
+    while (again(s, e));
+    if (e) return hl_kafka_transaction_error(s, e, "committing the transaction", err);
+    s->in_transaction = false;
+    return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
+}
+
+static enum hl_status commit_transaction(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
+    enum hl_status status = s->committer->offsets->cnt ? send_offsets(s, err) : HL_OK;
+    return status ? status : end_transaction(s, err);
+}
+
+static void *committer_main(void *arg)
+{
+    struct hl_kafka_stream *s = arg;
+    struct hl_kafka_committer *c = s->committer;
+    pthread_mutex_lock(&c->mutex);
+    for (;;) {
+        while (c->work == AT_REST || c->work == ENDED) pthread_cond_wait(&c->turn, &c->mutex);
+        if (c->work == CLOSING) break;
+        pthread_mutex_unlock(&c->mutex);
+        enum hl_status status = commit_transaction(s, &c->error);
+        pthread_mutex_lock(&c->mutex);
+        c->status = status;
+        if (c->work == ASKED) c->work = ENDED;
+        pthread_cond_broadcast(&c->turn);
+        rd_kafka_queue_yield(s->consumer_queue);
+    }
+    pthread_mutex_unlock(&c->mutex);
+    return NULL;
+}
+
+enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    struct hl_kafka_committer *c = calloc(1, sizeof(*c));
+    pthread_condattr_t monotonic;
+    if (!c) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    s->committer = c;
+    hl_buf_init(&c->kept);
+    pthread_mutex_init(&c->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->turn, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (!s->k->config.transactions) return HL_OK;
+    c->started = pthread_create(&c->thread, NULL, committer_main, s) == 0;
+    return c->started ? HL_OK : hl_error_set(err, HL_E_INTERNAL, HL_STOP, "the committer's thread does not start");
+}
+
+/* --- the worker's side --- */
+
+bool hl_kafka_is_committing(const struct hl_kafka_stream *s)
+{
+    return s->committer->unfinished;
+}
+
+static bool is_at_work(struct hl_kafka_committer *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    bool is = c->work == ASKED;
+    pthread_mutex_unlock(&c->mutex);
+    return is;
+}
+
+/* Until the committer has ended, or made its call anew. */
+static void await_try(struct hl_kafka_committer *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    for (unsigned tries = c->tries; c->work == ASKED && c->tries == tries;) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += LOOK_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&c->turn, &c->mutex, &until);
+    }
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void hl_kafka_commit_await(struct hl_kafka_stream *s)
+{
+    if (!is_at_work(s->committer)) return;
+    do {
+        hl_kafka_begin(s, "commit_transaction", 2 * CALL_MS + SOCKET_MS); /* offsets and end, each with a limit of its own */
+        await_try(s->committer);
+    } while (is_at_work(s->committer));
+    hl_kafka_end(s);
+}
+
+/* What the commit was about. */
+static void let_go(struct hl_kafka_committer *c)
+{
+    if (c->offsets) rd_kafka_topic_partition_list_destroy(c->offsets);
+    if (c->group) rd_kafka_consumer_group_metadata_destroy(c->group);
+    c->offsets = NULL;
+    c->group = NULL;
+    c->unfinished = false;
+    c->work = AT_REST;
+}
+
+void hl_kafka_commit_forget(struct hl_kafka_stream *s)
+{
+    hl_kafka_commit_await(s);
+    pthread_mutex_lock(&s->committer->mutex);
+    let_go(s->committer);
+    pthread_mutex_unlock(&s->committer->mutex);
+    hl_buf_clear(&s->committer->kept);
+}
+
+void hl_kafka_committer_close(struct hl_kafka_stream *s)
+{
+    struct hl_kafka_committer *c = s->committer;
+    if (!c) return;
+    hl_kafka_commit_forget(s);
+    pthread_mutex_lock(&c->mutex);
+    c->work = CLOSING;
+    pthread_cond_broadcast(&c->turn);
+    pthread_mutex_unlock(&c->mutex);
+    if (c->started) pthread_join(c->thread, NULL);
+    pthread_cond_destroy(&c->turn);
+    pthread_mutex_destroy(&c->mutex);
+    hl_buf_fini(&c->kept);
+    free(c);
+    s->committer = NULL;
+}
+
+/* --- records that are kept: | output | partition | key | value | headers: name, value ... |, lengths before the bytes, -1 for null --- */
+
+static void keep(struct hl_buf *b, struct hl_slice s)
+{
+    hl_buf_put_long(b, hl_slice_is_null(s) ? -1 : (int64_t)s.len);
+    if (s.len) hl_buf_put(b, s.data, s.len);
+}
+
+static struct hl_slice kept(struct hl_reader *r)
+{
+    int64_t len = hl_reader_long(r);
+    return len < 0 ? HL_SLICE_NULL : hl_reader_take(r, (size_t)len);
+}
+
+enum hl_status hl_kafka_produce_later(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                      const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+{
+    struct hl_buf *b = &s->committer->kept;
+    HL_BUG_ON(n_headers > KEPT_HEADERS);
+    if (b->len > KEPT_BYTES) hl_kafka_commit_await(s); /* it grows on a little, until the worker asks how the commit ended */
+    hl_buf_put_long(b, (int64_t)out);
+    hl_buf_put_long(b, partition);
+    keep(b, key);
+    keep(b, value);
+    hl_buf_put_long(b, (int64_t)n_headers);
+    for (size_t i = 0; i < n_headers; i++) {
+        hl_buf_put(b, headers[i].name, strlen(headers[i].name) + 1);
+        keep(b, headers[i].value);
+    }
+    return b->failed ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory") : HL_OK;
+}
+
+static enum hl_status hand_over_one(struct hl_kafka_stream *s, struct hl_reader *r, struct hl_error *err)
+{
+    struct hl_header headers[KEPT_HEADERS];
+    enum hl_output out = (enum hl_output)hl_reader_long(r);
+    int32_t partition = (int32_t)hl_reader_long(r);
+    struct hl_slice key = kept(r), value = kept(r);
+    size_t n = (size_t)hl_reader_long(r);
+    for (size_t i = 0; i < n; i++) {
+        headers[i].name = (const char *)r->p;
+        hl_reader_take(r, strlen(headers[i].name) + 1);
+        headers[i].value = kept(r);
+    }
+    return hl_kafka_produce_now(s, out, partition, key, value, headers, n, err);
+}
+
+static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    struct hl_reader r = hl_reader_of(hl_buf_slice(&s->committer->kept));
+    enum hl_status status = HL_OK;
+    while (r.p < r.end && !status) status = hand_over_one(s, &r, err);
+    hl_buf_clear(&s->committer->kept);
+    return status;
+}
+
+/* --- commit and finish --- */
+
+static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+{
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
+    enum hl_status status = hl_kafka_settle(&s->port, err);
+    if (status) return status;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
+    hl_kafka_begin(s, "commit", SOCKET_MS);
+    rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    hl_kafka_end(s);
+    if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
+    hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
+    return HL_E_ABORT;
+}
+
+enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    struct hl_kafka_committer *c = s->committer;
+    HL_BUG_ON(c->unfinished);
+    rd_kafka_topic_partition_list_t *offsets = hl_kafka_positions_list(s->k, positions, n);
+    enum hl_status status = s->k->config.transactions ? hl_kafka_begin_transaction(s, err) : commit_offsets(s, offsets, err);
+    if (status || !s->k->config.transactions) {
+        rd_kafka_topic_partition_list_destroy(offsets);
+        return status;
+    }
+    pthread_mutex_lock(&c->mutex);
+    c->offsets = offsets;
+    c->group = rd_kafka_consumer_group_metadata(s->consumer);
+    c->unfinished = true;
+    c->work = ASKED;
+    pthread_cond_broadcast(&c->turn);
+    pthread_mutex_unlock(&c->mutex);
+    return HL_OK;
+}
+
+enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    struct hl_kafka_committer *c = s->committer;
+    *done = !c->unfinished;
+    if (*done) return HL_OK;
+    if (wait) hl_kafka_commit_await(s);
+    if (is_at_work(c)) return HL_OK;
+    *done = true;
+    pthread_mutex_lock(&c->mutex);
+    enum hl_status status = c->status;
+    if (status && err) *err = c->error;
+    let_go(c);
+    pthread_mutex_unlock(&c->mutex);
+    return status ? status : hand_over(s, err);
+}
