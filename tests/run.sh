@@ -35,7 +35,7 @@ suite() {
 
 install() {
     local packages="$BUILD_PACKAGES $PACKAGE_PACKAGES $TEST_PACKAGES $(need systemd-analyze systemd) $(need python3 python3) $(need redis-server redis-server) $(kubectl_renders || need go golang-go)"
-    [ -n "$quick" ] || packages="$packages $(need java default-jre-headless)"
+    [ -n "$quick" ] || packages="$packages $(need javac default-jdk-headless) $(need jq jq)"
     install_packages $packages
 }
 

@@ -9,6 +9,7 @@
 #include "hotlead/app/commands.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/iso8601.h"
+#include "hotlead/base/percent.h"
 #include "show.h"
 #include "warm.h"
 
@@ -109,7 +110,7 @@ static enum hl_status ask(const struct show *x, long *http, struct hl_buf *body,
     hl_buf_init(&url);
     put_base(x, &url);
     hl_buf_printf(&url, "/v1/contacts/");
-    hl_fetch_put_segment(&url, hl_slice_of(x->id));
+    hl_percent_put(&url, hl_slice_of(x->id));
     if (x->at != HL_NO_TIME) hl_buf_printf(&url, "?at=%lld", (long long)x->at);
     hl_buf_put_u8(&url, 0);
     struct hl_fetch_request q = {.url = (const char *)url.data, .accept = x->json ? "application/json" : "text/plain",

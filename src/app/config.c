@@ -244,6 +244,13 @@ static void check_outputs(struct hl_config_reader *r, const struct hl_yaml_node 
     }
 }
 
+static void check_cloudevents(struct hl_config_reader *r, const struct hl_yaml_node *root)
+{
+    if (r->c->outputs_cloudevents == HL_CLOUDEVENTS_STRUCTURED && r->c->outputs_format != HL_WIRE_JSON)
+        hl_problem_error(&r->p, hl_node_find(hl_node_find(root, "outputs"), "cloudevents"),
+                         "outputs.cloudevents: structured holds its data as JSON: set outputs.format: json, or take binary");
+}
+
 static bool starts_with(const char *s, const char *prefix)
 {
     return s && strncmp(s, prefix, strlen(prefix)) == 0;
@@ -286,6 +293,7 @@ static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *r
     if (c->checkpoint_max_replay_ms < c->checkpoint_interval_ms)
         hl_problem_error(&r->p, hl_node_find(root, "checkpoint"), "checkpoint.max_replay is below checkpoint.interval");
     check_outputs(r, root);
+    check_cloudevents(r, root);
     check_servers(r, root);
 }
 

@@ -145,12 +145,26 @@ static void read_time_unit(struct hl_config_reader *r, const struct hl_yaml_node
         hl_problem_error(&r->p, n, "time_unit must be ms or s, not '%.*s'", HL_SLICE_ARG(n->text));
 }
 
+/* Where the fields are in the JSON form of a CloudEvent, if nothing else is said. */
+static void name_cloudevents(struct hl_config_reader *r, struct hl_input *in)
+{
+    static const char *const paths[HL_FIELD_COUNT] = {
+        [HL_FIELD_EVENT_ID] = "id",         [HL_FIELD_CONTACT_ID] = "subject",    [HL_FIELD_OCCURRED_AT] = "time",
+        [HL_FIELD_TYPE] = "type",           [HL_FIELD_SOURCE] = "source",         [HL_FIELD_URL] = "data.url",
+        [HL_FIELD_ASSET] = "data.asset",    [HL_FIELD_FORM] = "data.form",        [HL_FIELD_CAMPAIGN] = "data.campaign",
+        [HL_FIELD_ACTOR] = "data.actor",    [HL_FIELD_REASON] = "data.reason",    [HL_FIELD_MACHINE] = "data.machine",
+        [HL_FIELD_ATTRIBUTES] = "data.attributes",
+    };
+    for (int f = 0; f < HL_FIELD_COUNT; f++)
+        if (!in->fields.path[f] && paths[f]) in->fields.path[f] = hl_node_copy(&r->p, hl_slice_of(paths[f]));
+}
+
 /* What an input says of its records. */
 static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_input *in)
 {
     const struct hl_yaml_node *aliases = hl_node_find(map, "aliases"), *fields = hl_node_find(map, "fields"),
                               *time_unit = hl_node_find(map, "time_unit"), *format = hl_node_find(map, "format");
-    in->format = (enum hl_format)read_choice(r, format, "format", hl_config_formats, "avro, avro-single-object, json or segment",
+    in->format = (enum hl_format)read_choice(r, format, "format", hl_config_formats, "avro, avro-single-object, json, segment or cloudevents",
                                              (int)in->format);
     read_time_unit(r, time_unit, in);
     read_fields(r, fields, in);
@@ -164,7 +178,8 @@ static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *ma
         hl_problem_error(&r->p, fields ? fields : map, "%zu paths are combined, at most %d can be", combined, HL_FIELD_MAX_COMBINED);
     if (avro && (combined || in->fields.seconds))
         hl_problem_error(&r->p, time_unit ? time_unit : fields ? fields : map,
-                         "paths combined by | or +, and time_unit s, are for the formats json and segment");
+                         "paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents");
+    if (in->format == HL_FORMAT_CLOUDEVENTS) name_cloudevents(r, in);
 }
 
 static void read_mapping(struct hl_config_reader *r, const struct hl_yaml_node *root, struct hl_input *in)

@@ -70,6 +70,9 @@ static void print_inputs(struct hl_buf *out)
         "offset\n  works with both. JSON only.\n"
         "- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML file with such a map.\n"
         "  A type that is neither a name of hotlead's nor an alias is counted and ignored.\n"
+        "- The format `cloudevents` takes both modes of CloudEvents 1.0 over Kafka, record by record. `fields` then lead into the JSON form:\n"
+        "  attributes by their names (`id`, `subject`, also those of extensions), the data under `data`. Without `fields`, the contact is the\n"
+        "  `subject`, `time` is when it happened, and the others are looked for in the data by their names: `data.url`, `data.attributes`.\n"
         "- `mapping`: a YAML file with `format`, `time_unit`, `fields` and `aliases`, for instance one of config/examples/inputs. What "
         "stands\n  here, too, comes on top. `hotlead simulate --mapping` reads the same file.\n");
 }

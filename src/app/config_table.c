@@ -6,6 +6,9 @@
 #define HOUR (3600 * SECOND)
 
 static const char *const deliveries[] = {"exactly_once", "low_latency", NULL};
+static const char *const wires[] = {[HL_WIRE_AVRO] = "avro", [HL_WIRE_JSON] = "json", NULL};
+static const char *const cloudevents[] = {
+    [HL_CLOUDEVENTS_NONE] = "none", [HL_CLOUDEVENTS_BINARY] = "binary", [HL_CLOUDEVENTS_STRUCTURED] = "structured", NULL};
 static const char *const gaps[] = {"stop", "accept", NULL};
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 
@@ -14,6 +17,7 @@ const char *const hl_config_formats[] = {
     [HL_FORMAT_AVRO_SINGLE_OBJECT] = "avro-single-object",
     [HL_FORMAT_JSON] = "json",
     [HL_FORMAT_JSON_SEGMENT] = "segment",
+    [HL_FORMAT_CLOUDEVENTS] = "cloudevents",
     NULL,
 };
 const char *const hl_config_priorities[] = {[HL_PRIORITY_NORMAL] = "normal", [HL_PRIORITY_HIGH] = "high", NULL};
@@ -39,6 +43,11 @@ const struct hl_config_key hl_config_keys[] = {
     {"outputs", "alerts", HL_CONFIG_TOPIC, AT(alerts), "lead.alerts", 0, 0, NULL, "Topic of Alert records."},
     {"outputs", "dead_letter", HL_CONFIG_TOPIC, AT(dead_letter), "lead.dead-letter", 0, 0, NULL,
      "Topic of input records that could not be used, bytes untouched."},
+    {"outputs", "format", HL_CONFIG_CHOICE, AT(outputs_format), "avro", 0, 0, wires,
+     "Of transitions and alerts: avro with Confluent framing, or json with the same names. State is always Avro."},
+    {"outputs", "cloudevents", HL_CONFIG_CHOICE, AT(outputs_cloudevents), "none", 0, 0, cloudevents,
+     "Transitions and alerts as CloudEvents 1.0: binary adds the headers ce_..., structured makes each record one JSON object around the data, "
+     "and needs format json."},
     {"", "delivery", HL_CONFIG_CHOICE, AT(delivery), "exactly_once", 0, 0, deliveries,
      "exactly_once: one Kafka transaction holds output, state and offsets. low_latency: no transactions; a crash can repeat a "
      "transition, with the same id."},

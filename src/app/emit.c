@@ -7,9 +7,10 @@
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/state.h"
+#include "sim_json.h"
 #include "worker.h"
 
-#define MAX_HEADERS 7
+#define MAX_HEADERS 7 /* beside those of a CloudEvent */
 
 const char *hl_dead_letter_class(enum hl_status code)
 {
@@ -23,8 +24,9 @@ const char *hl_dead_letter_class(enum hl_status code)
 }
 
 struct headers {
-    struct hl_header items[MAX_HEADERS];
+    struct hl_header items[MAX_HEADERS + HL_CLOUDEVENT_HEADERS];
     size_t n;
+    struct hl_slice trace; /* null: the cause has none */
     char partition[16], offset[24];
 };
 
@@ -36,7 +38,7 @@ static void add(struct headers *h, const char *name, struct hl_slice value)
 /* source.*, model.version, and the trace of the cause, which is returned; null: it has none. */
 static struct hl_slice source_headers(const struct hl_worker *w, const struct hl_record *r, struct headers *h)
 {
-    h->n = 0;
+    *h = (struct headers){.n = 0};
     snprintf(h->partition, sizeof(h->partition), "%" PRId32, r->partition);
     snprintf(h->offset, sizeof(h->offset), "%" PRId64, r->offset);
     add(h, "source.topic", hl_slice_of(w->e->config->inputs[r->topic].topic));
@@ -44,19 +46,40 @@ static struct hl_slice source_headers(const struct hl_worker *w, const struct hl
     add(h, "source.offset", hl_slice_of(h->offset));
     add(h, "model.version", hl_slice_of(w->e->model->version));
     struct hl_slice trace = w->stream->header ? w->stream->header(w->stream, r, "traceparent") : HL_SLICE_NULL;
+    if (hl_slice_is_null(trace) && w->stream->header) trace = w->stream->header(w->stream, r, "ce_traceparent");
     if (!hl_slice_is_null(trace)) add(h, "traceparent", trace);
+    h->trace = trace;
     return trace;
 }
 
-static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, const struct headers *h,
+/* One record, whose value is in w->record_buf, or, for JSON, whose data is: with outputs.cloudevents as a CloudEvent. */
+static enum hl_status produce(struct hl_worker *w, enum hl_output out, int32_t partition, const struct hl_cloudevent *ce, struct headers *h,
+                              struct hl_error *err)
+{
+    size_t n = h->n;
+    enum hl_cloudevents mode = w->e->config->outputs_cloudevents;
+    struct hl_slice value = hl_buf_slice(&w->record_buf);
+    if (value.len && value.data[value.len - 1] == '\n' && w->e->config->outputs_format == HL_WIRE_JSON) value.len--;
+    bool avro = w->e->config->outputs_format == HL_WIRE_AVRO;
+    hl_buf_clear(&w->engine_buf);
+    if (mode == HL_CLOUDEVENTS_STRUCTURED) value = hl_cloudevent_put_structured(ce, value, &w->engine_buf, h->items, &n);
+    if (mode == HL_CLOUDEVENTS_BINARY) hl_cloudevent_put_headers(ce, avro, &w->engine_buf, h->items, &n);
+    if (w->record_buf.failed || w->engine_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    return w->stream->produce(w->stream, out, partition, ce->contact_id, value, h->items, n, err);
+}
+
+static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct headers *h,
                                   const struct hl_outcome *o, struct hl_error *err)
 {
+    struct hl_cloudevent ce = {.type = HL_CLOUDEVENT_ALERT, .group = w->e->config->group_id, .contact_id = contact_id, .trace = h->trace};
     for (unsigned i = 0; i < o->n_alerts; i++) {
         hl_buf_clear(&w->record_buf);
-        hl_avro_put_alert(&w->record_buf, w->e->alert_schema, contact_id, &o->alerts[i]);
-        if (w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-        enum hl_status status =
-            w->stream->produce(w->stream, HL_OUT_ALERTS, partition, contact_id, hl_buf_slice(&w->record_buf), h->items, h->n, err);
+        if (w->e->config->outputs_format == HL_WIRE_AVRO) hl_avro_put_alert(&w->record_buf, w->e->alert_schema, contact_id, &o->alerts[i]);
+        else hl_sim_put_alert(&w->record_buf, contact_id, &o->alerts[i]);
+        ce.seq = o->alerts[i].seq;
+        ce.time = o->alerts[i].at;
+        ce.alert = &o->alerts[i];
+        enum hl_status status = produce(w, HL_OUT_ALERTS, partition, &ce, h, err);
         if (status) return status;
         hl_metrics_count_alert(w->metrics, o->alerts[i].event);
     }
@@ -64,9 +87,16 @@ static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct
     return HL_OK;
 }
 
-static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,
-                                   const struct headers *h, const struct hl_outcome *o, struct hl_error *err)
+static void put_json(struct hl_worker *w, const struct hl_transition_record *r)
 {
+    hl_sim_put_transition(&w->record_buf, &(struct hl_sim_transition){.contact_id = r->contact_id, .trigger_event_id = r->trigger_event_id,
+                                                                      .t = r->transition, .emitted_at = r->emitted_at, .m = w->e->model});
+}
+
+static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,
+                                   struct headers *h, const struct hl_outcome *o, struct hl_error *err)
+{
+    struct hl_cloudevent ce = {.type = HL_CLOUDEVENT_TRANSITION, .group = w->e->config->group_id, .contact_id = contact_id, .trace = h->trace};
     struct hl_transition_record record = {
         .contact_id = contact_id,
         .trigger_event_id = event_id,
@@ -77,10 +107,11 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
     for (unsigned i = 0; i < o->n_transitions; i++) {
         record.transition = &o->transitions[i];
         hl_buf_clear(&w->record_buf);
-        hl_avro_put_transition(&w->record_buf, w->e->transition_schema, &record);
-        if (w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-        enum hl_status status =
-            w->stream->produce(w->stream, HL_OUT_TRANSITIONS, partition, contact_id, hl_buf_slice(&w->record_buf), h->items, h->n, err);
+        if (w->e->config->outputs_format == HL_WIRE_AVRO) hl_avro_put_transition(&w->record_buf, w->e->transition_schema, &record);
+        else put_json(w, &record);
+        ce.seq = record.transition->seq;
+        ce.time = record.transition->occurred_at;
+        enum hl_status status = produce(w, HL_OUT_TRANSITIONS, partition, &ce, h, err);
         if (status) return status;
         HL_FAILPOINT(EMIT_TRANSITION);
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);

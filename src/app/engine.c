@@ -39,6 +39,7 @@ static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *i
         return hl_avro_decoder_new(HL_AVRO_CONFLUENT, e->schemas, &in->fields, in->aliases, in->n_aliases, out, err);
     case HL_FORMAT_AVRO_SINGLE_OBJECT:
         return hl_avro_decoder_new(HL_AVRO_SINGLE_OBJECT, e->schemas, &in->fields, in->aliases, in->n_aliases, out, err);
+    case HL_FORMAT_CLOUDEVENTS: /* see cloudevents_in.c */
     case HL_FORMAT_JSON: return hl_json_decoder_new(HL_JSON_CANONICAL, &in->fields, in->aliases, in->n_aliases, out, err);
     case HL_FORMAT_JSON_SEGMENT: return hl_json_decoder_new(HL_JSON_SEGMENT, &in->fields, in->aliases, in->n_aliases, out, err);
     }
@@ -49,9 +50,10 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
     enum hl_status status = hl_schemas_open_configured(c, &e->schemas, err);
-    if (!status) status = e->schemas->id_of(e->schemas, c->transitions, "stage_transition.avsc", &e->transition_schema, err);
+    bool avro = c->outputs_format == HL_WIRE_AVRO;
+    if (!status && avro) status = e->schemas->id_of(e->schemas, c->transitions, "stage_transition.avsc", &e->transition_schema, err);
     if (!status) status = e->schemas->id_of(e->schemas, c->state, "contact_state.avsc", &e->state_schema, err);
-    if (!status) status = e->schemas->id_of(e->schemas, c->alerts, "alert.avsc", &e->alert_schema, err);
+    if (!status && avro) status = e->schemas->id_of(e->schemas, c->alerts, "alert.avsc", &e->alert_schema, err);
     if (status) return status;
     e->decoders = calloc(c->n_inputs, sizeof(*e->decoders));
     if (!e->decoders) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");

@@ -34,6 +34,15 @@ void hl_json_put_text(struct hl_buf *b, struct hl_slice s)
     hl_buf_put_u8(b, '"');
 }
 
+void hl_json_put_more(struct hl_buf *b, struct hl_slice s)
+{
+    size_t at = b->len - 1; /* of the quote that ended it */
+    hl_json_put_text(b, s);
+    if (b->failed) return;
+    memmove(b->data + at, b->data + at + 2, b->len - at - 2);
+    b->len -= 2;
+}
+
 static void put_unsigned(struct hl_buf *b, uint64_t v)
 {
     char digits[20];

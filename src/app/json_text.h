@@ -7,6 +7,8 @@
 
 /* A string in quotes; null for the null slice. */
 void hl_json_put_text(struct hl_buf *b, struct hl_slice s);
+/* Goes on with the text that the buffer ends with. */
+void hl_json_put_more(struct hl_buf *b, struct hl_slice s);
 void hl_json_put_int(struct hl_buf *b, int64_t v);
 /* "12.5": at most 9 digits behind the point, to the nearest, without zeros at the end. */
 void hl_json_put_points(struct hl_buf *b, hl_fixed v);

@@ -39,16 +39,6 @@ static void put_model(struct hl_buf *b, const struct hl_model *m)
     hl_json_put_member(b, "model_version", hl_slice_of(m->version));
 }
 
-/* A text that goes on behind what b ends with, a text too. */
-static void put_more(struct hl_buf *b, struct hl_slice text)
-{
-    size_t at = b->len - 1; /* of the quote that ended it */
-    hl_json_put_text(b, text);
-    if (b->failed) return;
-    memmove(b->data + at, b->data + at + 2, b->len - at - 2);
-    b->len -= 2;
-}
-
 /* {"KEY":"contact:seq" */
 static void put_id(struct hl_buf *b, const char *key, struct hl_slice contact_id, uint32_t seq)
 {
@@ -56,7 +46,7 @@ static void put_id(struct hl_buf *b, const char *key, struct hl_slice contact_id
     snprintf(text, sizeof(text), ":%u", (unsigned)seq);
     hl_buf_printf(b, "{\"%s\":", key);
     hl_json_put_text(b, contact_id);
-    put_more(b, hl_slice_of(text));
+    hl_json_put_more(b, hl_slice_of(text));
 }
 
 static void put_time(struct hl_buf *b, const char *key, int64_t t)
@@ -103,10 +93,10 @@ void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r)
 void hl_sim_put_alert(struct hl_buf *b, struct hl_slice contact_id, const struct hl_alert *a)
 {
     put_id(b, "alert_id", contact_id, a->seq);
-    put_more(b, HL_SLICE_LIT(":"));
-    put_more(b, hl_slice_of(a->sla->name));
-    put_more(b, HL_SLICE_LIT(":"));
-    put_more(b, hl_slice_of(hl_alert_name(a->event)));
+    hl_json_put_more(b, HL_SLICE_LIT(":"));
+    hl_json_put_more(b, hl_slice_of(a->sla->name));
+    hl_json_put_more(b, HL_SLICE_LIT(":"));
+    hl_json_put_more(b, hl_slice_of(hl_alert_name(a->event)));
     hl_json_put_member(b, "contact_id", contact_id);
     hl_json_put_member(b, "sla", hl_slice_of(a->sla->name));
     hl_json_put_member(b, "event", hl_slice_of(hl_alert_name(a->event)));

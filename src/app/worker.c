@@ -22,7 +22,8 @@
 
 static enum hl_status check_record(const struct hl_worker *w, const struct hl_record *r, struct hl_error *err)
 {
-    if (hl_slice_is_null(r->value)) return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value (null)");
+    if (hl_slice_is_null(r->value) && w->e->config->inputs[r->topic].format != HL_FORMAT_CLOUDEVENTS)
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value (null)");
     if (hl_slice_is_null(r->key) || r->key.len == 0)
         return hl_error_set(err, HL_E_MISSING, HL_SKIP, "the record has no key; key it by contact_id, so that all events of a contact share a partition");
     if (r->value.len > (size_t)w->e->config->max_record_bytes)
@@ -55,7 +56,9 @@ enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, 
     enum hl_status status = check_record(w, r, err);
     if (status) return status;
     struct hl_decoder *d = w->e->decoders[r->topic];
-    status = d->decode(d, r->value, &w->arena, ev, err);
+    struct hl_slice value = r->value;
+    if (w->e->config->inputs[r->topic].format == HL_FORMAT_CLOUDEVENTS) status = hl_cloudevent_json(w->stream, r, &w->arena, &value, err);
+    if (!status) status = d->decode(d, value, &w->arena, ev, err);
     return status ? status : check_event(w, r, ev, err);
 }
 

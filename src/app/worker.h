@@ -1,6 +1,7 @@
 /* Private to the engine: a worker, its partitions, and what recovery, checkpoint and emission share.
  *
  *   worker.c      one batch: poll, decode, apply, emit; when to commit
+ *   cloudevents.c CloudEvents in and out
  *   emit.c        transitions, state records and dead letters become Kafka records
  *   checkpoint.c  dirty lists, low-water, the commit itself
  *   timers.c      what time alone does
@@ -22,6 +23,7 @@
 #include "hotlead/base/arena.h"
 #include "hotlead/port/store.h"
 #include "hotlead/port/stream.h"
+#include "cloudevents.h"
 #include "kafka_setup.h"
 
 #define HL_BATCH 2048

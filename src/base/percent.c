@@ -25,3 +25,13 @@ bool hl_percent_decode(struct hl_slice s, char *out, size_t cap, size_t *len)
     *len = n;
     return true;
 }
+
+void hl_percent_put(struct hl_buf *b, struct hl_slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+        if (plain) hl_buf_put_u8(b, c);
+        else hl_buf_printf(b, "%%%02X", c);
+    }
+}

@@ -608,7 +608,7 @@ static void fake_free(struct hl_stream *port)
 struct hl_stream *fake_stream_new(struct fake_log *l, _Atomic bool *stop)
 {
     struct fake_stream *s = must(calloc(1, sizeof(*s)));
-    s->port = (struct hl_stream){fake_poll, fake_release, NULL, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds,
+    s->port = (struct hl_stream){fake_poll, fake_release, NULL, NULL, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds,
                                  fake_read, fake_produce, fake_settle, fake_commit, fake_finish, fake_abort, fake_lag, NULL, fake_free};
     s->log = l;
     s->stop = stop;

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KAFKA_LIB = ROOT / "build" / "kafka" / "lib"
@@ -118,6 +119,7 @@ class Kafka(Server):
 
     A second listener, `behind`, tells its clients to come to the port `proxied`, where a test may put a proxy (proxy.py)."""
     name = "kafka"
+    lib = KAFKA_LIB    # of another version: a folder with its jars
     format_args = ()   # of the storage tool, beyond what every broker needs
 
     def __init__(self, heap_mb=768):
@@ -144,7 +146,7 @@ class Kafka(Server):
 
     def java(self, main, *args, heap_mb=256):
         return ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1" if heap_mb == 256 else "-Xms256m",
-                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dlog4j2.level=WARN", "-cp", f"{KAFKA_LIB}/*", main, *map(str, args)]
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dlog4j2.level=WARN", "-cp", f"{self.lib}/*", main, *map(str, args)]
 
     def command(self):
         return self.java("kafka.Kafka", self.properties, heap_mb=self.heap_mb)
@@ -319,6 +321,38 @@ class RedisCluster:
         for node in (target, source):
             node.call("CLUSTER", "SETSLOT", slot, "NODE", target.id())
         return moved
+
+
+class Apicurio(Server):
+    """Apicurio Registry with its storage in memory; `url` speaks the API of Confluent's."""
+    name = "apicurio"
+
+    def __init__(self, folder):
+        super().__init__()
+        self.jar = next(folder.glob("*-runner.jar"))
+        self.url = f"http://127.0.0.1:{self.port}/apis/ccompat/v7"
+
+    def command(self):
+        return ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={self.port}",
+                "-jar", self.jar]
+
+    def start(self):
+        super().start()
+        wait_for("answer of the registry", self._answers)
+        return self
+
+    def _answers(self):
+        try:
+            return self.ask("/subjects") is not None
+        except OSError:
+            return False
+
+    def ask(self, path, body=None):
+        """JSON of a GET, or of a POST."""
+        request = urllib.request.Request(self.url + path, data=json.dumps(body).encode() if body else None,
+                                         headers={"Content-Type": "application/vnd.schemaregistry.v1+json"})
+        with urllib.request.urlopen(request, timeout=10) as r:
+            return json.load(r)
 
 
 class Registry:

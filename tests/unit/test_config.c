@@ -296,7 +296,11 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: a/b}]\n",
             "c.yaml:2:18: error: 'a/b' is no topic name: letters, digits, '.', '_' and '-', at most 249\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: avrp}]\n",
-            "c.yaml:2:31: error: format must be avro, avro-single-object, json or segment, not 'avrp', did you mean 'avro'?\n");
+            "c.yaml:2:31: error: format must be avro, avro-single-object, json, segment or cloudevents, not 'avrp', did you mean 'avro'?\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web}]\noutputs: {cloudevents: structured}\n",
+             "c.yaml:3:24: error: outputs.cloudevents: structured holds its data as JSON: set outputs.format: json, or take binary\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web}]\noutputs: {cloudevents: binary, format: text}\n",
+             "c.yaml:3:40: error: format must be avro or json, not 'text'\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, priority: hihg}]\n",
             "c.yaml:2:33: error: priority must be normal or high, not 'hihg', did you mean 'high'?\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, priority: [high]}]\n",
@@ -316,9 +320,9 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
     strcat(many, "}}]\n");
     refuses(many, "c.yaml:2:45: error: 25 paths are combined, at most 24 can be\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {type: a | b}}]\n",
-            "c.yaml:2:31: error: paths combined by | or +, and time_unit s, are for the formats json and segment\n");
+            "c.yaml:2:31: error: paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, time_unit: s}]\n",
-            "c.yaml:2:34: error: paths combined by | or +, and time_unit s, are for the formats json and segment\n");
+            "c.yaml:2:34: error: paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, time_unit: us}]\n",
             "c.yaml:2:48: error: time_unit must be ms or s, not 'us'\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, mapping: m.yaml}]\n", "c.yaml:2:32: error: mapping: no other file is read here\n");

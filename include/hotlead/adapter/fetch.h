@@ -17,7 +17,5 @@ struct hl_fetch_request {
 enum hl_status hl_fetch_get(const struct hl_fetch_request *q, long *http, struct hl_buf *body, struct hl_error *err) HL_WARN_UNUSED;
 /* What problem details (RFC 9457) say to people, into out; what the status is called where there are none. */
 void hl_fetch_problem(long http, struct hl_slice body, char *out, size_t cap);
-/* One segment of a path, percent-encoded. */
-void hl_fetch_put_segment(struct hl_buf *url, struct hl_slice text);
 
 #endif

@@ -6,9 +6,11 @@
 #include "hotlead/base/status.h"
 #include "hotlead/port/decoder.h"
 
-enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT };
+enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT, HL_FORMAT_CLOUDEVENTS };
 enum hl_delivery { HL_EXACTLY_ONCE, HL_LOW_LATENCY };
 enum hl_priority { HL_PRIORITY_NORMAL, HL_PRIORITY_HIGH };
+enum hl_wire { HL_WIRE_AVRO, HL_WIRE_JSON };
+enum hl_cloudevents { HL_CLOUDEVENTS_NONE, HL_CLOUDEVENTS_BINARY, HL_CLOUDEVENTS_STRUCTURED };
 enum hl_on_gap { HL_GAP_STOP, HL_GAP_ACCEPT };
 
 struct hl_input {
@@ -44,6 +46,8 @@ struct hl_config {
     struct hl_input *inputs;
     size_t n_inputs;
     char *transitions, *state, *alerts, *dead_letter; /* outputs.* */
+    enum hl_wire outputs_format;             /* of transitions and alerts */
+    enum hl_cloudevents outputs_cloudevents; /* likewise */
     enum hl_delivery delivery;
     int64_t commit_max_interval_ms;
     int64_t checkpoint_interval_ms, checkpoint_max_replay_ms;

@@ -60,6 +60,8 @@ struct hl_stream {
     /* Value of the last header of this name; null when absent. Borrowed from the record. NULL: this log has no headers. Asked for what is emitted,
      * not for each record. */
     struct hl_slice (*header)(struct hl_stream *s, const struct hl_record *r, const char *name);
+    /* The i-th header of a record; false behind the last. Borrowed. NULL where `header` is. */
+    bool (*header_at)(struct hl_stream *s, const struct hl_record *r, size_t i, struct hl_header *out);
     /* GAINED: *partitions (borrowed until the next poll) are all partitions now assigned. REVOKED: finish them, commit, then assign(NULL, 0).
      * LOST: they already belong to another: commit nothing, then assign(NULL, 0). HL_E_CONFIG when topics are not co-assigned. */
     enum hl_status (*assignment)(struct hl_stream *s, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,

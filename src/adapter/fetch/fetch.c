@@ -91,15 +91,3 @@ void hl_fetch_problem(long http, struct hl_slice body, char *out, size_t cap)
         snprintf(out, cap, "HTTP status %ld", http);
     json_decref(root);
 }
-
-void hl_fetch_put_segment(struct hl_buf *url, struct hl_slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c);
-        if (plain && c)
-            hl_buf_put_u8(url, c);
-        else
-            hl_buf_printf(url, "%%%02X", c);
-    }
-}

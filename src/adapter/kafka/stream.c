@@ -210,6 +210,18 @@ static struct hl_slice stream_header(struct hl_stream *port, const struct hl_rec
     return (struct hl_slice){value, size};
 }
 
+static bool stream_header_at(struct hl_stream *port, const struct hl_record *r, size_t i, struct hl_header *out)
+{
+    (void)port;
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t size;
+    if (rd_kafka_message_headers(r->handle, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    if (rd_kafka_header_get_all(headers, i, &out->name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+    out->value = (struct hl_slice){value, size};
+    return true;
+}
+
 static enum hl_status stream_assignment(struct hl_stream *port, enum hl_assignment_change *change, const int32_t **partitions, size_t *n,
                                         struct hl_error *err)
 {
@@ -408,6 +420,7 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .poll = stream_poll,
         .release = stream_release,
         .header = stream_header,
+        .header_at = stream_header_at,
         .assignment = stream_assignment,
         .changed = stream_changed,
         .assign = stream_assign,
