@@ -261,6 +261,7 @@ static bool all_caught_up(const struct hl_mirror *m)
 static void *mirror_main(void *arg)
 {
     struct hl_mirror *m = arg;
+    pthread_setname_np(pthread_self(), "mirror");
     for (bool ending = false;;) {
         int64_t now = hl_clock_mono_ns();
         hl_health_beat(m->e->health, (int)m->e->n_workers, now);

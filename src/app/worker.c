@@ -5,6 +5,7 @@
  * Everything that goes wrong is decided on here, in handle_failure: skip (dead letter) was dealt with on the way, retry means drop the partitions and
  * recover them from what is committed, stop ends the process. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -354,6 +355,9 @@ void *hl_worker_main(void *arg)
 {
     struct hl_worker *w = arg;
     enum hl_status status = HL_OK;
+    char name[16];
+    snprintf(name, sizeof(name), "worker-%u", w->index);
+    pthread_setname_np(pthread_self(), name); /* for top and perf */
     while (!*w->e->stop && !status) {
         status = hl_worker_step(w, &w->error);
         if (status) status = handle_failure(w, status, &w->error);

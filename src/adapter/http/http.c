@@ -266,6 +266,7 @@ static int wait_ms(struct hl_http *h)
 static void *loop(void *arg)
 {
     struct hl_http *h = arg;
+    pthread_setname_np(pthread_self(), "http");
     struct pollfd fds[] = {{.fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
                            {.fd = h->wake, .events = POLLIN}};
     while (!atomic_load(&h->stop)) {

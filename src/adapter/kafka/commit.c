@@ -96,6 +96,7 @@ static void *committer_main(void *arg)
 {
     struct hl_kafka_stream *s = arg;
     struct hl_kafka_committer *c = s->committer;
+    pthread_setname_np(pthread_self(), "committer");
     pthread_mutex_lock(&c->mutex);
     for (;;) {
         while (c->work == AT_REST || c->work == ENDED) pthread_cond_wait(&c->turn, &c->mutex);
