@@ -9,8 +9,10 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     size_t partitions = (size_t)e->n_partitions;
     *w = (struct hl_worker){.e = e, .index = (uint16_t)index};
     w->metrics = hl_metrics_thread(e->metrics, (int)index);
-    w->flow = hl_flow_batch_new();
-    w->flight.flow = hl_flow_batch_new();
+    if (e->flow) {
+        w->flow = hl_flow_batch_new();
+        w->flight.flow = hl_flow_batch_new();
+    }
     w->checkpoint_due_ns = INT64_MAX;
     w->time_acts = hl_timers_needed(e->model);
     hl_arena_init(&w->arena, 1 << 20);
@@ -24,7 +26,7 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     w->parts = calloc(partitions, sizeof(struct hl_partition *));
     w->assigned = calloc(partitions, sizeof(*w->assigned));
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if (!w->flow || !w->flight.flow || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
+    if ((e->flow && (!w->flow || !w->flight.flow)) || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     return HL_OK;
 }
