@@ -22,8 +22,8 @@
 #include "worker.h"
 
 #define NS_PER_MS 1000000ll
-#define QUICK_COMMIT_NS 10000000ll /* a transition waits this long for company, when commits are cheap */
-#define COMMIT_SHARE 5             /* else commits take at most one part in this many of the time, up to commit.max_interval */
+#define QUICK_COMMIT_NS 5000000ll /* a transition waits this long for company, where there is time for it */
+#define COMMIT_SHARE 4            /* a worker that is behind waits until the commit has taken but one part in this many of the time */
 #define EVENTS_PER_COMMIT 500000
 #define RECORDS_PER_LOOK 8 /* at the clock, while a round is written */
 
@@ -33,7 +33,7 @@ static int64_t commit_deadline_ns(const struct hl_worker *w)
     if (w->flight.on) return INT64_MAX; /* its end will wake us */
     if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
     int64_t wait = c->commit_max_interval_ms * NS_PER_MS;
-    int64_t quick = w->commit_ns * (COMMIT_SHARE - 1) > QUICK_COMMIT_NS ? w->commit_ns * (COMMIT_SHARE - 1) : QUICK_COMMIT_NS;
+    int64_t quick = w->behind && w->commit_ns * COMMIT_SHARE > QUICK_COMMIT_NS ? w->commit_ns * COMMIT_SHARE : QUICK_COMMIT_NS;
     return w->last_commit_ns + (w->outputs_since && quick < wait ? quick : wait);
 }
 

@@ -304,6 +304,7 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     if (!status) status = unblock(w, now, err);
     if (!status) status = w->stream->poll(w->stream, hl_commit_wait_ms(w, now), w->records, HL_BATCH, &n, err);
     if (status) return status;
+    w->behind = n >= HL_BATCH / 4;
     if (n) {
         status = do_batch(w, w->records, n, err);
         w->stream->release(w->stream, w->records, n);

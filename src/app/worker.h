@@ -154,6 +154,7 @@ struct hl_worker {
     /* since the last commit */
     int64_t last_commit_ns; /* when it began */
     int64_t commit_ns; /* what a commit takes, smoothed */
+    bool behind;       /* the last poll brought so much that more is waiting */
     uint64_t events_since;
     uint64_t outputs_since; /* transitions and dead letters that wait for a commit */
     struct hl_latency_samples samples;

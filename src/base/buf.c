@@ -21,8 +21,8 @@ void hl_buf_clear(struct hl_buf *b)
     b->failed = false;
 }
 
-/* Room for n more bytes at the end; NULL after a failure. Doubles, so that puts are constant time on average. */
-static uint8_t *reserve(struct hl_buf *b, size_t n)
+/* Doubles, so that puts are constant time on average. */
+uint8_t *hl_buf_grow(struct hl_buf *b, size_t n)
 {
     if (b->failed) return NULL;
     if (b->cap - b->len >= n) return b->data + b->len;
@@ -36,56 +36,6 @@ static uint8_t *reserve(struct hl_buf *b, size_t n)
     b->data = data;
     b->cap = cap < want ? want : cap;
     return data + b->len;
-}
-
-void hl_buf_put(struct hl_buf *b, const void *data, size_t len)
-{
-    if (len == 0) return;
-    uint8_t *p = reserve(b, len);
-    if (!p) return;
-    memcpy(p, data, len);
-    b->len += len;
-}
-
-void hl_buf_put_u8(struct hl_buf *b, uint8_t v)
-{
-    hl_buf_put(b, &v, 1);
-}
-
-void hl_buf_put_u32be(struct hl_buf *b, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    hl_buf_put(b, &v, sizeof v);
-}
-
-void hl_buf_put_u64le(struct hl_buf *b, uint64_t v)
-{
-    hl_buf_put(b, &v, sizeof v);
-}
-
-void hl_buf_put_varint(struct hl_buf *b, uint64_t v)
-{
-    uint8_t *p = reserve(b, 10), *start = p;
-    if (!p) return;
-    for (; v >= 0x80; v >>= 7) *p++ = (uint8_t)(v | 0x80);
-    *p++ = (uint8_t)v;
-    b->len += (size_t)(p - start);
-}
-
-void hl_buf_put_long(struct hl_buf *b, int64_t v)
-{
-    hl_buf_put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
-}
-
-void hl_buf_put_double(struct hl_buf *b, double v)
-{
-    hl_buf_put(b, &v, sizeof v);
-}
-
-void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s)
-{
-    hl_buf_put_long(b, (int64_t)s.len);
-    hl_buf_put(b, s.data, s.len);
 }
 
 void hl_buf_put_plain(struct hl_buf *b, struct hl_slice s)
@@ -109,7 +59,7 @@ void hl_buf_printf(struct hl_buf *b, const char *fmt, ...)
         b->failed = true;
     } else if ((size_t)n < room) {
         b->len += (size_t)n;
-    } else if (reserve(b, (size_t)n + 1)) { /* the terminating NUL needs room, but is not counted */
+    } else if (hl_buf_grow(b, (size_t)n + 1)) { /* the terminating NUL needs room, but is not counted */
         vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
     }

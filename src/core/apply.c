@@ -62,16 +62,17 @@ static void advance_clock(struct hl_contact *c, int64_t t)
 static enum hl_status apply_attributes(struct hl_step *s)
 {
     const struct hl_event *ev = s->ev;
+    bool changed = false;
     if (!(SETS_ATTRIBUTES & hl_match_bit(ev->type)) || ev->n_attributes == 0) return HL_OK;
     for (size_t i = 0; i < ev->n_attributes; i++) {
         if (hl_slice_is_null(ev->attributes[i].value)) continue;
         enum hl_status status = hl_contact_set_attribute(s->c, s->slab, ev->attributes[i].key, ev->attributes[i].value,
-                                                         ev->occurred_at);
+                                                         ev->occurred_at, &changed);
         if (status == HL_E_NOMEM) return status; /* one too many is dropped */
     }
-    hl_contact_refit(s->c, s->m);
+    if (changed) hl_contact_refit(s->c, s->m); /* most profiles say what is known */
+    s->out->sinks |= changed || (s->c->flags & HL_C_HELD_FIT);
     s->c->flags &= ~(uint32_t)HL_C_HELD_FIT;
-    s->out->sinks = true;
     return HL_OK;
 }
 

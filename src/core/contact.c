@@ -182,8 +182,14 @@ static void entry_append(struct hl_contact *c, struct hl_slice key, struct hl_sl
     c->attributes_len += (uint32_t)(ENTRY_HEAD + key.len + value.len);
 }
 
+/* Their times count, too: the younger one tells the domain. */
+static bool is_about_mail(struct hl_slice key)
+{
+    return hl_slice_eq_cstr(key, "email") || hl_slice_eq_cstr(key, "email_domain");
+}
+
 enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value,
-                                        int64_t time)
+                                        int64_t time, bool *changed)
 {
     key = hl_contact_cut(key, MAX_KEY_BYTES);
     value = hl_contact_cut(value, MAX_VALUE_BYTES);
@@ -191,6 +197,12 @@ enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *sl
     unsigned n;
     bool found = entry_find(c, key, &e, &n);
     if (found && e.time > time) return HL_OK;
+    if (found && hl_slice_eq(e.value, value)) {
+        *changed |= is_about_mail(key);
+        memcpy(c->attributes + e.at + 3, &time, sizeof time);
+        return HL_OK;
+    }
+    *changed = true;
     if (!found && n >= MAX_KEYS) return HL_E_TOO_LARGE;
     size_t old = found ? entry_end(&e) - e.at : 0;
     enum hl_status status = reserve(c, slab, c->attributes_len - old + ENTRY_HEAD + key.len + value.len);

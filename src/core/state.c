@@ -412,7 +412,7 @@ static enum hl_status get_attributes(struct decoder *d)
         int64_t time = get_time(d);
         require(d, key.len <= MAX_KEY_BYTES && value.len <= MAX_VALUE_BYTES);
         if (d->r.failed) break;
-        enum hl_status status = hl_contact_set_attribute(d->c, d->slab, key, value, time);
+        enum hl_status status = hl_contact_set_attribute(d->c, d->slab, key, value, time, &(bool){false});
         if (status == HL_E_NOMEM) return status;
         require(d, status == HL_OK);
     }

@@ -6,7 +6,7 @@
 
 static enum hl_status set(struct fx *f, const char *key, const char *value, int64_t t)
 {
-    return hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), t);
+    return hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), t, &(bool){false});
 }
 
 static void assert_value(const struct fx *f, const char *key, const char *expected)

@@ -213,7 +213,7 @@ static void set_up(struct fx *f, const struct row_case *k)
 
 static void set_attribute(struct fx *f, const char *key, const char *value)
 {
-    assert_int_equal(hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), FX_T0), HL_OK);
+    assert_int_equal(hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), FX_T0, &(bool){false}), HL_OK);
 }
 
 /* The contact of a case, in its stage, and the event. */

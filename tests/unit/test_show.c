@@ -29,7 +29,7 @@ static int drop(void **state)
 
 static void attribute(struct fx *f, const char *key, const char *value)
 {
-    assert_int_equal(hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), FX_T0), HL_OK);
+    assert_int_equal(hl_contact_set_attribute(&f->c, &f->slab, hl_slice_of(key), hl_slice_of(value), FX_T0, &(bool){false}), HL_OK);
 }
 
 static void apply(struct fx *f, enum hl_event_type type, int64_t at)

@@ -19,14 +19,66 @@ void hl_buf_init(struct hl_buf *b);
 void hl_buf_fini(struct hl_buf *b);  /* frees; safe on a zeroed buffer */
 void hl_buf_clear(struct hl_buf *b); /* len = 0, keeps the memory, clears failed */
 
-void hl_buf_put(struct hl_buf *b, const void *data, size_t len);
-void hl_buf_put_u8(struct hl_buf *b, uint8_t v);
-void hl_buf_put_u32be(struct hl_buf *b, uint32_t v);
-void hl_buf_put_u64le(struct hl_buf *b, uint64_t v);
-void hl_buf_put_varint(struct hl_buf *b, uint64_t v);   /* LEB128, unsigned */
-void hl_buf_put_long(struct hl_buf *b, int64_t v);      /* Avro int/long: zigzag varint */
-void hl_buf_put_double(struct hl_buf *b, double v);     /* Avro double: 8 bytes little endian IEEE 754 */
-void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s); /* Avro string/bytes: long length, then the bytes */
+/* Room for n more bytes at the end; NULL after a failure. */
+uint8_t *hl_buf_grow(struct hl_buf *b, size_t n);
+static inline uint8_t *hl_buf_room(struct hl_buf *b, size_t n)
+{
+    return __builtin_expect(b->cap - b->len >= n && !b->failed, 1) ? b->data + b->len : hl_buf_grow(b, n);
+}
+
+static inline void hl_buf_put(struct hl_buf *b, const void *data, size_t len)
+{
+    uint8_t *p = len ? hl_buf_room(b, len) : NULL;
+    if (!p) return;
+    memcpy(p, data, len);
+    b->len += len;
+}
+
+static inline void hl_buf_put_u8(struct hl_buf *b, uint8_t v)
+{
+    hl_buf_put(b, &v, 1);
+}
+
+static inline void hl_buf_put_u32be(struct hl_buf *b, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    hl_buf_put(b, &v, sizeof v);
+}
+
+static inline void hl_buf_put_u64le(struct hl_buf *b, uint64_t v)
+{
+    hl_buf_put(b, &v, sizeof v);
+}
+
+/* LEB128, unsigned */
+static inline void hl_buf_put_varint(struct hl_buf *b, uint64_t v)
+{
+    uint8_t *p = hl_buf_room(b, 10), *start = p;
+    if (!p) return;
+    for (; v >= 0x80; v >>= 7) *p++ = (uint8_t)(v | 0x80);
+    *p++ = (uint8_t)v;
+    b->len += (size_t)(p - start);
+}
+
+/* Avro int/long: zigzag varint */
+static inline void hl_buf_put_long(struct hl_buf *b, int64_t v)
+{
+    hl_buf_put_varint(b, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
+}
+
+/* Avro double: 8 bytes little endian IEEE 754 */
+static inline void hl_buf_put_double(struct hl_buf *b, double v)
+{
+    hl_buf_put(b, &v, sizeof v);
+}
+
+/* Avro string/bytes: long length, then the bytes */
+static inline void hl_buf_put_bytes(struct hl_buf *b, struct hl_slice s)
+{
+    hl_buf_put_long(b, (int64_t)s.len);
+    hl_buf_put(b, s.data, s.len);
+}
+
 void hl_buf_put_plain(struct hl_buf *b, struct hl_slice s); /* for people: what could steer a terminal becomes '?' */
 void hl_buf_printf(struct hl_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -144,9 +144,9 @@ size_t hl_contact_bytes(const struct hl_contact *c);
 
 /* Attributes: per key the larger time wins, on a tie the later call. An empty value removes (and is remembered with its time).
  * Keys are at most 255 bytes, values at most 4096 (longer ones are cut at a UTF-8 boundary), at most 64 keys; a new key beyond that
- * is dropped (HL_E_TOO_LARGE). */
+ * is dropped (HL_E_TOO_LARGE). *changed is set to true where a condition may see another value than before, and left alone else. */
 enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value,
-                                        int64_t time) HL_WARN_UNUSED;
+                                        int64_t time, bool *changed) HL_WARN_UNUSED;
 /* HL_SLICE_NULL when absent; "email_domain" may be derived from "email" (see semantics). Borrowed from the contact, except that a
  * derived domain may have been lower-cased into `scratch` (256 bytes). */
 struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice key, char *scratch);
