@@ -106,16 +106,22 @@ class Setup:
 
     # -- what Kafka says
 
-    def committed(self):
-        """Sum of the group's committed offsets over all input partitions."""
-        def ask():
+    @staticmethod
+    def _answer(what, ask):
+        """A broker that has just started, or is held up by what else runs, is still looking for its coordinator, or its leaders."""
+        def once():
             try:
-                return [self._asker.committed(self._input_partitions(), timeout=30)]
-            except KafkaException as e:   # a broker that has just started is still looking for its coordinator
-                if "COORDINATOR" not in e.args[0].name():
+                return [ask()]
+            except KafkaException as e:
+                if not any(word in e.args[0].name() for word in ("COORDINATOR", "LEADER", "TIMED_OUT", "TRANSPORT")):
                     raise
                 return None
-        return sum(max(p.offset, 0) for p in servers.wait_for("coordinator of the group", ask, 60, every=0.2)[0])
+        return servers.wait_for(what, once, 60, every=0.2)[0]
+
+    def committed(self):
+        """Sum of the group's committed offsets over all input partitions."""
+        got = self._answer("coordinator of the group", lambda: self._asker.committed(self._input_partitions(), timeout=30))
+        return sum(max(p.offset, 0) for p in got)
 
     @functools.cached_property
     def _asker(self):
@@ -129,7 +135,8 @@ class Setup:
         return [TopicPartition(t, p) for t in self.inputs for p in range(self.partitions)]
 
     def ends(self):
-        return sum(self._asker.get_watermark_offsets(p, timeout=20)[1] for p in self._input_partitions())
+        end = lambda p: self._asker.get_watermark_offsets(p, timeout=20)[1]
+        return sum(self._answer(f"leader of {p}", lambda p=p: end(p)) for p in self._input_partitions())
 
     def wait_done(self, *running, seconds=90):
         """Until every input record is committed. A process that ends before is a failure at once."""
