@@ -13,7 +13,7 @@ COPY --from=build /build/hotlead_*.deb /tmp/
 # A number that Kubernetes can be told (runAsUser), known to be no root.
 RUN groupadd --gid 65532 hotlead && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hotlead && \
     apt-get -qq update && apt-get -qq install -y --no-install-recommends ca-certificates systemd-standalone-sysusers /tmp/hotlead_*.deb && \
-    rm -rf /tmp/hotlead_*.deb /var/lib/apt/lists/*
+    apt-get clean && rm -rf /tmp/hotlead_*.deb /var/lib/apt/lists/*
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/usr/bin/hotlead"]

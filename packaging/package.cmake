@@ -6,6 +6,7 @@ set(made ${PROJECT_BINARY_DIR}/packaging)
 install(TARGETS hotlead hotlead-load RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY schemas/ DESTINATION ${CMAKE_INSTALL_DATADIR}/hotlead/schemas FILES_MATCHING PATTERN "*.avsc" PATTERN "ids.yaml")
 install(FILES config/hotlead.schema.json config/model.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/hotlead)
+install(FILES config/model.yaml DESTINATION ${CMAKE_INSTALL_DATADIR}/hotlead/config) # that of the demo
 install(DIRECTORY config/examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 option(HL_PACKAGE "Install what a package of the system has, too: man pages, completion, unit, configuration (needs Python)" OFF)

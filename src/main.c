@@ -30,6 +30,7 @@ static int usage(FILE *to, int code)
     for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++) fprintf(to, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
     fputs("  help       this text, or that of a command: hotlead help COMMAND\n"
           "\n"
+          "Files that are not named: config/hotlead.yaml and config/model.yaml, and where there are none, those in /etc/hotlead.\n"
           "First steps: 'hotlead demo' shows a made-up day without any broker; 'hotlead check' reads your files.\n",
           to);
     return code;

@@ -44,6 +44,22 @@ int hl_cli_load(const char *command, const char *config_path, struct hl_config *
     return status ? hl_status_exit_code(status == HL_E_IO ? HL_E_CONFIG : status) : 0;
 }
 
+/* The first that can be read; neither: the first, which the message then names. */
+static const char *first_of(const char *here, const char *installed)
+{
+    return access(here, R_OK) != 0 && access(installed, R_OK) == 0 ? installed : here;
+}
+
+const char *hl_cli_default_config(void)
+{
+    return first_of("config/hotlead.yaml", "/etc/hotlead/hotlead.yaml");
+}
+
+const char *hl_cli_default_model(void)
+{
+    return first_of("config/model.yaml", "/etc/hotlead/model.yaml");
+}
+
 bool hl_cli_form(const char *text, const char *plain, bool *json)
 {
     *json = strcmp(text, "json") == 0;

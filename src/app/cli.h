@@ -17,6 +17,9 @@ int hl_cli_fail(const char *command, enum hl_status status, const char *message)
 int hl_cli_load(const char *command, const char *config_path, struct hl_config **config, struct hl_model **model);
 /* -o FORM: true and *json, or false: neither `plain` (table or text) nor json. */
 bool hl_cli_form(const char *text, const char *plain, bool *json);
+/* Where -c or --model is not given: config/NAME, and where that is not there, /etc/hotlead/NAME of the package. */
+const char *hl_cli_default_config(void);
+const char *hl_cli_default_model(void);
 /* Print and clear. HL_E_NOMEM when the buffer has failed, HL_E_IO when stdout does not take it. */
 enum hl_status hl_cli_print(struct hl_buf *out);
 

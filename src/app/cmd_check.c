@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli.h"
 #include "config_read.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/config.h"
@@ -229,7 +230,7 @@ static int read_options(struct check *k, int argc, char **argv)
             return usage(stderr, hl_status_exit_code(HL_E_USAGE)) + 1;
     }
     if (optind < argc) return usage(stderr, hl_status_exit_code(HL_E_USAGE)) + 1;
-    if (!k->config_path && !k->model_path) k->config_path = DEFAULT_CONFIG;
+    if (!k->config_path && !k->model_path) k->config_path = hl_cli_default_config();
     return 0;
 }
 

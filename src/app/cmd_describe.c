@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/describe.h"
 #include "hotlead/app/model_file.h"
@@ -121,7 +122,7 @@ int hl_cmd_describe(int argc, char **argv)
                                             {"output", required_argument, NULL, 'o'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    const char *path = DEFAULT_MODEL;
+    const char *path = hl_cli_default_model();
     size_t form = 0;
     optind = 1;
     for (int o; (o = getopt_long(argc, argv, "m:o:h", options, NULL)) != -1;) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli.h"
 #include "explain_load.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/core_dump.h"
@@ -113,9 +114,9 @@ static int load_files(struct explain *x)
     enum hl_status status = HL_OK;
     hl_buf_init(&problems);
     hl_core_dump_allow(false);
-    if (!x->events.n_files) status = hl_config_load(x->config_path ? x->config_path : DEFAULT_CONFIG, &x->config, &problems, &err);
+    if (!x->events.n_files) status = hl_config_load(x->config_path ? x->config_path : hl_cli_default_config(), &x->config, &problems, &err);
     if (status == HL_OK && x->config) hl_core_dump_allow(x->config->core_dumps);
-    if (!x->model_path) x->model_path = x->config ? x->config->model : DEFAULT_MODEL;
+    if (!x->model_path) x->model_path = x->config ? x->config->model : hl_cli_default_model();
     if (status == HL_OK) status = hl_model_load(x->model_path, &x->model, &problems, &err);
     if (status) fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems))); /* warnings are for check */
     if (status && problems.len == 0) fprintf(stderr, "hotlead explain: %s\n", err.message);

@@ -247,7 +247,7 @@ static int export(struct export *x)
 int hl_cmd_export(int argc, char **argv)
 {
     struct hl_error err = {0};
-    struct export x = {.config_path = "config/hotlead.yaml", .err = &err};
+    struct export x = {.config_path = hl_cli_default_config(), .err = &err};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     hl_slab_init(&x.slab);

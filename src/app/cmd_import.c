@@ -449,7 +449,7 @@ static int import(struct import *x)
 int hl_cmd_import(int argc, char **argv)
 {
     struct hl_error err = {0};
-    struct import x = {.config_path = "config/hotlead.yaml", .err = &err};
+    struct import x = {.config_path = hl_cli_default_config(), .err = &err};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     hl_slab_init(&x.slab);

@@ -255,7 +255,7 @@ static int purge(struct purge *x)
 int hl_cmd_purge(int argc, char **argv)
 {
     struct hl_error err = {0};
-    struct purge x = {.config_path = "config/hotlead.yaml", .now = hl_clock_wall_ms(), .err = &err};
+    struct purge x = {.config_path = hl_cli_default_config(), .now = hl_clock_wall_ms(), .err = &err};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     hl_slab_init(&x.slab);

@@ -132,7 +132,7 @@ static int rank(struct rank *x)
 
 int hl_cmd_rank(int argc, char **argv)
 {
-    struct rank x = {.config_path = "config/hotlead.yaml", .stage = HL_RANK_ANY, .limit = HL_RANK_DEFAULT};
+    struct rank x = {.config_path = hl_cli_default_config(), .stage = HL_RANK_ANY, .limit = HL_RANK_DEFAULT};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     hl_slab_init(&x.slab);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
 #include "hotlead/app/commands.h"
 #include "hotlead/app/config.h"
 #include "hotlead/app/core_dump.h"
@@ -80,7 +81,7 @@ static int serve(const struct hl_config *config, const struct hl_model *model)
 int hl_cmd_run(int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    const char *path = "config/hotlead.yaml";
+    const char *path = hl_cli_default_config();
     for (int o; (o = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1;) {
         if (o == 'c') {
             path = optarg;

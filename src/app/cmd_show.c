@@ -211,7 +211,7 @@ static int show(const struct show *x)
 
 int hl_cmd_show(int argc, char **argv)
 {
-    struct show x = {.config_path = "config/hotlead.yaml", .at = HL_NO_TIME};
+    struct show x = {.config_path = hl_cli_default_config(), .at = HL_NO_TIME};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     code = hl_cli_load(COMMAND, x.config_path, &x.config, &x.model);

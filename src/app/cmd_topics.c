@@ -275,7 +275,7 @@ static int run(struct topics *x)
 
 int hl_cmd_topics(int argc, char **argv)
 {
-    struct topics x = {.config_path = "config/hotlead.yaml"};
+    struct topics x = {.config_path = hl_cli_default_config()};
     int code = read_options(&x, argc, argv);
     if (code >= 0) return code;
     code = hl_cli_load(COMMAND, x.config_path, &x.config, NULL);

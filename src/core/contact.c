@@ -243,7 +243,7 @@ static struct hl_slice domain_of(struct hl_slice email, char *scratch)
 
 struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice key, char *scratch)
 {
-    struct entry given, email;
+    struct entry given = {0}, email; /* set where it is used; newer compilers do not see it */
     unsigned n;
     bool has_given = entry_find(c, key, &given, &n) && given.value.len > 0;
     if (!hl_slice_eq_cstr(key, "email_domain")) return has_given ? given.value : HL_SLICE_NULL;
