@@ -102,7 +102,7 @@ static bool is_canonical(const struct hl_input *in)
 {
     for (int f = 0; f < HL_FIELD_COUNT; f++)
         if (in->fields.path[f]) return false;
-    return !in->fields.seconds && (in->format == HL_FORMAT_JSON || in->format == HL_FORMAT_AVRO);
+    return !in->fields.seconds && in->fields.n_named == 0 && (in->format == HL_FORMAT_JSON || in->format == HL_FORMAT_AVRO);
 }
 
 static enum hl_status choose_input(struct purge *x)

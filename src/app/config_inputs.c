@@ -67,12 +67,45 @@ static int field_find(struct hl_config_reader *r, const struct hl_yaml_node *key
     return -1;
 }
 
+/* attributes: {email: who.mail, "*": who.traits}: one by one, and with * the members of an object. */
+static void read_attributes(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_field_map *fields)
+{
+    if (map->n > HL_FIELD_MAX_NAMED) {
+        hl_problem_error(&r->p, map, "%zu attributes are named, at most %d can be", map->n, HL_FIELD_MAX_NAMED);
+        return;
+    }
+    for (size_t i = 0; i < fields->n_named; i++) { /* a mapping's */
+        free(fields->named[i].name);
+        free(fields->named[i].path);
+    }
+    free(fields->named);
+    fields->n_named = 0;
+    fields->named = hl_node_alloc(&r->p, map->n, sizeof(*fields->named));
+    free(fields->path[HL_FIELD_ATTRIBUTES]);
+    fields->path[HL_FIELD_ATTRIBUTES] = NULL;
+    for (size_t i = 0; fields->named && i < map->n; i++) {
+        const struct hl_yaml_node *name = map->keys[i], *path = map->values[i];
+        if (!hl_node_is(&r->p, path, HL_YAML_SCALAR, "an attribute's path")) continue;
+        if (!is_path(path->text) || path->text.len > 500) {
+            hl_problem_error(&r->p, path, "'%.*s' is no path of an attribute: names with dots between", HL_SLICE_ARG(path->text));
+            continue;
+        }
+        char *copy = hl_node_copy(&r->p, path->text);
+        if (hl_slice_eq_cstr(name->text, "*")) fields->path[HL_FIELD_ATTRIBUTES] = copy;
+        else fields->named[fields->n_named++] = (struct hl_named_path){hl_node_copy(&r->p, name->text), copy};
+    }
+}
+
 static void read_fields(struct hl_config_reader *r, const struct hl_yaml_node *map, struct hl_input *in)
 {
     if (!hl_node_is(&r->p, map, HL_YAML_MAP, "fields")) return;
     for (size_t i = 0; i < map->n; i++) {
         const struct hl_yaml_node *path = map->values[i];
         int f = field_find(r, map->keys[i]);
+        if (f == HL_FIELD_ATTRIBUTES && path->kind == HL_YAML_MAP) {
+            read_attributes(r, path, &in->fields);
+            continue;
+        }
         if (f < 0 || !hl_node_is(&r->p, path, HL_YAML_SCALAR, "a field's path")) continue;
         free(in->fields.path[f]); /* a mapping's */
         in->fields.path[f] = hl_node_copy(&r->p, path->text);
@@ -156,7 +189,7 @@ static void name_cloudevents(struct hl_config_reader *r, struct hl_input *in)
         [HL_FIELD_ATTRIBUTES] = "data.attributes",
     };
     for (int f = 0; f < HL_FIELD_COUNT; f++)
-        if (!in->fields.path[f] && paths[f]) in->fields.path[f] = hl_node_copy(&r->p, hl_slice_of(paths[f]));
+        if (!in->fields.path[f] && paths[f] && !(f == HL_FIELD_ATTRIBUTES && in->fields.n_named)) in->fields.path[f] = hl_node_copy(&r->p, hl_slice_of(paths[f]));
 }
 
 /* What an input says of its records. */
@@ -176,6 +209,8 @@ static void read_shape(struct hl_config_reader *r, const struct hl_yaml_node *ma
     size_t combined = hl_field_map_combined(&in->fields);
     if (combined > HL_FIELD_MAX_COMBINED)
         hl_problem_error(&r->p, fields ? fields : map, "%zu paths are combined, at most %d can be", combined, HL_FIELD_MAX_COMBINED);
+    if (avro && in->fields.n_named)
+        hl_problem_error(&r->p, fields ? fields : map, "attributes named one by one are for the formats json, segment and cloudevents");
     if (avro && (combined || in->fields.seconds))
         hl_problem_error(&r->p, time_unit ? time_unit : fields ? fields : map,
                          "paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents");

@@ -66,6 +66,8 @@ static void print_inputs(struct hl_buf *out)
         ".\n  In JSON, paths can be combined: `user.id | anonymous_id` is the first that the record has, and that is not null or empty;\n"
         "  `event + severity` is both, joined by a colon (`failed:permanent`), or the one that is there. `+` binds closer. What `fields`\n"
         "  names may be a number where a text is wanted; and as `machine` any text that is not empty, `0`, `false` or `no`.\n"
+        "  `attributes` is the path of an object whose members are the attributes, or a map that names them one by one, with `*` for such an\n"
+        "  object beside them: `attributes: {email: user.mail, country: user.address.country, \"*\": user.traits}`. JSON only.\n"
         "- `time_unit`: of numbers in `occurred_at`: `ms`, or `s`, with or without a fraction; default `ms`. Text in RFC 3339 with an "
         "offset\n  works with both. JSON only.\n"
         "- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML file with such a map.\n"

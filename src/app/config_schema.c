@@ -110,7 +110,9 @@ static void put_fields(struct hl_buf *out)
         "\"fields\": {\"type\": \"object\", \"additionalProperties\": false, \"description\": \"Where a record keeps a field "
         "of the event; dots lead into nested records. JSON: a | b is the first that is there, a + b both, joined by a colon.\", \"properties\": {");
     for (int f = 0; f < HL_FIELD_COUNT; f++)
-        hl_buf_printf(out, "%s\"%s\": {\"type\": \"string\"}", f ? ", " : "", hl_field_name((enum hl_field)f));
+        hl_buf_printf(out, f == HL_FIELD_ATTRIBUTES ? "%s\"%s\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"object\", \"additionalProperties\": "
+                                                      "{\"type\": \"string\"}, \"maxProperties\": 32}]}"
+                                                    : "%s\"%s\": {\"type\": \"string\"}", f ? ", " : "", hl_field_name((enum hl_field)f));
     hl_buf_printf(out, "}}");
 }
 

@@ -90,8 +90,8 @@ static enum hl_status map_or_read(struct hl_sim_file *f, int fd, struct hl_error
 
 static enum hl_status open_container(struct hl_sim_file *f, const struct hl_input *mapping, struct hl_error *err)
 {
-    if (mapping && (mapping->fields.seconds || hl_field_map_combined(&mapping->fields) > 0))
-        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s: the mapping combines paths or has time_unit s, which is for JSON only", f->path);
+    if (mapping && (mapping->fields.seconds || mapping->fields.n_named || hl_field_map_combined(&mapping->fields) > 0))
+        return hl_error_set(err, HL_E_CONFIG, HL_STOP, "%s: the mapping combines paths, names attributes or has time_unit s, which is for JSON only", f->path);
     struct hl_error why = {0};
     enum hl_status st = hl_avro_file_open(&f->container, f->bytes, &why);
     if (st == HL_OK) {

@@ -49,7 +49,26 @@ size_t hl_field_map_combined(const struct hl_field_map *m)
 void hl_field_map_fini(struct hl_field_map *m)
 {
     for (size_t i = 0; i < HL_FIELD_COUNT; i++) free(m->path[i]);
+    for (size_t i = 0; i < m->n_named; i++) {
+        free(m->named[i].name);
+        free(m->named[i].path);
+    }
+    free(m->named);
     *m = (struct hl_field_map){.path = {NULL}};
+}
+
+static bool copy_named(struct hl_field_map *to, const struct hl_field_map *from)
+{
+    if (from->n_named == 0) return true;
+    to->named = calloc(from->n_named, sizeof(*to->named));
+    for (; to->named && to->n_named < from->n_named; to->n_named++) {
+        struct hl_named_path *n = &to->named[to->n_named];
+        *n = (struct hl_named_path){strdup(from->named[to->n_named].name), strdup(from->named[to->n_named].path)};
+        if (n->name && n->path) continue;
+        to->n_named++; /* what is there of it is freed, too */
+        return false;
+    }
+    return to->named != NULL;
 }
 
 enum hl_status hl_field_map_copy(struct hl_field_map *to, const struct hl_field_map *from)
@@ -63,7 +82,9 @@ enum hl_status hl_field_map_copy(struct hl_field_map *to, const struct hl_field_
             return HL_E_NOMEM;
         }
     }
-    return HL_OK;
+    if (!from || copy_named(to, from)) return HL_OK;
+    hl_field_map_fini(to);
+    return HL_E_NOMEM;
 }
 
 struct hl_type_table {

@@ -157,7 +157,7 @@ class Simulate(unittest.TestCase):
             self.assertEqual(simulate(*args, "--mapping", mapping, file).stdout, simulate(*args, self.events).stdout)
         combined = self.file("combined.yaml", "format: json\nfields: {contact_id: who | n}\n")
         got = simulate("-m", MODEL, "--mapping", combined, file, ok=(78,))
-        self.assertIn(b"renamed.avro: the mapping combines paths or has time_unit s, which is for JSON only", got.stderr)
+        self.assertIn(b"renamed.avro: the mapping combines paths, names attributes or has time_unit s, which is for JSON only", got.stderr)
 
     def test_a_wrong_mapping_is_told(self):
         wrong = self.file("wrong-mapping.yaml", "format: json\nfields: {contact: who}\n")

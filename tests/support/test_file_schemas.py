@@ -72,8 +72,10 @@ class FileSchemas(unittest.TestCase):
                             (("commit", "max_interval"), "100"), (("checkpoint", "max_share"), 1.5), (("threads",), 0),
                             (("redis", "cluster"), "yes"), (("inputs",), []), (("inputs", 0, "topic"), None),
                             (("inputs", 0, "format"), "xml"), (("inputs", 0, "aliases"), {"Viewed": "page_seen"}),
-                            (("inputs", 0, "fields"), {"colour": "x"}), (("kafka", "acks"), "all"), (("inputs",), None),
-                            (("outputs", "state"), "a topic")):
+                            (("inputs", 0, "fields"), {"colour": "x"}), (("inputs", 0, "fields"), {"attributes": {"email": 1}}), (("kafka", "acks"), "all"), (("inputs",), None),
+                            (("outputs", "state"), "a topic"), (("outputs", "cloudevents"), True), (("outputs", "format"), "xml"),
+                            (("inputs",), {"topic": "web"}), (("kafka", "group.id"), ["a"]), (("checkpoint", "interval"), "10"),
+                            (("redis",), "redis://localhost"), (("on_gap",), "ignore"), (("log_level",), "verbose")):
             self.refuses(self.config, good, path, value)
 
     def test_broken_models_are_refused(self):

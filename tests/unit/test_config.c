@@ -323,6 +323,13 @@ static void inputs_and_outputs_must_make_sense_together(void **state)
             "c.yaml:2:31: error: paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, time_unit: s}]\n",
             "c.yaml:2:34: error: paths combined by | or +, and time_unit s, are for the formats json, segment and cloudevents\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, fields: {attributes: {email: user.mail}}}]\n",
+            "c.yaml:2:31: error: attributes named one by one are for the formats json, segment and cloudevents\n");
+    refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, fields: {attributes: {email: a | b}}}]\n",
+            "c.yaml:2:66: error: 'a | b' is no path of an attribute: names with dots between\n");
+    char names[1000] = "kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, fields: {attributes: {";
+    for (int i = 0; i < 33; i++) sprintf(names + strlen(names), "a%d: x, ", i);
+    refuses(strcat(names, "}}}]\n"), "c.yaml:2:58: error: 33 attributes are named, at most 32 can be\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, format: json, time_unit: us}]\n",
             "c.yaml:2:48: error: time_unit must be ms or s, not 'us'\n");
     refuses("kafka: {bootstrap.servers: b:1}\ninputs: [{topic: web, mapping: m.yaml}]\n", "c.yaml:2:32: error: mapping: no other file is read here\n");

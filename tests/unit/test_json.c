@@ -116,6 +116,40 @@ static void a_map_leads_through_objects_and_may_share_a_path(void **state)
     df_fini(&d);
 }
 
+/* The names lie in the decoder, which lives on. */
+static void decode_with(struct df *d, struct hl_decoder *decoder, const char *text)
+{
+    assert_int_equal(decoder->decode(decoder, df_exact(d, hl_slice_of(text)), &d->arena, &d->ev, &d->err), HL_OK);
+}
+
+static void attributes_may_be_named_one_by_one(void **state)
+{
+    struct hl_named_path named[] = {{(char[]){"email"}, (char[]){"who.mail"}}, {(char[]){"country"}, (char[]){"who.address.land"}},
+                                    {(char[]){"same"}, (char[]){"who.mail"}}, {(char[]){"size"}, (char[]){"staff"}}};
+    struct hl_field_map map = {.named = named, .n_named = 4};
+    struct hl_decoder *decoder;
+    struct df d;
+    (void)state;
+    df_init(&d);
+    assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, &map, NULL, 0, &decoder, &d.err), HL_OK);
+    decode_with(&d, decoder, "{" FOUR ",\"attributes\":{\"not\":\"this\"},\"who\":{\"mail\":\"a@b.example\",\"address\":{\"land\":\"DE\"},\"x\":1},"
+                             "\"staff\":250}");
+    assert_int_equal(d.ev.n_attributes, 4);
+    df_assert_text(attribute(&d, "email"), "a@b.example");
+    df_assert_text(attribute(&d, "same"), "a@b.example");
+    df_assert_text(attribute(&d, "country"), "DE");
+    df_assert_text(attribute(&d, "size"), "250");
+    decoder->free(decoder);
+    /* beside the members of an object; what is absent, null or has parts is passed over; a second object takes the place of the first */
+    map.path[HL_FIELD_ATTRIBUTES] = (char[]){"who"};
+    assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, &map, NULL, 0, &decoder, &d.err), HL_OK);
+    decode_with(&d, decoder, "{" FOUR ",\"who\":{\"mail\":\"gone\"},\"who\":{\"x\":true,\"address\":{\"land\":null}},\"staff\":[1]}");
+    assert_int_equal(d.ev.n_attributes, 1);
+    df_assert_text(attribute(&d, "x"), "true");
+    decoder->free(decoder);
+    df_fini(&d);
+}
+
 /* contact_id, type, event_id and attributes are combinations. */
 static enum hl_status read_combined(struct df *d, const char *text)
 {
@@ -452,6 +486,7 @@ int main(void)
         cmocka_unit_test(the_first_alternative_that_has_something_counts),
         cmocka_unit_test(parts_that_are_there_are_joined_by_a_colon),
         cmocka_unit_test(a_mapped_field_may_be_any_scalar),
+        cmocka_unit_test(attributes_may_be_named_one_by_one),
         cmocka_unit_test(times_in_seconds_may_have_a_fraction),
         cmocka_unit_test(a_path_that_is_none_is_refused),
         cmocka_unit_test(only_so_many_paths_can_be_combined),

@@ -32,8 +32,14 @@ const char *hl_field_name(enum hl_field f);
 /* A topic's own names: for each canonical field where it is in the record; NULL: under the canonical name. A path is names with dots
  * between; JSON knows combinations, too: "a | b" is the first that has something, "a + b" all that have something, joined by ':'; + binds
  * closer. */
+struct hl_named_path {
+    char *name, *path;
+};
+#define HL_FIELD_MAX_NAMED 32
 struct hl_field_map {
     char *path[HL_FIELD_COUNT];
+    struct hl_named_path *named; /* attributes, one by one, beside or instead of the object at path[HL_FIELD_ATTRIBUTES]; JSON only */
+    size_t n_named;
     bool seconds; /* a number in occurred_at counts seconds, with or without a fraction, and not milliseconds; JSON only */
 };
 /* The next path of a combination, which *rest is moved behind; *op is what stands before it: 0 for the first, '|' or '+'. False behind the

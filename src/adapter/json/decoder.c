@@ -11,6 +11,8 @@
  * A field that the map puts together from several paths ("a + b | c") has a slot for each of them, behind the others; when the walk is over
  * they are combined into the field's own slot, so that what follows sees no difference.
  *
+ * Attributes that the map names one by one hang on the nodes of their paths in a list of their own: slots are few.
+ *
  * THREADS  The tree is immutable after hl_json_decoder_new; a walk keeps its state on the stack. */
 #include <stdlib.h>
 
@@ -47,6 +49,7 @@ struct node {
     uint16_t parent, chain; /* chain: the next one of its bucket; 0: none */
     uint16_t child, next;   /* 0: none */
     bool plain;           /* the key is the same in JSON: ASCII, and nothing to escape */
+    uint8_t named;        /* the first attribute of the map that lies here, + 1 */
     uint64_t slots;       /* bits: one path may serve several fields, and both shapes */
 };
 
@@ -54,6 +57,12 @@ struct node {
 struct part {
     enum hl_field field;
     char op; /* '+': joined with the one before; else the first of an alternative */
+};
+
+/* An attribute that the map names. */
+struct named {
+    char *name;
+    uint8_t next; /* at the same node, + 1 */
 };
 
 struct json_decoder {
@@ -64,6 +73,8 @@ struct json_decoder {
     bool seconds;                /* numbers in occurred_at */
     struct part parts[HL_FIELD_MAX_COMBINED]; /* those of a field lie together */
     size_t n_parts;
+    struct named named[HL_FIELD_MAX_NAMED];
+    size_t n_named;
     size_t n_nodes;
     uint16_t buckets[BUCKETS]; /* nodes by parent and key */
     struct node nodes[MAX_NODES]; /* 0: the root */
@@ -74,6 +85,7 @@ struct walk {
     struct hl_json_scan scan;
     struct hl_arena *arena;
     struct hl_json_value at[SLOT_COUNT + HL_FIELD_MAX_COMBINED];
+    struct hl_json_value named[HL_FIELD_MAX_NAMED];
 };
 
 /* --- the tree --- */
@@ -121,20 +133,36 @@ static uint16_t add_child(struct json_decoder *d, uint16_t parent, struct hl_sli
     return (uint16_t)d->n_nodes++;
 }
 
-static bool add_path(struct json_decoder *d, struct hl_slice path, size_t slot)
+/* The node of a path; 0: it cannot be one. */
+static uint16_t add_nodes(struct json_decoder *d, struct hl_slice path)
 {
     uint16_t at = 0;
     for (int depth = 0;; depth++) {
         const char *dot = path.len ? memchr(path.data, '.', path.len) : NULL;
         size_t len = dot ? (size_t)(dot - path.data) : path.len;
-        if (len == 0 || depth == MAX_PATH_DEPTH) return false;
+        if (len == 0 || depth == MAX_PATH_DEPTH) return 0;
         at = add_child(d, at, (struct hl_slice){path.data, len});
-        if (!at) return false;
-        if (!dot) break;
+        if (!at || !dot) return at;
         path = (struct hl_slice){dot + 1, path.len - len - 1};
     }
-    d->nodes[at].slots |= (uint64_t)1 << slot;
-    return true;
+}
+
+static bool add_path(struct json_decoder *d, struct hl_slice path, size_t slot)
+{
+    uint16_t at = add_nodes(d, path);
+    if (at) d->nodes[at].slots |= (uint64_t)1 << slot;
+    return at;
+}
+
+static bool add_named(struct json_decoder *d, const struct hl_named_path *p)
+{
+    struct named *n = &d->named[d->n_named];
+    uint16_t at = d->n_named < HL_FIELD_MAX_NAMED ? add_nodes(d, hl_slice_of(p->path)) : 0;
+    if (!at) return false;
+    n->name = strdup(p->name);
+    n->next = d->nodes[at].named;
+    d->nodes[at].named = (uint8_t)++d->n_named;
+    return n->name;
 }
 
 /* What the map says of a field: a path, which fills the field's own slot, or a combination. */
@@ -144,7 +172,7 @@ static bool add_mapped(struct json_decoder *d, enum hl_field f, struct hl_slice 
     char op;
     for (bool first = true; hl_field_path_next(&rest, &path, &op); first = false) {
         if (first != (op == 0)) return false;
-        if (first && path.len == text.len) return add_path(d, path, f);
+        if (first && path.len == text.len) return add_path(d, path, (size_t)f);
         if (d->n_parts == HL_FIELD_MAX_COMBINED || !add_path(d, path, SLOT_COUNT + d->n_parts)) return false;
         d->parts[d->n_parts++] = (struct part){f, op};
     }
@@ -158,9 +186,15 @@ static void put_slots(struct walk *w, uint64_t slots, struct hl_json_value value
     for (; slots; slots &= slots - 1) w->at[__builtin_ctzll(slots)] = value;
 }
 
+static void put_value(struct walk *w, const struct node *n, struct hl_json_value value)
+{
+    put_slots(w, n->slots, value);
+    for (unsigned i = n->named; i; i = w->d->named[i - 1].next) w->named[i - 1] = value;
+}
+
 static void forget(struct walk *w, uint16_t node)
 {
-    put_slots(w, w->d->nodes[node].slots, (struct hl_json_value){HL_JSON_ABSENT, HL_SLICE_NULL});
+    put_value(w, &w->d->nodes[node], (struct hl_json_value){HL_JSON_ABSENT, HL_SLICE_NULL});
     for (uint16_t i = w->d->nodes[node].child; i; i = w->d->nodes[i].next) forget(w, i);
 }
 
@@ -178,7 +212,7 @@ static bool walk_value(struct walk *w, uint16_t node)
     } else if (!hl_json_scan_value(&w->scan, w->arena, &value)) {
         return false;
     }
-    put_slots(w, n->slots, value);
+    put_value(w, n, value);
     return true;
 }
 
@@ -323,6 +357,17 @@ static enum hl_status put_attributes(struct walk *w, const struct hl_json_value 
     return s.what ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s", s.what) : HL_OK;
 }
 
+static enum hl_status put_named(const struct walk *w, struct hl_kv *kv, size_t *n, struct hl_error *err)
+{
+    for (size_t i = 0; i < w->d->n_named; i++) {
+        if (!is_scalar(w->named[i].kind)) continue;
+        if (*n == HL_EVENT_MAX_ATTRIBUTES)
+            return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "field 'attributes': more than %d attributes", HL_EVENT_MAX_ATTRIBUTES);
+        kv[(*n)++] = (struct hl_kv){hl_slice_of(w->d->named[i].name), w->named[i].text};
+    }
+    return HL_OK;
+}
+
 /* Attributes of up to three objects, the later ones over the earlier. Room for the most there can be is taken, and given back. */
 static enum hl_status set_attributes(struct walk *w, struct hl_event *ev, const enum slot *slots, size_t n_slots, struct hl_error *err)
 {
@@ -330,6 +375,7 @@ static enum hl_status set_attributes(struct walk *w, struct hl_event *ev, const 
     enum hl_status st = HL_OK;
     size_t n = 0;
     for (size_t i = 0; st == HL_OK && i < n_slots; i++) st = put_attributes(w, &w->at[slots[i]], kv, &n, err);
+    if (st == HL_OK && w->d->n_named) st = put_named(w, kv, &n, err);
     if (st != HL_OK || n == 0) return st;
     struct hl_kv *kept = hl_arena_alloc(w->arena, n * sizeof(*kept));
     if (!kept) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
@@ -467,6 +513,7 @@ static enum hl_status decode(struct hl_decoder *base, struct hl_slice value, str
     struct walk w;
     w.d = d;
     w.arena = arena;
+    memset(w.named, 0, d->n_named * sizeof(w.named[0]));
     memset(w.at, 0, (SLOT_COUNT + d->n_parts) * sizeof(w.at[0])); /* absent; what nobody asks for costs nothing */
     if (hl_slice_is_null(value)) return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value");
     if (value.len > MAX_RECORD)
@@ -485,6 +532,7 @@ static void json_decoder_free(struct hl_decoder *base)
 {
     struct json_decoder *d = (struct json_decoder *)base;
     for (size_t i = 0; i < d->n_nodes; i++) free(d->nodes[i].key);
+    for (size_t i = 0; i < d->n_named; i++) free(d->named[i].name);
     hl_type_table_free(d->types);
     free(d);
 }
@@ -496,8 +544,13 @@ static enum hl_status add_paths(struct json_decoder *d, const struct hl_field_ma
         SEGMENT_SLOTS(X)
 #undef X
     };
+    bool alone = map && map->n_named && !map->path[HL_FIELD_ATTRIBUTES]; /* no object of attributes beside those that are named */
+    for (size_t i = 0; map && i < map->n_named; i++)
+        if (!add_named(d, &map->named[i]))
+            return hl_error_set(err, HL_E_CONFIG, HL_STOP, "fields: '%.100s' is no path for the attribute '%.100s'", map->named[i].path, map->named[i].name);
     for (size_t f = 0; f < HL_FIELD_COUNT; f++) {
-        d->mapped[f] = map && map->path[f];
+        d->mapped[f] = map && (map->path[f] || (f == HL_FIELD_ATTRIBUTES && alone));
+        if (f == HL_FIELD_ATTRIBUTES && alone) continue;
         const char *path = d->mapped[f] ? map->path[f] : hl_field_name((enum hl_field)f);
         if (add_mapped(d, (enum hl_field)f, hl_slice_of(path))) continue;
         if (d->n_parts == HL_FIELD_MAX_COMBINED)
