@@ -205,7 +205,8 @@ class Image(unittest.TestCase):
 
     @classmethod
     def remove(cls):
-        shutil.rmtree(cls.store, ignore_errors=True)
+        for folder in (cls.store, f"{cls.store}-run"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     @classmethod
     def words(cls, *words):
