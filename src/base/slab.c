@@ -2,8 +2,7 @@
  * A chunk is cut from both ends: blocks that promise a cache line from the front, where p stays on a line, all others from
  * the back; so alignment costs no gaps. A freed block goes to the list of its class, and so does what a chunk has left when
  * it is too little for the next block. Chunks grow with the slab (a sixteenth of what it holds), so a table of many small
- * stripes does not pay for room that it never uses. Chunks of large slabs are on huge pages, where the system has them: with blocks
- * all over hundreds of megabytes, each would miss the TLB otherwise.
+ * stripes does not pay for room that it never uses. Those of a table come from its pool, on huge pages.
  *
  *   chunk: | header 64 | block | block | p--> free <--end | block | block |
  *   free[class] -> block -> block -> NULL    (the link is the block's first word)
@@ -20,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "hotlead/base/pool.h"
 #include "hotlead/base/status.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -102,9 +102,8 @@ static bool add_chunk(struct hl_slab *s, size_t need)
     if (bytes < MIN_CHUNK_BYTES) bytes = MIN_CHUNK_BYTES;
     if (bytes > MAX_CHUNK_BYTES) bytes = MAX_CHUNK_BYTES;
     if (bytes < need + 2 * LINE) bytes = need + 2 * LINE;
-    char *raw = hl_slab_system_alloc(bytes);
+    char *raw = s->pool ? hl_pool_take(s->pool, bytes) : hl_slab_system_alloc(bytes);
     if (!raw) return false;
-    hl_slab_want_huge_pages(raw, bytes);
     give_rest(s);
     struct hl_slab_chunk *chunk = (struct hl_slab_chunk *)(void *)(raw + (0 - (uintptr_t)raw) % LINE);
     *chunk = (struct hl_slab_chunk){.next = s->chunks, .raw = raw};
@@ -140,11 +139,16 @@ void hl_slab_init(struct hl_slab *s)
     *s = (struct hl_slab){.bytes = 0};
 }
 
+void hl_slab_init_in(struct hl_slab *s, struct hl_pool *pool)
+{
+    *s = (struct hl_slab){.pool = pool};
+}
+
 void hl_slab_fini(struct hl_slab *s)
 {
     for (struct hl_slab_chunk *chunk = s->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
-        free(chunk->raw);
+        if (!s->pool) free(chunk->raw);
     }
     hl_slab_init(s);
 }

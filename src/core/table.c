@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "hotlead/base/lock.h"
+#include "hotlead/base/pool.h"
 
 #define LINE ((size_t)64)
 #define TAG_MASK ((UINT64_C(1) << 20) - 1)
@@ -47,6 +48,7 @@ struct hl_table {
     unsigned n_stripes;
     unsigned bits; /* log2(n_stripes) */
     void *raw;
+    struct hl_pool pool;
     struct stripe stripes[];
 };
 
@@ -156,14 +158,14 @@ static void discard(struct stripe *st, struct hl_contact *c)
     hl_slab_free(&st->slab, c, CONTACT_BYTES);
 }
 
-static void stripe_init(struct stripe *st)
+static void stripe_init(struct stripe *st, struct hl_pool *pool)
 {
     hl_lock_init(&st->lock);
     atomic_init(&st->slots, no_slots);
     atomic_init(&st->mask, 0);
     st->count = 0;
     st->raw = NULL;
-    hl_slab_init(&st->slab);
+    hl_slab_init_in(&st->slab, pool);
 }
 
 static bool always(void *ctx, struct hl_contact *c)
@@ -193,7 +195,8 @@ struct hl_table *hl_table_new(unsigned stripes)
     t->n_stripes = stripes;
     t->bits = (unsigned)__builtin_ctz(stripes);
     t->raw = raw;
-    for (unsigned i = 0; i < stripes; i++) stripe_init(&t->stripes[i]);
+    hl_pool_init(&t->pool);
+    for (unsigned i = 0; i < stripes; i++) stripe_init(&t->stripes[i], &t->pool);
     return t;
 }
 
@@ -202,6 +205,7 @@ void hl_table_free(struct hl_table *t)
     if (!t) return;
     hl_table_scan(t, always, NULL); /* large blocks are not the slab's to free */
     for (unsigned i = 0; i < t->n_stripes; i++) stripe_fini(&t->stripes[i]);
+    hl_pool_fini(&t->pool);
     free(t->raw);
 }
 

@@ -12,6 +12,7 @@
 #define HL_SLAB_CLASSES 39
 
 struct hl_slab_chunk;
+struct hl_pool;
 
 struct hl_slab {
     void *free[HL_SLAB_CLASSES];
@@ -19,9 +20,12 @@ struct hl_slab {
     char *p, *end;
     size_t bytes;  /* taken from the system */
     size_t unused; /* of these, what is in no block: free lists, and the rest of the newest chunk */
+    struct hl_pool *pool; /* where chunks come from; NULL: the system */
 };
 
 void hl_slab_init(struct hl_slab *s);
+/* Chunks come from a pool (pool.h), which outlives the slab. */
+void hl_slab_init_in(struct hl_slab *s, struct hl_pool *pool);
 void hl_slab_fini(struct hl_slab *s);
 /* NULL when memory is exhausted. Not zeroed. 16-byte aligned; a 64-byte multiple is 64-byte aligned. */
 void *hl_slab_alloc(struct hl_slab *s, size_t bytes);
