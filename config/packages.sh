@@ -3,7 +3,7 @@
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config librdkafka-dev libavro-dev libjansson-dev libhiredis-dev
     libmicrohttpd-dev libcurl4-openssl-dev libpcre2-dev libyaml-dev libxxhash-dev libjemalloc-dev zlib1g-dev"
 PACKAGE_PACKAGES="file python3" # to build the Debian package
-TEST_PACKAGES="ca-certificates libcmocka-dev kcat lintian maven openssl prometheus python3-venv spin"
+TEST_PACKAGES="ca-certificates chromium libcmocka-dev kcat lintian maven openssl prometheus python3-venv spin"
 
 # install_packages PACKAGE...: those that are missing, and nothing when all are there.
 install_packages() {

@@ -45,7 +45,7 @@ static const char USAGE[] =
     "      --seed N        another number, another day (1)\n"
     "      --model FILE    the scoring model (config/model.yaml): change it, and see\n"
     "                      what changes\n"
-    "      --listen ADDR   health and metrics over HTTP; off: none\n"
+    "      --listen ADDR   the dashboard, health and metrics over HTTP; off: none\n"
     "                      (127.0.0.1:8080, or another port if that is taken)\n"
     "  -o, --output KIND   table (default), or json: only the final numbers\n"
     "  -v, --verbose       show the log of the service, on stderr\n"
@@ -357,7 +357,8 @@ static void greet(const struct demo *d)
     printf("  Kafka     %s, simulated in this process\n", kafka);
     printf("  Redis     a redis-server of its own, gone at the end\n");
     printf("  model     %s (%s %s)\n", d->config->model, d->model->name, d->model->version);
-    if (hl_engine_http_port(d->engine)) printf("  metrics   http://127.0.0.1:%d/metrics\n", hl_engine_http_port(d->engine));
+    if (hl_engine_http_port(d->engine))
+        printf("  look at   %shttp://127.0.0.1:%d/%s\n", bold, hl_engine_http_port(d->engine), plain);
     printf("\nThe same from another terminal, as any Kafka client sees it (values are Avro, schemas/stage_transition.avsc):\n");
     printf("  kcat -C -b %s -t lead.transitions -o beginning -f '%%k  %%h\\n'\n\n", kafka);
     fflush(stdout);

@@ -150,7 +150,7 @@ struct hl_funnel_verdict hl_funnel_judge(const struct hl_funnel *f, const uint64
 {
     struct hl_funnel_verdict v = {HL_STAGE_COUNT, HL_STAGE_COUNT};
     double lowest = 2;
-    int64_t longest = -1;
+    int64_t longest = 0; /* who goes on at once is not slow */
     for (int s = HL_STAGE_SUBSCRIBER; s < HL_STAGE_CUSTOMER; s++) {
         if (s == HL_STAGE_SAL && !sal) continue;
         struct hl_funnel_stage x = hl_funnel_stage(f, (enum hl_stage)s, open[s]);

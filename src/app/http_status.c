@@ -74,6 +74,7 @@ static void put_rates(const struct hl_metrics_glance *g, const struct look *befo
     hl_hist_init(&recent);
     for (size_t i = 0; i < HL_HIST_BUCKETS; i++) recent.buckets[i] = g->latency.buckets[i] - before->latency.buckets[i];
     recent.count = g->latency.count - before->latency.count;
+    recent.max = g->latency.max; /* of all times; the last one is not known */
     put_number(b, "window_s", seconds);
     put_rate(b, "events_per_s", g->totals.consumed - before->consumed, seconds);
     put_rate(b, "transitions_per_s", g->totals.transitions_sum - before->transitions, seconds);

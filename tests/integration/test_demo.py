@@ -50,6 +50,7 @@ class Demo(unittest.TestCase):
         self.assertEqual(child.wait(60), 0, self.text()[-2000:])
         for stage in ("subscriber", "lead", "mql", "sql"):
             self.assertRegex(self.text(), rf"(?i)\b{stage}\b")
+        self.assertRegex(self.text(), r"look at +http://127\.0\.0\.1:\d+/\n")
         self.assert_gone(mine)
 
     def test_ctrl_c_ends_it_with_the_funnel(self):

@@ -217,7 +217,9 @@ static void the_model_is_answered_as_data_and_as_a_page(void **state)
     struct world *w = *state;
     expect(w, "/v1/model", "", 200,
            "{\"model\":\"acme\",\"model_version\":\"7\",\"preset\":\"sales-touch\",\"sal\":false,\"thresholds\":{"
-           "\"mql\":{\"enter\":60,\"exit\":30},\"sql\":{\"enter\":120,\"exit\":80}},\"markdown\":\"# ");
+           "\"mql\":{\"enter\":60,\"exit\":30},\"sql\":{\"enter\":120,\"exit\":80}},\"edges\":[{\"from\":[");
+    expect(w, "/v1/model", "", 200, ",\"direction\":\"advance\",\"row\":\"");
+    expect(w, "/v1/model", "", 200, "}],\"markdown\":\"# ");
     const char *page = get(w, "/v1/model", "", "text/html, text/markdown;q=0.9");
     assert_string_equal(w->content_type, "text/markdown; charset=utf-8");
     assert_memory_equal(page, "# ", 2);
