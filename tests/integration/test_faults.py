@@ -526,6 +526,7 @@ class Redis(Compared):
         with Fire(self, redis={"url": f"redis://127.0.0.1:{servers.free_port()}"}, threads=2) as fire:
             h = fire.light().running["one"]
             for _ in range(2 * ROUNDS):
+                time.sleep(fire.rng.uniform(1, 2))
                 self.assertEqual((h.metric("hotlead_redis_up"), h.get("/readyz")[0]), (0, 200))
                 fire.kill()
                 h = fire.start()

@@ -77,6 +77,7 @@ def stop(child, seconds=15):
 class Server:
     """What the servers share: a folder, a log, a child process."""
     name = "server"
+    patience = 60   # seconds that a start may take
 
     def __init__(self):
         self.port = free_port()
@@ -90,7 +91,7 @@ class Server:
     def start(self):
         with open(self.dir / "log", "ab") as log:
             self.child = spawn(self.command(), stdout=log, stderr=log, cwd=self.dir)
-        wait_for(f"{self.name} on its port", lambda: self.child.poll() is not None or port_open(self.port))
+        wait_for(f"{self.name} on its port", lambda: self.child.poll() is not None or port_open(self.port), self.patience)
         if self.child.poll() is not None:
             raise RuntimeError(f"{self.name} ended at once:\n" + self.log()[-2000:])
         return self
@@ -156,7 +157,7 @@ class Kafka(Server):
             subprocess.run(self.java("kafka.tools.StorageTool", "format", "--cluster-id", "aG90bGVhZC10ZXN0LTAwMQ",
                                      "--config", self.properties, *self.format_args), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         super().start()
-        wait_for("answer of the broker", self._answers)
+        wait_for("answer of the broker", self._answers, self.patience)
         return self
 
     def _answers(self):
