@@ -204,7 +204,7 @@ static void committed(struct hl_worker *w)
 static enum hl_status write_rounds(struct hl_worker *w, bool drain, int64_t start, struct hl_error *err)
 {
     int64_t share = (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share);
-    struct budget b = {.drain = drain, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
+    struct budget b = {.drain = drain || w->bound.full, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
     enum hl_status status = HL_OK;
     size_t first = w->checkpoint_turn++;
     for (size_t i = 0; i < w->n_parts && !status; i++) status = checkpoint_partition(w, w->parts[(first + i) % w->n_parts], &b, start, err);
@@ -219,6 +219,7 @@ enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error 
     if (status || !done) return status;
     HL_FAILPOINT(COMMIT_DONE);
     committed(w);
+    hl_bound_landed(w, hl_clock_mono_ns());
     return HL_OK;
 }
 

@@ -85,13 +85,15 @@ static void set_size(struct hl_config_reader *r, const struct hl_config_key *k, 
         for (size_t i = 0; i < HL_ARRAY_LEN(units); i++) {
             int64_t bytes;
             if (strcmp(n->text.data + digits, units[i].unit) != 0 || __builtin_mul_overflow(v, units[i].bytes, &bytes)) continue;
-            if (bytes < k->min || bytes > k->max) break;
+            if ((bytes < k->min || bytes > k->max) && (bytes || strcmp(k->value, "0") != 0)) break;
             *field = bytes;
             return;
         }
     }
-    hl_problem_error(&r->p, n, "%s must be a size from %lldKiB to %lldMiB such as 512KiB or 1MiB, not '%.*s'", k->key,
-                     (long long)(k->min >> 10), (long long)(k->max >> 20), HL_SLICE_ARG(n->text));
+    bool small = k->max < 1 << 30;
+    hl_problem_error(&r->p, n, "%s must be a size from %lld%s to %lld%s such as %s%s, not '%.*s'", k->key, (long long)(k->min >> (small ? 10 : 20)),
+                     small ? "KiB" : "MiB", (long long)(k->max >> (small ? 20 : 30)), small ? "MiB" : "GiB", small ? "512KiB or 1MiB" : "512MiB or 4GiB",
+                     strcmp(k->value, "0") == 0 ? ", or 0" : "", HL_SLICE_ARG(n->text));
 }
 
 static void set_share(struct hl_config_reader *r, const struct hl_config_key *k, const struct hl_yaml_node *n, double *field)
@@ -283,6 +285,14 @@ static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node 
         hl_problem_error(&r->p, hl_node_find(http, "listen"), "http.listen is beyond loopback: set http.token_file");
 }
 
+static void check_memory(struct hl_config_reader *r, const struct hl_yaml_node *root)
+{
+    const struct hl_config *c = r->c;
+    const struct hl_yaml_node *at = hl_node_find(hl_node_find(root, "memory"), "max_bytes");
+    if (c->memory_max_bytes && c->redis_url && !c->redis_url[0])
+        hl_problem_error(&r->p, at, "memory.max_bytes needs redis.url: at the bound contacts leave memory for Redis, and without one nothing could be read any more");
+}
+
 static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
@@ -295,6 +305,7 @@ static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *r
     check_outputs(r, root);
     check_cloudevents(r, root);
     check_servers(r, root);
+    check_memory(r, root);
 }
 
 /* scheme://user:password@host */

@@ -183,6 +183,7 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
         hl_avro_put_state(&w->record_buf, e->state_schema, c, e->model, hl_buf_slice(&w->engine_buf), applied, n);
     }
     c->dirty &= HL_DIRTY_ERASED;
+    c->stamp = p->away.stamp;
     hl_table_release(e->table, c->hash);
     if (w->engine_buf.failed || w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     struct hl_header version = {"model.version", hl_slice_of(e->model->version)};

@@ -16,6 +16,7 @@
 #include "warm.h"
 #include "worker.h"
 
+#define STRIPE_BYTES (256 << 10)
 #define MIRROR_CATCH_UP_MS 5000
 
 /* A setting that was left empty is not there. */
@@ -30,6 +31,14 @@ static size_t worker_count(const struct hl_config *c)
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof(set), &set) == 0) return (size_t)CPU_COUNT(&set);
     return 1;
+}
+
+/* Where memory is bounded, a stripe's part must hold a good number of contacts, or it is always too full or too empty. */
+static unsigned stripe_count(const struct hl_config *c)
+{
+    unsigned n = HL_STRIPES;
+    while (c->memory_max_bytes && n > 64 && c->memory_max_bytes / n < STRIPE_BYTES) n /= 2;
+    return n;
 }
 
 static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *in, struct hl_decoder **out, struct hl_error *err)
@@ -102,6 +111,7 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
     if (!e->metrics || !e->health || !e->holdings) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     hl_health_set_partitions(e->health, (int)e->n_workers, 0, 0); /* nobody is to wait for the mirror */
     hl_metrics_set_model(e->metrics, e->model->name, e->model->version);
+    if (e->config->memory_max_bytes) hl_metrics_set_bound(e->metrics, (uint64_t)e->config->memory_max_bytes);
     return HL_OK;
 }
 
@@ -184,7 +194,7 @@ static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
 static enum hl_status start(struct hl_engine *e, struct hl_error *err)
 {
     e->n_workers = worker_count(e->config);
-    e->table = hl_table_new(HL_STRIPES);
+    e->table = hl_table_new(stripe_count(e->config));
     if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = codecs_open(e, err);
     if (!status) status = kafka_open(e, err);

@@ -14,6 +14,7 @@ struct hl_contact *hl_contact_for_event(struct hl_worker *w, struct hl_slab *sla
     struct hl_table *t = w->e->table;
     struct hl_contact *c = hl_table_put(t, w->index, hash, id, (uint16_t)partition, &created);
     *adopted = false;
+    HL_DCHECK(!created || !w->by_id[partition] || !hl_spill_is_away(w->by_id[partition], hash)); /* it would have been fetched */
     if (!c || !created || w->n_graves == 0) return c;
     const struct hl_contact *grave = hl_grave_find(t, w->index, hash, id);
     if (!grave) return c;

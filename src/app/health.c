@@ -10,7 +10,8 @@
 /* A cache line each: a beat comes with every batch. */
 struct thread_health {
     _Alignas(64) _Atomic int64_t beat_ns;
-    const char *_Atomic call; /* the thread is in it; NULL: in none */
+    const char *_Atomic call;   /* the thread is in it; NULL: in none */
+    const char *_Atomic paused; /* why; NULL: it is not */
     _Atomic int64_t limit_ns; /* of that call */
     _Atomic bool finished;
     _Atomic uint64_t partitions; /* assigned << 32 | restored, in one piece so that a reader never mixes two states */
@@ -37,6 +38,7 @@ struct hl_health *hl_health_new(int threads, int64_t stale_ms, int64_t now_ns)
     for (int i = 0; i < threads; i++) {
         atomic_init(&h->thread[i].beat_ns, now_ns);
         atomic_init(&h->thread[i].call, NULL);
+        atomic_init(&h->thread[i].paused, NULL);
         atomic_init(&h->thread[i].limit_ns, 0);
         atomic_init(&h->thread[i].finished, false);
         atomic_init(&h->thread[i].partitions, STARTING);
@@ -95,6 +97,11 @@ void hl_health_set_restoring(struct hl_health *h, int thread, unsigned percent, 
     atomic_store_explicit(&thread_of(h, thread)->restoring, (uint64_t)percent << 32 | seconds, memory_order_relaxed);
 }
 
+void hl_health_set_paused(struct hl_health *h, int thread, const char *why)
+{
+    atomic_store_explicit(&thread_of(h, thread)->paused, why, memory_order_release);
+}
+
 static bool is_finished(const struct thread_health *t)
 {
     return atomic_load_explicit(&t->finished, memory_order_relaxed);
@@ -139,8 +146,11 @@ bool hl_health_is_ready(const struct hl_health *h, char *why, size_t cap)
     for (int i = 0; i < h->threads; i++) {
         uint64_t p = atomic_load_explicit(&h->thread[i].partitions, memory_order_relaxed);
         uint32_t assigned = (uint32_t)(p >> 32), restored = (uint32_t)p;
-        if (is_finished(&h->thread[i]) || (p != STARTING && restored >= assigned)) continue;
-        if (p == STARTING)
+        const char *paused = atomic_load_explicit(&h->thread[i].paused, memory_order_acquire);
+        if (is_finished(&h->thread[i]) || (p != STARTING && restored >= assigned && !paused)) continue;
+        if (paused)
+            snprintf(why, cap, "thread %d reads nothing: %s", i, paused);
+        else if (p == STARTING)
             snprintf(why, cap, "thread %d is starting", i);
         else
             say_how_far(&h->thread[i], i, p, why, cap);

@@ -8,15 +8,21 @@
 
 struct hl_holdings {
     int32_t n;
-    _Atomic uint64_t tickets[]; /* times set, then the worker, then the hold in the low bits */
+    struct {
+        _Atomic uint64_t ticket; /* times set, then the worker, then the hold in the low bits */
+        _Atomic int64_t away;
+    } parts[];
 };
 
 struct hl_holdings *hl_holdings_new(int32_t partitions)
 {
-    struct hl_holdings *h = malloc(sizeof(*h) + (size_t)partitions * sizeof(h->tickets[0]));
+    struct hl_holdings *h = malloc(sizeof(*h) + (size_t)partitions * sizeof(h->parts[0]));
     if (!h) return NULL;
     h->n = partitions;
-    for (int32_t p = 0; p < partitions; p++) atomic_init(&h->tickets[p], HL_HOLD_ELSEWHERE);
+    for (int32_t p = 0; p < partitions; p++) {
+        atomic_init(&h->parts[p].ticket, HL_HOLD_ELSEWHERE);
+        atomic_init(&h->parts[p].away, -1);
+    }
     return h;
 }
 
@@ -39,16 +45,29 @@ void hl_holdings_set(struct hl_holdings *h, int32_t partition, uint16_t worker, 
 {
     if (!h) return;
     HL_BUG_ON(partition < 0 || partition >= h->n);
-    uint64_t now = atomic_load(&h->tickets[partition]);
+    uint64_t now = atomic_load(&h->parts[partition].ticket);
     do
         if (hold == HL_HOLD_ELSEWHERE && hl_holdings_worker(now) != worker) return;
-    while (!atomic_compare_exchange_weak(&h->tickets[partition], &now, pack((now >> (WORKER_BITS + HOLD_BITS)) + 1, worker, hold)));
+    while (!atomic_compare_exchange_weak(&h->parts[partition].ticket, &now, pack((now >> (WORKER_BITS + HOLD_BITS)) + 1, worker, hold)));
 }
 
 uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition)
 {
     HL_BUG_ON(partition < 0 || partition >= h->n);
-    return atomic_load(&h->tickets[partition]);
+    return atomic_load(&h->parts[partition].ticket);
+}
+
+void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, int64_t position)
+{
+    if (!h) return;
+    HL_BUG_ON(partition < 0 || partition >= h->n);
+    atomic_store(&h->parts[partition].away, position);
+}
+
+int64_t hl_holdings_away(const struct hl_holdings *h, int32_t partition)
+{
+    HL_BUG_ON(partition < 0 || partition >= h->n);
+    return atomic_load(&h->parts[partition].away);
 }
 
 enum hl_hold hl_holdings_of(uint64_t ticket)

@@ -2,7 +2,8 @@
  *
  * DESIGN  Where the contact's partition is held here, its state is copied out of the table by the codec of the stored form, which is all
  * that happens under the lock; the answer is made from the copy. What is read may be ahead of the last commit by the transaction that
- * is under way. Where the partition is held elsewhere, the warm copy in Redis answers, as of the last checkpoint.
+ * is under way. Where the partition is held elsewhere, the warm copy in Redis answers, as of the last checkpoint. It also has those that left
+ * memory for it, as they were then: nothing has happened to them since.
  *
  * WHY NOT ask the process that holds it: it would have to be found, reached and authenticated, and its answer would be a few seconds
  * newer. */
@@ -33,6 +34,7 @@ struct look {
     struct hl_http_api *api;
     struct hl_subject s;
     struct hl_show_source source;
+    int64_t away; /* the partition is held here, but the contact may have left memory: it is in a copy of this position; -1: it cannot have */
 };
 
 /* What is asked for. */
@@ -59,17 +61,6 @@ static enum hl_status copy_out(struct look *l, uint16_t worker)
     return api->state.failed ? HL_E_NOMEM : hl_state_decode(&s->c, &s->slab, api->model, hl_buf_slice(&api->state));
 }
 
-static void from_table(struct look *l, uint64_t ticket, struct hl_http_response *r)
-{
-    enum hl_status status = copy_out(l, hl_holdings_worker(ticket));
-    if (hl_holdings_ticket(l->api->holdings, l->source.partition) != ticket)
-        hl_http_not_now(r, "the contact's partition is changing hands; try again");
-    else if (status)
-        hl_http_our_fault(r, status == HL_E_NOMEM ? "out of memory" : "the contact's state does not survive its own encoding");
-    else if (!l->s.found)
-        hl_http_not_found(r, "no such contact; its partition is held by this process");
-}
-
 /* --- from Redis --- */
 
 static enum hl_status ask_redis(struct look *l)
@@ -91,17 +82,38 @@ static void from_redis(struct look *l, struct hl_http_response *r)
     if (status && l->s.found) {
         hl_http_our_fault(r, l->api->store_error.message);
     } else if (status) {
-        snprintf(why, sizeof(why), "the contact's partition %" PRId32 " is not held by this process, and the copy cannot be read: %s",
-                 l->source.partition, l->api->store_error.message);
+        snprintf(why, sizeof(why), "the contact's partition %" PRId32 " is %s, and the copy cannot be read: %s", l->source.partition,
+                 l->away < 0 ? "not held by this process" : "held by this process, but the contact is not in memory", l->api->store_error.message);
         hl_http_not_now(r, why);
+    } else if (l->source.position < l->away) {
+        hl_http_not_now(r, "the contact is not in memory, and its partition's copy in Redis is being made anew; try again");
+    } else if (!l->s.found && l->away >= 0) {
+        hl_http_not_found(r, "no such contact, neither in memory nor in Redis; its partition is held by this process");
     } else if (!l->s.found) {
         hl_http_not_found(r, l->source.position < 0 ? "no such contact; its partition is not held by this process and has no copy in Redis yet"
                                              : "no such contact in Redis, as of the last checkpoint");
     }
 }
 
+static void from_table(struct look *l, uint64_t ticket, struct hl_http_response *r)
+{
+    int64_t before = hl_holdings_away(l->api->holdings, l->source.partition);
+    enum hl_status status = copy_out(l, hl_holdings_worker(ticket));
+    l->away = hl_holdings_away(l->api->holdings, l->source.partition);
+    if (l->away < before) l->away = before; /* it may come back, or leave, just now */
+    if (hl_holdings_ticket(l->api->holdings, l->source.partition) != ticket)
+        hl_http_not_now(r, "the contact's partition is changing hands; try again");
+    else if (status)
+        hl_http_our_fault(r, status == HL_E_NOMEM ? "out of memory" : "the contact's state does not survive its own encoding");
+    else if (!l->s.found && l->away >= 0)
+        from_redis(l, r);
+    else if (!l->s.found)
+        hl_http_not_found(r, "no such contact; its partition is held by this process");
+}
+
 static void find(struct look *l, struct hl_http_response *r)
 {
+    l->away = -1;
     uint64_t ticket = hl_holdings_ticket(l->api->holdings, l->source.partition);
     switch (hl_holdings_of(ticket)) {
     case HL_HOLD_LIVE: from_table(l, ticket, r); break;

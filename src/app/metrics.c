@@ -49,6 +49,7 @@ struct hl_metrics {
     struct hl_metrics_thread **thread;
     _Atomic int64_t *lag; /* [topic][partition] */
     _Atomic int redis_up; /* -1: no Redis */
+    _Atomic uint64_t bound; /* 0: none */
     double start_time;
     pthread_mutex_t model_lock;
     char *model, *model_version; /* NULL: not set */
@@ -166,6 +167,11 @@ void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64
 void hl_metrics_set_redis_up(struct hl_metrics *m, bool up)
 {
     atomic_store_explicit(&m->redis_up, up, memory_order_relaxed);
+}
+
+void hl_metrics_set_bound(struct hl_metrics *m, uint64_t bytes)
+{
+    atomic_store_explicit(&m->bound, bytes, memory_order_relaxed);
 }
 
 void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version)
@@ -498,6 +504,34 @@ static void print_table_bytes(struct page *p)
     if (p->table) sample(p, p->table->bytes);
 }
 
+static void print_bound(struct page *p)
+{
+    uint64_t bound = load(&p->m->bound);
+    if (bound) sample(p, bound);
+}
+
+/* These are about the bound, and absent without one. */
+#define PRINT_OF_BOUND(name, member)                                                                                             \
+    static void print_##name(struct page *p)                                                                                     \
+    {                                                                                                                            \
+        if (load(&p->m->bound)) sample(p, SUM(p->m, member));                                                                    \
+    }
+PRINT_OF_BOUND(ghosts, ghosts)
+PRINT_OF_BOUND(ghost_bytes, ghost_bytes)
+PRINT_OF_BOUND(evictions, evictions)
+PRINT_OF_BOUND(fetches, fetches)
+PRINT_OF_BOUND(paused, paused)
+
+uint64_t hl_metrics_evicted(const struct hl_metrics *m)
+{
+    return SUM(m, ghosts);
+}
+
+static void print_redis_fetch(struct page *p)
+{
+    if (load(&p->m->bound)) print_histogram(p, offsetof(struct hl_metrics_thread, redis_fetch), NULL);
+}
+
 static void print_contention(struct page *p)
 {
     if (p->table) sample(p, p->table->contended);
@@ -597,6 +631,13 @@ static const struct metric metrics[] = {
     {"hotlead_consumer_lag_records", GAUGE, "records", print_lag, "Records of an assigned partition not yet consumed."},
     {"hotlead_contacts", GAUGE, "", print_contacts, "Contacts in the table."},
     {"hotlead_table_bytes", GAUGE, "bytes", print_table_bytes, "Memory of the table: contacts and indexes."},
+    {"hotlead_table_max_bytes", GAUGE, "bytes", print_bound, "memory.max_bytes: the bound on the table and on what is remembered of contacts that left it."},
+    {"hotlead_evicted_contacts", GAUGE, "", print_ghosts, "Contacts that left the table for Redis and are in Redis only."},
+    {"hotlead_evicted_index_bytes", GAUGE, "bytes", print_ghost_bytes, "Memory that remembers which contacts left the table."},
+    {"hotlead_evictions", COUNTER, "", print_evictions, "Contacts that left the table for Redis."},
+    {"hotlead_fetches", COUNTER, "", print_fetches, "Contacts that came back from Redis."},
+    {"hotlead_redis_fetch_duration_seconds", HISTOGRAM, "seconds", print_redis_fetch, "Time to fetch the contacts that a batch wants back."},
+    {"hotlead_paused_workers", GAUGE, "", print_paused, "Workers that read nothing, since memory.max_bytes is reached or Redis cannot give a contact back."},
     {"hotlead_stripe_contention", COUNTER, "", print_contention, "Stripe locks that had to be waited for."},
     {"hotlead_checkpoint_age_seconds", GAUGE, "seconds", print_checkpoint_age,
      "Age of the oldest of the threads' last checkpoints."},

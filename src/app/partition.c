@@ -10,6 +10,7 @@ struct hl_partition *hl_partition_new(int32_t id, size_t n_inputs)
     struct hl_partition *p = calloc(1, sizeof(*p));
     if (!p) return NULL;
     p->id = id;
+    hl_away_init(&p->away);
     p->current = 1;
     p->next = calloc(n_inputs * 4, sizeof(int64_t));
     p->blocked = calloc(n_inputs * 2, sizeof(bool));
@@ -38,6 +39,7 @@ void hl_partition_free(struct hl_partition *p)
     free(p->timers.items);
     free(p->applied);
     free(p->applied_by_hash);
+    hl_ghosts_clear(&p->away.ghosts);
     free(p);
 }
 
@@ -77,6 +79,16 @@ bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c)
     if (!hl_contact_list_push(&p->moved, c)) return false;
     c->dirty |= HL_DIRTY_MOVED;
     return true;
+}
+
+void hl_applied_offsets(const struct hl_config *c, const struct hl_applied_slice *applied, size_t n, int64_t offsets[64])
+{
+    for (size_t t = 0; t < c->n_inputs; t++) {
+        size_t i = t; /* where it is, unless the inputs have changed */
+        if (i >= n || !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic))
+            for (i = 0; i < n && !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic);) i++;
+        offsets[t] = i < n ? applied[i].offset : 0;
+    }
 }
 
 static uint64_t vector_hash(const int64_t *offsets, size_t n_inputs)

@@ -46,6 +46,7 @@ struct recovery {
     int64_t look_up_ns;
     enum hl_status looked; /* of look_up: what ended the reading, whatever the reader makes of it */
     bool changed;          /* the assignment did: what is half restored is of no use */
+    bool over;             /* memory.max_bytes: what is not in Redis is too much */
     int64_t place_ns, redis_ns, state_ns, input_ns;
 };
 
@@ -81,8 +82,12 @@ static enum hl_status tick(struct recovery *r, size_t records)
 {
     r->ticks += (unsigned)records;
     if (r->ticks < TICK_RECORDS) return HL_OK;
+    if (r->w->bound.max) {
+        r->looked = hl_bound_tend_recovery(r->w, r->ticks, r->err);
+        r->over = r->looked;
+    }
     r->ticks = 0;
-    return hl_clock_mono_ns() < r->look_up_ns ? HL_OK : look_up(r);
+    return r->over || hl_clock_mono_ns() < r->look_up_ns ? r->looked : look_up(r);
 }
 
 static void count(struct recovery *r, struct hl_partition *p, enum hl_restore_source source, size_t n)
@@ -104,30 +109,18 @@ struct stored {
     uint32_t applied;
 };
 
-/* Vector of applied offsets in the order of our inputs; a topic that the record does not know was not applied. 0: no memory. */
-static uint32_t applied_vector(struct recovery *r, struct hl_partition *p, const struct hl_applied_slice *applied, size_t n)
-{
-    const struct hl_config *c = r->w->e->config;
-    int64_t offsets[64] = {0};
-    for (size_t t = 0; t < c->n_inputs; t++) {
-        size_t i = t; /* where it is, unless the inputs have changed */
-        if (i >= n || !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic))
-            for (i = 0; i < n && !hl_slice_eq_cstr(applied[i].topic, c->inputs[t].topic);) i++;
-        if (i < n) offsets[t] = applied[i].offset;
-    }
-    return hl_partition_applied(p, offsets, c->n_inputs);
-}
-
 static enum hl_status open_record(struct recovery *r, struct stored *s)
 {
     struct hl_applied_slice applied[64];
+    int64_t offsets[64];
     size_t n;
     s->grave = hl_grave_read_id(s->id, &s->hash);
     hl_table_prefetch(r->w->e->table, s->hash);
     if (hl_slice_is_null(s->value)) return HL_OK;
     enum hl_status status = hl_avro_get_state(s->value, &s->engine, applied, HL_ARRAY_LEN(applied), &n);
     if (status) return status;
-    s->applied = applied_vector(r, s->p, applied, n);
+    hl_applied_offsets(r->w->e->config, applied, n, offsets);
+    s->applied = hl_partition_applied(s->p, offsets, hl_engine_inputs(r->w->e));
     return s->applied ? HL_OK : HL_E_NOMEM;
 }
 
@@ -146,6 +139,7 @@ static enum hl_status restore_contact(struct recovery *r, const struct stored *s
         if (!created) hl_contact_restart(c, slab);
         status = hl_state_decode(c, slab, e->model, s->engine);
         c->applied = s->applied;
+        if (!status && hl_bound_restored(r->w, s->p, c, r->loading)) hl_table_remove(e->table, c);
     } else {
         status = HL_E_NOMEM;
     }
@@ -154,12 +148,30 @@ static enum hl_status restore_contact(struct recovery *r, const struct stored *s
     return status;
 }
 
+/* Contacts that had no room come back. A Redis that cannot give them now is no reason to wait here: what can be had without it is more, from the start. */
+static enum hl_status fetch_away(struct recovery *r)
+{
+    enum hl_status status = hl_spill_fetch(r->w, r->err);
+    if (status == HL_E_PENDING) status = r->err->code = HL_E_UNAVAILABLE;
+    if (status) r->looked = status;
+    return status;
+}
+
+/* Those that the state topic has a newer state of, or a tombstone, must not be fetched as the copy has them any more. */
+static enum hl_status take_back(struct recovery *r, const struct stored *group, size_t n)
+{
+    for (size_t i = 0; i < n && r->w->bound.n_ghosts; i++)
+        if (!group[i].grave) hl_spill_want(r->w, group[i].p->id, group[i].hash, group[i].id);
+    return fetch_away(r);
+}
+
 /* *failed: the record that could not be used. */
 static enum hl_status restore_group(struct recovery *r, struct stored *group, size_t n, size_t *failed)
 {
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < n; i++) hl_table_prefetch_stripe(r->w->e->table, group[i].hash);
     for (size_t i = 0; i < n && !status; i++) status = open_record(r, &group[*failed = i]);
+    if (!status && !r->loading) status = take_back(r, group, n);
     for (size_t i = 0; i < n && !status; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
     for (size_t i = 0; i < n && !status; i++) status = restore_contact(r, &group[*failed = i]);
     return status;
@@ -177,15 +189,16 @@ static enum hl_status on_state_records(void *ctx, const struct hl_record *record
         if (rec->key.len == 0) continue; /* not ours: the engine always writes a key */
         struct hl_partition *p = r->w->by_id[rec->partition];
         count(r, p, HL_RESTORE_STATE, 1);
+        p->away.restored_end = rec->offset + 1;
         if (HL_FAILPOINT_ERROR(RECOVERY_STATE_RECORD)) return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
         of[k] = rec;
         group[k++] = (struct stored){.p = p, .id = rec->key, .value = rec->value, .hash = hl_hash64(rec->key)};
     }
     enum hl_status status = restore_group(r, group, k, &failed);
-    if (status)
+    if (status && !r->looked)
         return hl_error_set(r->err, status, HL_STOP, "state record of partition %" PRId32 " at offset %" PRId64 " cannot be read: %s",
                             of[failed]->partition, of[failed]->offset, hl_status_name(status));
-    return tick(r, n);
+    return status ? status : tick(r, n);
 }
 
 static enum hl_status on_redis_records(void *ctx, const struct hl_store_record *records, size_t n)
@@ -222,6 +235,7 @@ static enum hl_status load_redis(struct recovery *r, size_t i)
     if (!status) status = copy_within(position, r->state_low[i], r->state_high[i], &err);
     r->loading = p;
     r->loaded_of = status ? 0 : position - r->state_low[i];
+    if (!status) hl_bound_has_copy(r->w, p, position);
     if (!status) status = store->load(store, p->id, position, on_redis_records, r, &err);
     r->loading = NULL;
     if (r->looked) return r->looked;
@@ -234,6 +248,7 @@ static enum hl_status load_redis(struct recovery *r, size_t i)
     bool wrong = status == HL_E_DECODE || status == HL_E_GAP; /* else it may be fine, but could not be read */
     hl_log(HL_LOG_WARN, wrong ? "redis_copy_discarded" : "redis_copy_not_used", "partition=%" PRId32 " reason=%s", p->id, hl_log_quote(quoted, sizeof(quoted), err.message));
     hl_table_drop(r->w->e->table, r->w->index, p->id);
+    hl_bound_has_copy(r->w, p, -1);
     hl_partition_forget_applied(p);
     p->restored[HL_RESTORE_REDIS] = 0;
     if (wrong && store->discard(store, p->id, token, &err)) /* nothing depends on it: the copy would fail again */
@@ -357,7 +372,8 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *records, si
         group[k] = (struct replayed){&records[i], hl_hash64(ev->contact_id)};
         hl_table_prefetch(r->w->e->table, group[k++].hash);
     }
-    if (n) status = HL_OK;
+    for (size_t i = 0; i < k && r->w->bound.n_ghosts; i++) hl_spill_want(r->w, group[i].rec->partition, group[i].hash, r->w->events[i].contact_id);
+    if (n) status = fetch_away(r);
     for (size_t i = 0; i < k; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
     for (size_t i = 0; i < k && !status; i++) status = replay_event(r, group[i].rec, &r->w->events[i], group[i].hash);
     return status ? status : tick(r, n);
@@ -419,6 +435,7 @@ void hl_drop_partitions(struct hl_worker *w)
     }
     if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
     w->n_parts = w->n_graves = 0;
+    hl_bound_forget(w);
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
     w->events_since = w->outputs_since = 0;
@@ -467,6 +484,7 @@ static enum hl_status survey(struct recovery *r)
 static void ready(struct hl_worker *w, struct hl_partition *p)
 {
     HL_FAILPOINT(RECOVERY_DONE);
+    hl_bound_is_live(w, p);
     p->low_since_ns = hl_clock_mono_ns();
     p->round_start_ns = p->low_since_ns - w->e->config->checkpoint_interval_ms * 1000000; /* the first round is due */
     memcpy(p->cut, p->low, hl_engine_inputs(w->e) * sizeof(*p->cut));
@@ -492,6 +510,34 @@ static enum hl_status restore_all(struct recovery *r)
     return HL_OK;
 }
 
+/* The copies have come to where the state topic ended when we began. *there stays as it is where Redis is away. */
+static void ask_copies(const struct recovery *r, bool *there)
+{
+    const struct hl_worker *w = r->w;
+    int64_t at = 0;
+    struct hl_error away;
+    for (size_t i = 0; i < w->n_assigned; i++)
+        if (w->store->marker(w->store, w->assigned[i], &at, &away) || at < r->state_high[i]) return;
+    *there = true;
+}
+
+/* More is missing in Redis than the bound allows us to hold: the mirror brings it there, and we begin anew. */
+static enum hl_status await_copies(struct recovery *r)
+{
+    struct hl_worker *w = r->w;
+    bool there = false;
+    hl_drop_partitions(w);
+    hl_log(HL_LOG_WARN, "restore_waits_for_redis", "worker=%u max_bytes=%zu reason=\"what is not in Redis yet exceeds memory.max_bytes\" advice=\"Redis must be "
+           "up; if this lasts although it is, raise memory.max_bytes\"", w->index, w->bound.max);
+    for (size_t i = 0; i < w->n_assigned && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->assigned[i], w->index);
+    enum hl_status status = HL_OK;
+    for (ask_copies(r, &there); !there && !*w->e->stop && !(status = look_up(r)); ask_copies(r, &there))
+        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    for (size_t i = 0; i < w->n_assigned && w->e->mirror; i++) hl_mirror_remove(w->e->mirror, w->assigned[i], w->index);
+    if (status) return status;
+    return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "what was not in Redis exceeded memory.max_bytes; now it is there");
+}
+
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
 {
     if (HL_FAILPOINT_ERROR(RECOVERY_BEGIN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
@@ -502,6 +548,7 @@ enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
     r.state_high = r.state_low + n;
     r.state_from = r.state_low + 2 * n;
     enum hl_status status = r.ranges && r.state_low ? restore_all(&r) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    if (r.over) status = await_copies(&r);
     free(r.ranges);
     free(r.state_low);
     return r.changed ? HL_OK : status;

@@ -156,28 +156,40 @@ static enum hl_status do_group(struct hl_worker *w, const struct hl_record *reco
         d[i].status = hl_worker_decode(w, &records[i], &w->events[i], &d[i].why);
         if (d[i].status) continue;
         d[i].hash = hl_hash64(w->events[i].contact_id);
+        if (w->bound.n_ghosts && !hl_slice_eq(w->events[i].contact_id, records[i].key))
+            hl_spill_want(w, records[i].partition, d[i].hash, w->events[i].contact_id); /* its key was asked for with the batch */
         hl_table_prefetch(w->e->table, d[i].hash);
     }
     for (size_t i = 0; i < n; i++)
         if (!d[i].status) hl_table_prefetch_contact(w->e->table, d[i].hash);
-    for (size_t i = 0; i < n; i++)
+    enum hl_status status = hl_spill_fetch(w, err);
+    for (size_t i = 0; i < n && !status; i++)
         if (!d[i].status) hl_table_prefetch_blocks(w->e->table, d[i].hash);
-    enum hl_status status = HL_OK;
     for (size_t i = 0; i < n && !status; i++) status = finish_record(w, &records[i], &w->events[i], &d[i], err);
     return status;
+}
+
+/* Contacts of the batch that left for Redis come back at once, going by the keys of its records. */
+static enum hl_status fetch_batch(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
+{
+    for (size_t i = 0; i < n && w->bound.n_ghosts; i++)
+        if (records[i].key.len) hl_spill_want(w, records[i].partition, hl_hash64(records[i].key), records[i].key);
+    return hl_spill_fetch(w, err);
 }
 
 static enum hl_status do_batch(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
 {
     int64_t start = hl_clock_mono_ns();
-    enum hl_status status = HL_OK;
+    enum hl_status status = fetch_batch(w, records, n, err);
     for (size_t i = 0; i < n && !status; i += HL_GROUP) {
         hl_arena_reset(&w->arena);
         status = do_group(w, records + i, n - i < HL_GROUP ? n - i : HL_GROUP, err);
     }
     sample_latency(w, records[0].timestamp_ms, n);
     hl_hist_put(&w->metrics->batch, (uint64_t)(hl_clock_mono_ns() - start));
-    return status;
+    if (status != HL_E_PENDING) return status;
+    struct hl_error why = *err;
+    return hl_bound_wait(w, &why, err); /* what is left of the batch is read again */
 }
 
 /* --- assignment --- */
@@ -185,7 +197,7 @@ static enum hl_status do_batch(struct hl_worker *w, const struct hl_record *reco
 enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->n_parts; i++)
+    for (size_t i = 0; i < w->n_parts && !hl_bound_is_paused(&w->bound); i++)
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
             if (!w->parts[i]->blocked[t]) w->positions[n++] = (struct hl_position){t, w->parts[i]->id, w->parts[i]->next[t], -1};
     return w->stream->assign(w->stream, w->positions, n, err);
@@ -310,10 +322,10 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
         w->stream->release(w->stream, w->records, n);
     }
     if (!status) status = follow_assignment(w, err);
-    if (!status && w->time_acts) status = hl_timers_idle(w, err);
+    if (!status && w->time_acts && !hl_bound_is_paused(&w->bound)) status = hl_timers_idle(w, err); /* what is not read brings no time */
     report_lag(w, now);
     if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
-    return status;
+    return !status && w->bound.max ? hl_bound_tend(w, n, err) : status;
 }
 
 static bool can_start_over(enum hl_status status)

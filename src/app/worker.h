@@ -6,6 +6,8 @@
  *   checkpoint.c  dirty lists, low-water, the commit itself
  *   timers.c      what time alone does
  *   erase.c       contacts that are to leave no trace
+ *   bound.c       contacts that leave the table for Redis, where memory is bounded
+ *   spill.c       contacts that come back from there
  *   recovery.c    how partitions come to life
  *   progress.c    how far that is
  *   mirror.c      the warm copy in Redis, a thread of its own
@@ -21,6 +23,7 @@
 #include "hotlead/app/holdings.h"
 #include "hotlead/app/trace.h"
 #include "hotlead/base/arena.h"
+#include "hotlead/core/ghosts.h"
 #include "hotlead/port/store.h"
 #include "hotlead/port/stream.h"
 #include "cloudevents.h"
@@ -63,8 +66,26 @@ struct hl_timers {
     size_t n, cap;
 };
 
+#define HL_STRANGERS 16
+
+/* Contacts of a partition that are in Redis only; see bound.c and spill.c. Positions are those of the state topic. */
+struct hl_away {
+    struct hl_ghosts ghosts;
+    int64_t reached;    /* the copy has been seen here: it has all ghosts; -1: nowhere yet */
+    int64_t barrier;    /* states that were written with an older stamp lie before it; -1: none yet */
+    int64_t restored_end; /* behind the last state that was read from the topic; -1: none was */
+    int64_t barrier_ns; /* when it was set */
+    int64_t ask_ns;     /* the copy is not asked for before */
+    uint8_t stamp;      /* of states that are written now */
+    bool live;          /* not in recovery any more */
+    bool has_strangers;
+    uint8_t next_stranger;
+    uint64_t strangers[HL_STRANGERS]; /* hashes that look like a ghost's, and are not; 0: none */
+};
+
 struct hl_partition {
     int32_t id;
+    struct hl_away away;
     /* per input topic */
     int64_t *next;      /* next offset to apply */
     int64_t *low;       /* low-water L: everything below is in the state topic */
@@ -103,6 +124,25 @@ struct hl_latency_sample {
 };
 
 #define HL_LATENCY_SAMPLES 512
+
+/* A worker's part in keeping memory.max_bytes. */
+struct hl_bound {
+    size_t max;      /* bytes of the table and all ghosts; 0: no bound, and the rest is not used */
+    size_t n_ghosts; /* of all partitions */
+    size_t *seen;    /* what each stripe used when it was looked at last */
+    size_t used;     /* their sum */
+    unsigned hand;   /* the stripe to be looked at next */
+    unsigned over;   /* stripes of this round that were above their limit */
+    bool pressed;    /* some are: contacts should leave */
+    bool full;       /* nothing is read until some have left */
+    bool waiting;    /* nothing is read until Redis gives back those that are wanted */
+    bool told;
+    int64_t next_ns, tell_ns, away_until_ns;
+    struct hl_error why; /* what Redis said last; HL_OK: nothing is wrong with it */
+    struct hl_store_wanted *wanted; /* HL_BATCH */
+    uint16_t *missing;              /* HL_BATCH: places in wanted */
+    size_t n_wanted;
+};
 
 /* The first transition since the last commit whose cause was traced: it will have waited longest. */
 struct hl_traced {
@@ -166,6 +206,7 @@ struct hl_worker {
     int64_t schema_check_ns, lag_due_ns;
     int64_t wall_ms; /* of the group in hand; the clock is not asked for each event */
     bool time_acts;  /* the model has stages that time alone can end */
+    struct hl_bound bound;
     enum hl_status status; /* how it ended */
     struct hl_error error;
 };
@@ -215,13 +256,49 @@ void hl_forget_erased(struct hl_worker *w, struct hl_partition *p);
  * it all the same. */
 enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err) HL_WARN_UNUSED;
 void hl_worker_fini(struct hl_worker *w);
+/* bound.c */
+enum hl_status hl_bound_init(struct hl_worker *w, struct hl_error *err) HL_WARN_UNUSED; /* HL_E_NOMEM: fini it all the same */
+void hl_bound_fini(struct hl_worker *w);
+void hl_away_init(struct hl_away *a);
+static inline bool hl_bound_is_paused(const struct hl_bound *b)
+{
+    return b->full || b->waiting;
+}
+/* Between two batches: contacts leave, reading pauses or goes on. events: applied since the last call. */
+enum hl_status hl_bound_tend(struct hl_worker *w, size_t events, struct hl_error *err);
+/* The same during recovery, where only contacts that came from Redis leave. HL_E_TOO_LARGE: the bound does not hold what is not in Redis yet. */
+enum hl_status hl_bound_tend_recovery(struct hl_worker *w, size_t records, struct hl_error *err);
+/* A commit has ended, and no state was written since it began. */
+void hl_bound_landed(struct hl_worker *w, int64_t now);
+/* A fetch answered HL_E_PENDING: read nothing until Redis can answer. */
+enum hl_status hl_bound_wait(struct hl_worker *w, const struct hl_error *why, struct hl_error *err);
+/* The partition, which has no contacts yet, is about to be loaded from its copy at this position; -1: from no copy. */
+void hl_bound_has_copy(struct hl_worker *w, struct hl_partition *p, int64_t position);
+/* A contact was restored. True: there is no room, and it counts as one that left: take it out of the table. @locks requires its stripe. */
+bool hl_bound_restored(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, bool from_copy);
+/* The partition is whole. */
+void hl_bound_is_live(struct hl_worker *w, struct hl_partition *p);
+/* All partitions, and what was in the table of them, are gone. */
+void hl_bound_forget(struct hl_worker *w);
+
+/* spill.c: what left is fetched before it is looked for in the table. */
+bool hl_spill_is_away(const struct hl_partition *p, uint64_t hash);
+/* Fetch the contact with the next call below, if it left. The id must live until then; at most HL_BATCH of them. */
+void hl_spill_want(struct hl_worker *w, int32_t partition, uint64_t hash, struct hl_slice id);
+enum hl_status hl_spill_fetch_wanted(struct hl_worker *w, struct hl_error *err);
+/* HL_E_PENDING: Redis is away, or its copy not whole again: nothing may be applied to these contacts; later. */
+static inline enum hl_status hl_spill_fetch(struct hl_worker *w, struct hl_error *err)
+{
+    return w->bound.n_wanted ? hl_spill_fetch_wanted(w, err) : HL_OK;
+}
+void hl_spill_forget_stranger(struct hl_partition *p, uint64_t hash);
 
 /* worker.c */
 void *hl_worker_main(void *arg);
 /* One turn of its loop: poll, score, commit when due. */
 enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err);
 enum hl_status hl_worker_decode(struct hl_worker *w, const struct hl_record *r, struct hl_event *ev, struct hl_error *err);
-/* Consume from where the partitions stand, without the blocked ones. */
+/* Consume from where the partitions stand, without the blocked ones; nothing while the bound on memory wants that. */
 enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err);
 
 /* partition.c */
@@ -232,6 +309,8 @@ struct hl_contact *hl_contact_list_pop(struct hl_contact_list *l); /* it has one
 /* Remember that a contact's stored state is behind. @locks requires the contact's stripe. False: no memory. */
 bool hl_partition_mark_dirty(struct hl_partition *p, struct hl_contact *c);
 bool hl_partition_mark_moved(struct hl_partition *p, struct hl_contact *c);
+/* The applied offsets of a state record in the order of our inputs; a topic that the record does not know was not applied. */
+void hl_applied_offsets(const struct hl_config *c, const struct hl_applied_slice *applied, size_t n, int64_t offsets[64]);
 /* Index of a vector of applied offsets, stored when it is new. 0: no memory. */
 uint32_t hl_partition_applied(struct hl_partition *p, const int64_t *offsets, size_t n_inputs);
 /* No contact refers to them any more. */

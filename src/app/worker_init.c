@@ -28,7 +28,7 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
     if ((e->flow && (!w->flow || !w->flight.flow)) || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    return HL_OK;
+    return hl_bound_init(w, err);
 }
 
 void hl_worker_fini(struct hl_worker *w)
@@ -44,6 +44,7 @@ void hl_worker_fini(struct hl_worker *w)
     hl_match_cache_free(w->matches);
     hl_flow_batch_free(w->flow);
     hl_flow_batch_free(w->flight.flow);
+    hl_bound_fini(w);
     free(w->by_id);
     free(w->parts);
     free(w->assigned);

@@ -1,20 +1,20 @@
 /* DESIGN
- *   hash: | ........ | 40 bits: what is kept | 10 bits: shard |
+ *   hash: | ........ | 48 bits: what is kept | 6 bits: shard |
  *
- * Each shard is an open-addressing array of 5-byte entries, linear probing, at most 4/5 full, grown by half. The home of an entry follows from its
- * own 40 bits (times the number of places, high part), so a shard grows without anybody's help. Removal shifts the rest of the run back, as in the
- * table. Many shards, so that growth copies kilobytes and not the whole set.
+ * Each shard is an open-addressing array of 6-byte entries, linear probing, at most 4/5 full, grown by half. The home of an entry follows from its
+ * own bits (times the number of places, high part), so a shard grows without anybody's help. Removal shifts the rest of the run back, as in the
+ * table. Shards, so that growth copies a part and not the whole set.
  *
- * WHY NOT a Bloom filter: nobody can leave it again. WHY NOT the whole hash: 60 % more memory for a certainty that is not needed, since a ghost is
- * looked up in Redis anyway. */
+ * WHY NOT a Bloom filter: nobody can leave it again. WHY NOT the whole hash: a third more memory for a certainty that is not needed, since a ghost is
+ * looked up in Redis anyway. WHY NOT 4 bytes: what is taken for a ghost costs a look through the whole copy. */
 #include "hotlead/core/ghosts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARD_BITS 10
-#define ENTRY_BITS 40
-#define ENTRY_BYTES ((size_t)5)
+#define SHARD_BITS 6
+#define ENTRY_BITS 48
+#define ENTRY_BYTES ((size_t)6)
 #define FIRST_PLACES 8
 
 struct hl_ghost_shard {

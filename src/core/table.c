@@ -381,13 +381,24 @@ static size_t index_bytes(const struct stripe *st)
     return st->raw ? (mask_of(st) + 1) * sizeof(uint64_t) + LINE : 0;
 }
 
+static struct hl_stripe_bytes bytes_of(const struct stripe *st)
+{
+    size_t reserved = st->slab.bytes + index_bytes(st);
+    return (struct hl_stripe_bytes){reserved - st->slab.unused, reserved};
+}
+
 struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe)
 {
     struct stripe *st = &t->stripes[stripe];
     hl_lock_acquire(&st->lock);
-    size_t index = index_bytes(st), slab = st->slab.bytes, unused = st->slab.unused;
+    struct hl_stripe_bytes bytes = bytes_of(st);
     hl_lock_release(&st->lock);
-    return (struct hl_stripe_bytes){slab - unused + index, slab + index};
+    return bytes;
+}
+
+struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint64_t hash)
+{
+    return bytes_of(stripe_of(t, hash));
 }
 
 struct hl_table_stats hl_table_stats(struct hl_table *t)

@@ -5,7 +5,7 @@
  * until all is consumed. The oracle applies the same history to the same contacts directly, with neither log nor checkpoint.
  * Time is virtual: the clock is defined here, and nobody sleeps.
  *
- * HL_SEED repeats a run, HL_SCENARIOS says how long it is. */
+ * HL_SEED repeats a run, HL_SCENARIOS says how long it is, HL_ONLY=*bound* which tests there are, HL_LOG=1 shows what the engine says. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,6 +34,7 @@
 #define RECORDS 700
 #define LIVES 60 /* of a scenario, before calm sets in */
 #define SCHEMA 7
+#define BOUND_KIB 24 /* at least; all contacts would take about 60 */
 
 /* --- virtual time: takes the place of base/clock.c --- */
 
@@ -111,6 +112,9 @@ struct plan {
     unsigned pending; /* answers "schema is being fetched" this often */
 };
 
+/* Where contacts are. */
+enum place { ALL_IN_MEMORY, ALL_COPIED, SOME_IN_STORE /* memory is bounded */ };
+
 struct world {
     struct fake_log log;
     struct hl_config config;
@@ -125,7 +129,9 @@ struct world {
     struct plan plan;
     struct hl_engine *host; /* of the life that is on */
     uint64_t warm; /* restores from the store */
+    uint64_t evictions, fetches; /* with a bound on memory */
     unsigned lives, depth, event_ids;
+    uint64_t mirror_one_in; /* polls: how far the copy is behind */
     bool calm;
 };
 
@@ -172,7 +178,7 @@ static void world_config(struct world *w)
     for (size_t t = 0; t < FAKE_INPUTS; t++) w->inputs[t] = (struct hl_input){.topic = topics[t], .format = HL_FORMAT_JSON};
 }
 
-static void world_init(struct world *w, bool transactions, bool store, uint64_t seed)
+static void world_init(struct world *w, bool transactions, enum place place, uint64_t seed)
 {
     struct hl_error err;
     char model[sizeof(MODEL) + 8];
@@ -187,7 +193,9 @@ static void world_init(struct world *w, bool transactions, bool store, uint64_t 
     assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &w->json, &err), HL_OK);
     w->slow.decode = slow_decode;
     for (size_t t = 0; t < FAKE_INPUTS; t++) w->decoders[t] = &w->slow;
-    w->server = store ? fake_server_new() : NULL;
+    w->server = place == ALL_IN_MEMORY ? NULL : fake_server_new();
+    w->mirror_one_in = 2 + chance(w, 40);
+    if (place == SOME_IN_STORE) w->config.memory_max_bytes = (int64_t)(BOUND_KIB + chance(w, BOUND_KIB)) << 10;
     hl_slab_init(&w->slab);
     for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
         struct person *p = &w->people[i];
@@ -390,7 +398,7 @@ static void mirror_partition(struct world *w, struct hl_store *s, int32_t part)
     assert_non_null(records);
     if (!s->own(s, part, &token, &err) && !s->marker(s, part, &from, &err)) {
         to = (from < 0 ? 0 : from) + (int64_t)chance(w, t->n + 1);
-        if (to > (int64_t)t->n) to = (int64_t)t->n;
+        if (to > (int64_t)t->n || w->calm) to = (int64_t)t->n;
         for (int64_t i = from < 0 ? 0 : from; i < to; i++) {
             const struct fake_record *r = &t->records[i];
             if (r->kind == FAKE_DATA) records[n++] = (struct hl_store_record){fake_key(r), hl_hash64(fake_key(r)), fake_value(r)};
@@ -400,19 +408,22 @@ static void mirror_partition(struct world *w, struct hl_store *s, int32_t part)
     free(records);
 }
 
+static void mirror(struct world *w)
+{
+    struct hl_store *s = fake_store_new(w->server);
+    for (int32_t p = 0; p < FAKE_PARTITIONS; p++) mirror_partition(w, s, p);
+    s->free(s);
+}
+
 static void trouble_store(struct world *w)
 {
-    struct hl_store *s;
     if (!w->server) return;
     switch (chance(w, 8)) {
     case 0: fake_server_forget(w->server, SIZE_MAX); break;
     case 1: fake_server_forget(w->server, chance(w, 12)); break;
     case 2: fake_server_fail(w->server, (int)chance(w, 6)); break;
     case 3: fake_server_cut_load(w->server, (int)chance(w, 5)); break;
-    default:
-        s = fake_store_new(w->server);
-        for (int32_t p = 0; p < FAKE_PARTITIONS; p++) mirror_partition(w, s, p);
-        s->free(s);
+    default: mirror(w);
     }
 }
 
@@ -429,6 +440,7 @@ static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
     (void)after;
     plan->step++;
     if (plan->step > 400000) fail_msg("the worker runs in circles");
+    if (op == FAKE_POLL && w->config.memory_max_bytes && chance(w, w->calm ? 4 : w->mirror_one_in) == 0) mirror(w); /* who left is waited for */
     if (w->calm) return FAKE_NONE;
     if (plan->step == plan->crash_at) return FAKE_CRASH;
     if (plan->step == plan->stop_at) *plan->stop = true;
@@ -459,6 +471,8 @@ static void worker_init(struct hl_worker *worker, struct hl_engine *e, uint16_t 
     worker->positions = calloc((size_t)FAKE_PARTITIONS * FAKE_INPUTS, sizeof(*worker->positions));
     worker->store = w->server ? fake_store_new(w->server) : NULL;
     worker->stream = fake_stream_new(&w->log, e->stop);
+    struct hl_error err;
+    assert_int_equal(hl_bound_init(worker, &err), HL_OK);
 }
 
 static void worker_fini(struct hl_worker *worker)
@@ -475,6 +489,7 @@ static void worker_fini(struct hl_worker *worker)
     free(worker->assigned);
     free(worker->positions);
     free(worker->waiting);
+    hl_bound_fini(worker);
 }
 
 static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
@@ -548,6 +563,8 @@ static bool life(struct world *w)
     bool crashed = w->log.stats.crashes > crashes;
     if (worker.status && !crashed) fail_msg("the worker gave up: %s: %s", hl_status_name(worker.status), worker.error.message);
     w->warm += worker.metrics->restores[HL_RESTORE_REDIS];
+    w->evictions += worker.metrics->evictions;
+    w->fetches += worker.metrics->fetches;
     if (colleague)
         colleague_fini(&e, &worker);
     else
@@ -720,11 +737,13 @@ static void add_stats(struct fake_stats *sum, const struct fake_stats *s)
     for (size_t i = 0; i < sizeof(*s) / sizeof(*to); i++) to[i] += from[i];
 }
 
+static uint64_t evictions, fetches; /* of all */
+
 /* Returns how often the store was restored from. */
-static uint64_t scenario(bool transactions, bool store, bool faults, uint64_t seed, struct fake_stats *sum)
+static uint64_t scenario(bool transactions, enum place place, bool faults, uint64_t seed, struct fake_stats *sum)
 {
     static struct world w;
-    world_init(&w, transactions, store, seed);
+    world_init(&w, transactions, place, seed);
     make_history(&w);
     w.log.fault = fault;
     /* without transactions nothing stops what an expelled worker still has on its way: nobody takes its place (decision 0006) */
@@ -740,6 +759,8 @@ static uint64_t scenario(bool transactions, bool store, bool faults, uint64_t se
     assert_true(life(&w)); /* the last one takes all partitions and leaves them clean */
     check_outcome(&w);
     add_stats(sum, &w.log.stats);
+    evictions += w.evictions;
+    fetches += w.fetches;
     world_fini(&w);
     return w.warm;
 }
@@ -782,15 +803,18 @@ static void print_stats(const struct fake_stats *s)
     print_message("\n");
 }
 
-static void run(bool transactions, bool store)
+static void run(bool transactions, enum place place)
 {
     struct fake_stats s = {0};
+    evictions = fetches = 0;
     uint64_t n = setting("HL_SCENARIOS", 60), first = setting("HL_SEED", 20261122), warm = 0;
-    for (running = first; running < first + n; running++) warm += scenario(transactions, store, true, running, &s);
+    for (running = first; running < first + n; running++) warm += scenario(transactions, place, true, running, &s);
     running = 0;
     print_stats(&s);
+    if (place == SOME_IN_STORE) print_message("%llu contacts left memory, %llu came back\n", (unsigned long long)evictions, (unsigned long long)fetches);
     assert_true(s.crashes && s.aborts && s.in_doubt_done && s.in_doubt_lost && s.handed_over && s.lost); /* it all did happen */
-    assert_true(s.behind > s.commits && s.replayed > n && (warm > n) == store);
+    assert_true(s.behind > s.commits && s.replayed > n && (warm > n) == (place != ALL_IN_MEMORY));
+    assert_true((evictions > n) == (place == SOME_IN_STORE) && (fetches > n) == (place == SOME_IN_STORE));
 }
 
 static void a_run_in_which_nothing_goes_wrong_agrees_with_the_oracle(void **state)
@@ -798,8 +822,9 @@ static void a_run_in_which_nothing_goes_wrong_agrees_with_the_oracle(void **stat
     struct fake_stats s = {0};
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        scenario(true, false, false, seed, &s);
-        scenario(false, false, false, seed, &s);
+        scenario(true, ALL_IN_MEMORY, false, seed, &s);
+        scenario(false, ALL_IN_MEMORY, false, seed, &s);
+        scenario(true, SOME_IN_STORE, false, seed, &s);
     }
     assert_int_equal(s.crashes + s.aborts, 0);
 }
@@ -807,25 +832,37 @@ static void a_run_in_which_nothing_goes_wrong_agrees_with_the_oracle(void **stat
 static void exactly_once_survives_everything(void **state)
 {
     (void)state;
-    run(true, false);
+    run(true, ALL_IN_MEMORY);
 }
 
 static void exactly_once_with_a_warm_copy_survives_everything(void **state)
 {
     (void)state;
-    run(true, true);
+    run(true, ALL_COPIED);
+}
+
+static void exactly_once_with_a_bound_on_memory_survives_everything(void **state)
+{
+    (void)state;
+    run(true, SOME_IN_STORE);
 }
 
 static void low_latency_loses_nothing_and_repeats_only_what_it_said(void **state)
 {
     (void)state;
-    run(false, false);
+    run(false, ALL_IN_MEMORY);
 }
 
 static void low_latency_with_a_warm_copy_does_the_same(void **state)
 {
     (void)state;
-    run(false, true);
+    run(false, ALL_COPIED);
+}
+
+static void low_latency_with_a_bound_on_memory_does_the_same(void **state)
+{
+    (void)state;
+    run(false, SOME_IN_STORE);
 }
 
 int main(void)
@@ -834,9 +871,12 @@ int main(void)
         cmocka_unit_test(a_run_in_which_nothing_goes_wrong_agrees_with_the_oracle),
         cmocka_unit_test_teardown(exactly_once_survives_everything, say_seed),
         cmocka_unit_test_teardown(exactly_once_with_a_warm_copy_survives_everything, say_seed),
+        cmocka_unit_test_teardown(exactly_once_with_a_bound_on_memory_survives_everything, say_seed),
         cmocka_unit_test_teardown(low_latency_loses_nothing_and_repeats_only_what_it_said, say_seed),
         cmocka_unit_test_teardown(low_latency_with_a_warm_copy_does_the_same, say_seed),
+        cmocka_unit_test_teardown(low_latency_with_a_bound_on_memory_does_the_same, say_seed),
     };
-    hl_log_set_level(HL_LOG_ERROR);
+    hl_log_set_level(getenv("HL_LOG") ? HL_LOG_INFO : HL_LOG_ERROR);
+    if (getenv("HL_ONLY")) cmocka_set_test_filter(getenv("HL_ONLY"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ struct fake_stream {
     int32_t partitions[FAKE_PARTITIONS];
     size_t n_partitions;
     int64_t position[FAKE_INPUTS][FAKE_PARTITIONS]; /* -1: not assigned */
+    int64_t state_end[FAKE_PARTITIONS];
     size_t on_loan;
     bool dead;
     bool kicked;  /* out of the group */
@@ -177,6 +178,7 @@ static void deliver(struct fake_stream *s, size_t n, size_t keep[HL_OUT_COUNT][F
         }
         keep[p->out][p->partition]--;
         append(&s->log->outputs[p->out][p->partition], p->record);
+        if (p->out == HL_OUT_STATE) s->state_end[p->partition] = (int64_t)s->log->outputs[p->out][p->partition].n;
     }
     s->n_pending = left;
 }
@@ -583,13 +585,18 @@ static enum hl_status fake_finish(struct hl_stream *port, bool wait, bool *done,
     return status;
 }
 
+static int64_t fake_state_end(struct hl_stream *port, int32_t partition)
+{
+    return ((struct fake_stream *)port)->state_end[partition];
+}
+
 static enum hl_status fake_abort(struct hl_stream *port, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
+    if (!s->dead) land_perhaps(s); /* whatever becomes of the abort: the commit under way is waited for first */
     enum hl_status status = ask(s, FAKE_ABORT, false, HL_E_UNAVAILABLE, err);
     if (status) return status;
     s->log->stats.aborts++;
-    land_perhaps(s);
     if (!s->log->transactions && !s->broken) deliver_all(s);
     discard(s);
     s->broken = false;
@@ -609,7 +616,7 @@ struct hl_stream *fake_stream_new(struct fake_log *l, _Atomic bool *stop)
 {
     struct fake_stream *s = must(calloc(1, sizeof(*s)));
     s->port = (struct hl_stream){fake_poll, fake_release, NULL, NULL, fake_assignment, fake_changed, fake_assign, fake_committed, fake_bounds,
-                                 fake_read, fake_produce, fake_settle, fake_commit, fake_finish, fake_abort, fake_lag, NULL, fake_free};
+                                 fake_read, fake_produce, fake_settle, fake_commit, fake_finish, fake_abort, fake_state_end, fake_lag, NULL, fake_free};
     s->log = l;
     s->stop = stop;
     memset(s->position, -1, sizeof(s->position));

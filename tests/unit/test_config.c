@@ -113,7 +113,7 @@ static void every_key_lands_in_its_field(void **state)
                                "checkpoint: {interval: 1m, max_share: 1, max_replay: 2m}\n"
                                "schemas: {registry: \"https://r\", dir: /abs, user_file: u, token_file: t, ca_file: ca}\n"
                                "redis: {url: unix:///r.sock, user: hot, password_file: pw, cluster: true}\n"
-                               "threads: 256\nmodel: /m.yaml\nhttp: {listen: \"0.0.0.0:80\", token_file: tok}\n"
+                               "memory: {max_bytes: 4GiB}\nthreads: 256\nmodel: /m.yaml\nhttp: {listen: \"0.0.0.0:80\", token_file: tok}\n"
                                "max_clock_skew: 1h\nmax_record_bytes: 512KiB\non_gap: accept\nlog_level: debug\ncore_dumps: true\n");
     assert_int_equal(c->n_kafka, 2);
     assert_string_equal(property(c, "linger.ms"), "5");
@@ -150,6 +150,7 @@ static void every_key_lands_in_its_field(void **state)
     assert_string_equal(c->redis_user, "hot");
     assert_string_equal(c->redis_password_file, "dir/pw");
     assert_true(c->redis_cluster);
+    assert_true(c->memory_max_bytes == INT64_C(4) << 30);
     assert_int_equal(c->threads, 256);
     assert_string_equal(c->model, "/m.yaml");
     assert_string_equal(c->http_listen, "0.0.0.0:80");
@@ -164,8 +165,9 @@ static void every_key_lands_in_its_field(void **state)
 static void a_key_left_empty_keeps_its_default(void **state)
 {
     (void)state;
-    struct hl_config *c = load(SMALL "threads:\nredis:\n  url: \"\"\n  user:\nhttp: ~\n");
+    struct hl_config *c = load(SMALL "threads:\nmemory: {max_bytes: 0}\nredis:\n  url: \"\"\n  user:\nhttp: ~\n");
     assert_int_equal(c->threads, 0);
+    assert_int_equal(c->memory_max_bytes, 0);
     assert_string_equal(c->redis_url, "");
     hl_config_free(c);
 }
@@ -262,6 +264,10 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1MB'\n");
     refuses(SMALL "max_record_bytes: 1GiB\n",
             "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1GiB'\n");
+    refuses(SMALL "memory: {max_bytes: 1MiB}\n",
+            "c.yaml:3:21: error: max_bytes must be a size from 8MiB to 4096GiB such as 512MiB or 4GiB, or 0, not '1MiB'\n");
+    refuses(SMALL "memory: {max_bytes: 64MiB}\nredis: {url: \"\"}\n",
+            "c.yaml:3:21: error: memory.max_bytes needs redis.url: at the bound contacts leave memory for Redis, and without one nothing could be read any more\n");
     refuses(SMALL "checkpoint: {max_share: 1.5}\n", "c.yaml:3:25: error: max_share must be above 0 and at most 1, not 1.5\n");
     refuses(SMALL "checkpoint: {max_share: lots}\n",
             "c.yaml:3:25: error: max_share must be a plain number such as 10 or -2.5, not 'lots'\n");

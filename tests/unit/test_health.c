@@ -81,6 +81,21 @@ static void ready_means_all_assigned_partitions_are_restored(void **state)
     hl_health_free(h);
 }
 
+static void who_reads_nothing_on_purpose_is_live_and_not_ready(void **state)
+{
+    (void)state;
+    struct hl_health *h = hl_health_new(2, 0, 100 * SECOND);
+    hl_health_set_partitions(h, 0, 1, 1);
+    hl_health_set_partitions(h, 1, 1, 1);
+    hl_health_set_paused(h, 1, "Redis is missed");
+    assert_false(hl_health_is_ready(h, why, sizeof(why)));
+    assert_string_equal(why, "thread 1 reads nothing: Redis is missed");
+    assert_true(hl_health_is_live(h, 110 * SECOND, why, sizeof(why)));
+    hl_health_set_paused(h, 1, NULL);
+    assert_true(hl_health_is_ready(h, why, sizeof(why)));
+    hl_health_free(h);
+}
+
 static struct hl_http_response answer_of(struct hl_http_api *api, const char *path, const char *accept)
 {
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
@@ -133,6 +148,7 @@ int main(void)
         cmocka_unit_test(a_call_that_does_not_come_back_is_named),
         cmocka_unit_test(a_finished_thread_is_no_longer_looked_at),
         cmocka_unit_test(ready_means_all_assigned_partitions_are_restored),
+        cmocka_unit_test(who_reads_nothing_on_purpose_is_live_and_not_ready),
         cmocka_unit_test(the_paths_say_what_health_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,12 @@
 /* /v1 on a table, holdings and a model made by hand: what is answered, from where, and every way of not answering. */
 #include "app/census.h"
 #include "core_fixture.h"
+#include "app/warm.h"
+#include "hotlead/adapter/avro.h"
 #include "hotlead/app/explain.h"
 #include "hotlead/app/http_api.h"
 #include "hotlead/base/clock.h"
+#include "hotlead/core/state.h"
 #include "redis_server.h"
 
 #define PARTITIONS 4
@@ -172,6 +175,67 @@ static void a_redis_that_is_away_is_told(void **state)
     redis_server_stop(&server);
 }
 
+/* Moves the contact's record to Redis, where it is the only one of its partition, at position 5. */
+static void leaves_for_redis(struct world *w, const char *name)
+{
+    struct hl_slice id = hl_slice_of(name);
+    uint64_t hash = hl_hash64(id), token;
+    int32_t p = hl_partition_of(id, PARTITIONS);
+    struct hl_buf engine, value;
+    struct hl_store *store;
+    struct hl_error err;
+    hl_buf_init(&engine);
+    hl_buf_init(&value);
+    struct hl_contact *c = hl_table_find(w->api.table, 0, hash, id);
+    hl_state_encode(c, w->f.m, &engine);
+    hl_avro_put_state(&value, 1, c, w->f.m, hl_buf_slice(&engine), NULL, 0);
+    hl_table_remove(w->api.table, c);
+    assert_int_equal(hl_warm_open(&w->config, 0, &store, &err), HL_OK);
+    assert_int_equal(store->own(store, p, &token, &err), HL_OK);
+    const struct hl_store_record r = {id, hash, hl_buf_slice(&value)};
+    assert_int_equal(store->write(store, p, token, -1, 5, &r, 1, &err), HL_OK);
+    store->free(store);
+    hl_buf_fini(&engine);
+    hl_buf_fini(&value);
+}
+
+static const char *name_of_partition(int32_t p, char name[16])
+{
+    unsigned i = 0;
+    do snprintf(name, 16, "bob%u", i++);
+    while (hl_partition_of(hl_slice_of(name), PARTITIONS) != p);
+    return name;
+}
+
+static void who_left_memory_is_answered_from_redis(void **state)
+{
+    struct world *w = *state;
+    struct redis_server server = {0};
+    char name[16], path[64];
+    int32_t p = add(w, "ann", HL_STAGE_LEAD);
+    snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition((p + 1) % PARTITIONS, name));
+    hold_all(w, HL_HOLD_LIVE);
+    assert_true(redis_server_start(&server, NULL));
+    w->config.redis_url = server.url;
+    hl_holdings_set_away(w->api.holdings, p, 5);
+    expect(w, "/v1/contacts/ann", "", 200, "\"from\":\"memory\"");
+    expect(w, path, "", 404, "no such contact; its partition is held by this process"); /* of a partition that nobody left */
+    leaves_for_redis(w, "ann");
+    expect(w, "/v1/contacts/ann", "", 200, "\"from\":\"redis\"");
+    expect(w, "/v1/contacts/ann", "", 200, "\"score\":");
+    hl_holdings_set_away(w->api.holdings, p, 6); /* what left later is not there: who is not found may be among them, and who is may be older */
+    expect(w, "/v1/contacts/ann", "", 503, "the contact is not in memory, and its partition's copy in Redis is being made anew; try again");
+    hl_holdings_set_away(w->api.holdings, p, 5);
+    snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition(p, name));
+    expect(w, path, "", 404, "no such contact, neither in memory nor in Redis; its partition is held by this process");
+    hl_holdings_set_away(w->api.holdings, (p + 1) % PARTITIONS, 0);
+    snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition((p + 1) % PARTITIONS, name));
+    expect(w, path, "", 503, "being made anew"); /* no copy at all */
+    redis_server_kill(&server);
+    expect(w, "/v1/contacts/ann", "", 503, "is held by this process, but the contact is not in memory, and the copy cannot be read: redis 127.0.0.1:");
+    redis_server_stop(&server);
+}
+
 static void a_rank_covers_what_is_held_and_says_so(void **state)
 {
     struct world *w = *state;
@@ -250,6 +314,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_explanation_is_that_of_the_command, make_world, drop_world),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_told_with_where_was_looked, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_redis_that_is_away_is_told, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(who_left_memory_is_answered_from_redis, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_rank_covers_what_is_held_and_says_so, make_world, drop_world),
         cmocka_unit_test_setup_teardown(a_wrong_rank_is_told, make_world, drop_world),
         cmocka_unit_test_setup_teardown(the_model_is_answered_as_data_and_as_a_page, make_world, drop_world),

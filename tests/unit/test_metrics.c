@@ -104,6 +104,38 @@ static void every_counter_shows_the_sum_of_the_threads(void **state)
     hl_metrics_free(m);
 }
 
+static void what_is_about_the_bound_on_memory_is_there_with_a_bound_only(void **state)
+{
+    (void)state;
+    struct hl_metrics *m = metrics_of(2);
+    for (int i = 0; i < 2; i++) {
+        struct hl_metrics_thread *mt = hl_metrics_thread(m, i);
+        hl_counter_add(&mt->evictions, 5);
+        hl_counter_add(&mt->fetches, 2);
+        atomic_store(&mt->ghosts, 3);
+        atomic_store(&mt->ghost_bytes, 100);
+        hl_hist_put(&mt->redis_fetch, 2000000);
+    }
+    atomic_store(&hl_metrics_thread(m, 1)->paused, 1);
+    char *page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
+    static const char *const lines[] = {
+        "hotlead_table_max_bytes 4096", "hotlead_evictions_total 10", "hotlead_fetches_total 4", "hotlead_evicted_contacts 6",
+        "hotlead_evicted_index_bytes 200", "hotlead_paused_workers 1", "hotlead_redis_fetch_duration_seconds_count 2",
+    };
+    for (size_t i = 0; i < HL_ARRAY_LEN(lines); i++) {
+        char name[80];
+        snprintf(name, sizeof(name), "\n%.*s ", (int)strcspn(lines[i], " "), lines[i]);
+        assert_null(strstr(page, name));
+    }
+    free(page);
+    hl_metrics_set_bound(m, 4096);
+    page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
+    for (size_t i = 0; i < HL_ARRAY_LEN(lines); i++) assert_line(page, lines[i]);
+    assert_int_equal(hl_metrics_evicted(m), 6);
+    free(page);
+    hl_metrics_free(m);
+}
+
 static void gauges_appear_when_set_and_go_when_unset(void **state)
 {
     (void)state;
@@ -360,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_counter_shows_the_sum_of_the_threads),
+        cmocka_unit_test(what_is_about_the_bound_on_memory_is_there_with_a_bound_only),
         cmocka_unit_test(gauges_appear_when_set_and_go_when_unset),
         cmocka_unit_test(histograms_are_cumulative_in_seconds),
         cmocka_unit_test(a_traced_transition_is_the_exemplar_of_its_bucket_and_its_pair),

@@ -59,6 +59,7 @@ struct hl_config {
     char *redis_url, *redis_user, *redis_password_file; /* redis.url "" = no Redis */
     char *redis_ca_file, *redis_cert_file, *redis_key_file;
     bool redis_cluster;
+    int64_t memory_max_bytes; /* memory.max_bytes; 0 = no bound */
     int threads; /* 0: auto, the number of CPUs this process may use */
     char *model; /* path, made relative to the config file's folder */
     char *http_listen, *http_token_file; /* http.listen "" = no HTTP */

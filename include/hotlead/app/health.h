@@ -24,9 +24,12 @@ void hl_health_set_partitions(struct hl_health *h, int thread, uint32_t assigned
 /* How far the restore is that goes on. seconds_left -1: not known yet. */
 void hl_health_set_restoring(struct hl_health *h, int thread, unsigned percent, int64_t seconds_left);
 
+/* The thread reads nothing, on purpose, and why: a literal. NULL: it reads on. */
+void hl_health_set_paused(struct hl_health *h, int thread, const char *why);
+
 /* False: `why` (cap bytes) says which thread, and which call it waits for. */
 bool hl_health_is_live(const struct hl_health *h, int64_t now_ns, char *why, size_t cap);
-/* Every running thread has started and restored all it was assigned; a standby with nothing assigned is ready. */
+/* Every running thread has started, has restored all it was assigned, and is not paused; a standby with nothing assigned is ready. */
 bool hl_health_is_ready(const struct hl_health *h, char *why, size_t cap);
 
 #endif

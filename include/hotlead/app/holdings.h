@@ -21,6 +21,10 @@ void hl_holdings_set(struct hl_holdings *h, int32_t partition, uint16_t worker, 
 /* Another one after each set. */
 uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition);
 enum hl_hold hl_holdings_of(uint64_t ticket);
+/* Contacts of the partition may have left the table for Redis (memory.max_bytes): they are in its copy from this position of the state topic on. -1:
+ * none has. Set before the first of them leaves. h == NULL: nobody looks. */
+void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, int64_t position);
+int64_t hl_holdings_away(const struct hl_holdings *h, int32_t partition);
 /* Whose contacts they are. */
 uint16_t hl_holdings_worker(uint64_t ticket);
 

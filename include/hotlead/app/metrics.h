@@ -63,7 +63,10 @@ struct hl_metrics_thread {
     hl_counter restores[HL_RESTORE_COUNT], restore_ns[HL_RESTORE_COUNT], restore_records[HL_RESTORE_COUNT];
     _Atomic uint64_t restoring, restore_left; /* partitions being restored now; offsets that are still to be read for it */
     _Atomic int64_t checkpoint_ns; /* hl_clock_mono_ns() of the last one; 0: none yet */
-    struct hl_hist latency, batch, txn_duration, redis_flush;
+    hl_counter evictions, fetches;             /* contacts that left the table for Redis, and came back */
+    _Atomic uint64_t ghosts, ghost_bytes;      /* contacts that are in Redis only now, and what remembering them takes */
+    _Atomic uint64_t paused;                   /* 1: nothing is read, for the sake of memory.max_bytes */
+    struct hl_hist latency, batch, txn_duration, redis_flush, redis_fetch;
     struct hl_metrics_topic topics[];
 };
 
@@ -158,6 +161,8 @@ static inline void hl_metrics_checkpoint_done(struct hl_metrics_thread *mt, int6
 void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64_t lag);
 /* Without a Redis never called: the series is absent. */
 void hl_metrics_set_redis_up(struct hl_metrics *m, bool up);
+/* memory.max_bytes. Without a bound never called: the series about it are absent. */
+void hl_metrics_set_bound(struct hl_metrics *m, uint64_t bytes);
 /* Copied. */
 void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version);
 
@@ -174,6 +179,9 @@ void hl_metrics_print(struct hl_metrics *m, const struct hl_table_stats *table, 
                       struct hl_buf *out);
 /* Content-Type of a format. */
 const char *hl_metrics_content_type(enum hl_metrics_format format);
+
+/* Contacts that are in Redis only. */
+uint64_t hl_metrics_evicted(const struct hl_metrics *m);
 
 struct hl_metrics_totals {
     uint64_t consumed;

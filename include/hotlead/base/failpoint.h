@@ -40,6 +40,11 @@
     X(RECOVERY_REPLAY_RECORD, "recovery.in_replay", true)                                                            \
     X(RECOVERY_DONE, "recovery.partition_done", false)                                                               \
     X(RECOVERY_BEFORE_ASSIGN, "recovery.before_assign", true)                                                        \
+    X(BOUND_BARRIER, "bound.barrier", false)                                                                         \
+    X(BOUND_BEFORE_LEAVE, "bound.before_leave", false)                                                               \
+    X(BOUND_LEFT, "bound.left", false)                                                                               \
+    X(SPILL_BEFORE_FETCH, "spill.before_fetch", true)                                                                \
+    X(SPILL_FETCHED, "spill.fetched", false)                                                                         \
     X(MIRROR_AFTER_OWN, "mirror.after_own", true)                                                                    \
     X(MIRROR_BEFORE_WRITE, "mirror.before_write", true)                                                              \
     X(MIRROR_AFTER_WRITE, "mirror.after_write", true)                                                                \

@@ -1,8 +1,8 @@
 /* Who has left the table for Redis: a set of hashes of contact ids, so that a contact that left is told from one that is new without asking anybody.
  *
- * It forgets nobody. It may take one for another: 50 bits of each hash are kept, so of a billion ids that never left, asked for beside 25 million that
- * did, about 20 are called ghosts; whoever asks must be able to find that out. An id that is added twice must be removed twice. 5 bytes each, at a
- * load of 1/2 to 4/5: 6 to 10 bytes for each that left. An empty set has no memory.
+ * It forgets nobody. It may take one for another: 54 bits of each hash are kept, so of a billion ids that never left, asked for beside 25 million that
+ * did, one or two are called ghosts; whoever asks must be able to find that out. An id that is added twice must be removed twice. 6 bytes each, at a
+ * load of 1/2 to 4/5: 8 to 12 bytes for each that left. An empty set has no memory.
  *
  * Threading: the owner's only. */
 #ifndef HOTLEAD_CORE_GHOSTS_H

@@ -55,6 +55,8 @@ struct hl_stripe_bytes {
     size_t used, reserved;
 };
 struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe);
+/* The same of the stripe of hash. @locks requires it. */
+struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint64_t hash);
 /* As hl_table_scan, of one stripe. */
 size_t hl_table_scan_stripe(struct hl_table *t, unsigned stripe, hl_table_scan_fn *fn, void *ctx);
 

@@ -42,7 +42,7 @@ struct hl_store {
     enum hl_status (*load)(struct hl_store *s, int32_t partition, int64_t position, hl_store_fn *fn, void *ctx, struct hl_error *err);
     /* One contact; *value malloc'ed, NULL when absent. */
     enum hl_status (*get)(struct hl_store *s, int32_t partition, struct hl_slice id, char **value, size_t *len, struct hl_error *err);
-    /* Many contacts at once, those of a partition side by side, in as few round trips as there can be. fn is called for each, in any order, with
+    /* Many contacts at once, those of a partition side by side, in as few round trips as there can be. fn is called once for each, in any order, with
      * its place in `wanted`; value null: the copy has none. Each value is what the copy held at one moment at which its marker was at `position` or
      * behind it. HL_E_GAP: a copy is not there yet, or no longer; HL_E_DECODE: a record was altered; fn may have been called for some by then. */
     enum hl_status (*fetch)(struct hl_store *s, const struct hl_store_wanted *wanted, size_t n,

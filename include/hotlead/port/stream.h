@@ -93,6 +93,9 @@ struct hl_stream {
     /* Drop the open transaction, and what was produced since; waits for a commit under way, whatever comes of it. After HL_E_ABORT or
      * HL_E_IN_DOUBT; renews the producer where that is needed. */
     enum hl_status (*abort)(struct hl_stream *s, struct hl_error *err);
+    /* The offset behind the last record of the state topic that this session wrote and that was acknowledged; asked for when no commit is under way.
+     * 0: it wrote none; -1: not known now. */
+    int64_t (*state_end)(struct hl_stream *s, int32_t partition);
     /* Records behind the end of an input partition that the client has heard of; -1 when not known. */
     int64_t (*lag)(struct hl_stream *s, uint16_t topic, int32_t partition, int64_t next);
     /* True when the input partition was read to its end and no record came since. NULL: this log cannot tell; only events bring time then. */

@@ -26,6 +26,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 {
     (void)rk;
     struct hl_kafka_stream *s = opaque;
+    if (!m->err && m->_private) s->state_end[m->partition] = m->offset >= 0 ? m->offset + 1 : -1; /* not known when it was sent twice */
     if (!m->err || m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
     char quoted[256];
     hl_log(HL_LOG_WARN, "delivery_failed", "topic=%s partition=%d reason=%s", rd_kafka_topic_name(m->rkt), m->partition,
@@ -203,7 +204,8 @@ enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output ou
         rd_kafka_headers_t *h = headers_of(headers, n_headers);
         rd_kafka_resp_err_t code = rd_kafka_producev(
             s->producer, RD_KAFKA_V_RKT(s->outputs[out]), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-            RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len), RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_HEADERS(h), RD_KAFKA_V_END);
+            RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len), RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_HEADERS(h),
+            RD_KAFKA_V_OPAQUE((out == HL_OUT_STATE ? s : NULL)), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
         rd_kafka_headers_destroy(h); /* ours again after a failure */
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return produce_failed(s, out, code, err);
@@ -218,6 +220,11 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     return hl_kafka_is_committing(s) ? hl_kafka_produce_later(s, out, partition, key, value, headers, n_headers, err)
                                      : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
+}
+
+int64_t hl_kafka_state_end(struct hl_stream *port, int32_t partition)
+{
+    return hl_kafka_stream_of(port)->state_end[partition];
 }
 
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)

@@ -386,6 +386,7 @@ static void stream_free(struct hl_stream *port)
     consumer_close(s);
     free(s->partitions);
     free(s->at_end);
+    free(s->state_end);
     free(s);
 }
 
@@ -433,13 +434,15 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
         .finish = hl_kafka_finish,
         .abort = hl_kafka_abort,
         .lag = stream_lag,
+        .state_end = hl_kafka_state_end,
         .at_end = stream_at_end,
         .free = stream_free,
     };
     s->k = k;
     s->index = index;
     s->at_end = calloc(k->config.n_inputs * (size_t)k->n_partitions + 1, sizeof(bool));
-    if (!s->at_end) {
+    s->state_end = calloc((size_t)k->n_partitions + 1, sizeof(*s->state_end));
+    if (!s->at_end || !s->state_end) {
         stream_free(&s->port);
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     }

@@ -38,6 +38,7 @@ struct hl_kafka_stream {
     bool expelled;        /* the group says that another one has our instance id: the member is beyond use */
     int64_t expelled_ns[3];
     _Atomic int failed_deliveries;
+    int64_t *state_end; /* by partition: behind the last state record that was acknowledged; 0: none was, -1: its place is not known */
     const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
     _Atomic bool stray; /* a request of a transaction was given up without an answer: it may yet arrive */
 };
@@ -80,6 +81,7 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
 enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                                     const struct hl_header *headers, size_t n_headers, struct hl_error *err);
 enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err);
+int64_t hl_kafka_state_end(struct hl_stream *port, int32_t partition);
 /* Open a transaction, unless one is. */
 enum hl_status hl_kafka_begin_transaction(struct hl_kafka_stream *s, struct hl_error *err);
 /* Ours, from an error of a call about transactions, which it takes. */

@@ -722,9 +722,9 @@ static enum hl_status fetch_run(struct redis_store *s, const struct fetching *f,
     return status;
 }
 
-/* Several runs, all on the way at once. After an answer that ends the call the others are taken, too, unless the link was closed. *again: the
- * script is not known there (any more). */
-static enum hl_status fetch_window(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, bool *again, struct hl_error *err)
+/* Several runs, all on the way at once. After an answer that ends the call the others are taken, too, unless the link was closed. *again: a bit for
+ * each for which the script was not known there (any more). */
+static enum hl_status fetch_window(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, uint64_t *again, struct hl_error *err)
 {
     char text[2][NUMBER_CAP];
     enum hl_status status = ready(s, f->wanted[from[0]].partition, err);
@@ -740,7 +740,7 @@ static enum hl_status fetch_window(struct redis_store *s, const struct fetching 
         if (one) return status ? status : one;
         s->keys_of = f->wanted[from[k]].partition;
         if (is_unknown_script(r))
-            *again = true;
+            *again |= UINT64_C(1) << k;
         else if (!status)
             status = take_fetched(s, f, from[k], from[k + 1], r, err);
         freeReplyObject(r);
@@ -748,10 +748,12 @@ static enum hl_status fetch_window(struct redis_store *s, const struct fetching 
     return status;
 }
 
-static enum hl_status fetch_one_by_one(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, struct hl_error *err)
+static enum hl_status fetch_one_by_one(struct redis_store *s, const struct fetching *f, const size_t *from, size_t runs, uint64_t which,
+                                       struct hl_error *err)
 {
     enum hl_status status = HL_OK;
-    for (size_t k = 0; k < runs && !status; k++) status = fetch_run(s, f, from[k], from[k + 1], err);
+    for (size_t k = 0; k < runs && !status; k++)
+        if (which >> k & 1) status = fetch_run(s, f, from[k], from[k + 1], err);
     return status;
 }
 
@@ -763,10 +765,10 @@ static enum hl_status redis_fetch(struct hl_store *base, const struct hl_store_w
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < n && !status;) {
         size_t from[FETCH_RUNS + 1], runs = 0;
-        bool again = s->cluster || !s->fetch_script.sha[0];
+        uint64_t again = s->cluster || !s->fetch_script.sha[0] ? UINT64_MAX : 0;
         for (from[0] = i; i < n && runs < FETCH_RUNS; from[++runs] = i) i = fetch_end(&f, i);
         if (!again) status = fetch_window(s, &f, from, runs, &again, err);
-        if (again && !status) status = fetch_one_by_one(s, &f, from, runs, err);
+        if (again && !status) status = fetch_one_by_one(s, &f, from, runs, again, err);
     }
     return status;
 }
