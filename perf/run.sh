@@ -4,13 +4,14 @@
 #   perf/run.sh micro [--rounds N] [--json FILE] [--events N]      scale of rules; needs no server
 #   perf/run.sh simulate [--rounds N] [--json FILE] [--events N] [--contacts N] [--before BINARY]      rate of simulate; 3.3 GB in TMPDIR
 #   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
-#   perf/run.sh pipeline|peers|all    not there yet
+#   perf/run.sh pipeline [--rounds N] [--json FILE] [--events N] [--contacts N] [--workers N] [--before BINARY]      the engine without a network
+#   perf/run.sh peers|all    not there yet
 set -euo pipefail
-usage() { sed -n '2,7p' "$0" | cut -c3-; }
+usage() { sed -n '2,8p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | micro | simulate | restore) shift ;;
-    pipeline | peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
+    system | micro | simulate | restore | pipeline) shift ;;
+    peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
 esac
@@ -21,7 +22,7 @@ cd "$root"
 
 build() {
     cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
-        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match hotlead-events
+        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match hotlead-events hotlead-pipeline
 }
 
 if [ "$what" != system ] && [ "$what" != restore ]; then
