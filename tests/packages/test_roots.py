@@ -205,16 +205,18 @@ class Image(unittest.TestCase):
 
     @classmethod
     def remove(cls):
+        if cls.store.exists():   # what a run that was cut off has left, too
+            cls.buildah("rm", "--all")
         for folder in (cls.store, f"{cls.store}-run"):
             shutil.rmtree(folder, ignore_errors=True)
 
     @classmethod
     def words(cls, *words):
-        return ["buildah", "--root", str(cls.store), "--runroot", f"{cls.store}-run", *map(str, words)]
+        return ["buildah", "--storage-driver", "vfs", "--root", str(cls.store), "--runroot", f"{cls.store}-run", *map(str, words)]
 
     @classmethod
     def env(cls):
-        return {**os.environ, "STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+        return {**os.environ, "BUILDAH_ISOLATION": "chroot"}
 
     @classmethod
     def buildah(cls, *words, ok=(0,)):
