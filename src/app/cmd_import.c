@@ -291,7 +291,8 @@ static enum hl_status check_group(struct import *x)
 {
     size_t members;
     enum hl_status status = hl_kafka_admin_members(x->kafka.admin, &members, x->err);
-    if (!status && members) status = not_new(x, "has members", "stop them first; one that has ended counts for session.timeout.ms more, so that a restart moves nothing");
+    if (!status && members) status = not_new(x, "has members", "stop them first; one that has ended counts for session.timeout.ms more, "
+                                                                "so that a restart moves nothing");
     if (!status) status = check_offsets(x);
     return status ? status : check_state(x);
 }
@@ -323,7 +324,8 @@ static enum hl_status partition_of(struct import *x, const struct hl_avro_state 
     bool same_count = strcmp(meta(x, HL_STATE_FILE_PARTITIONS, text, sizeof(text)), here) == 0;
     if (same_count && s->partition >= 0 && s->partition < x->partitions) return HL_OK;
     return hl_error_set(x->err, HL_E_USAGE, HL_STOP,
-                        "the file holds notes of erased contacts, and with another partition count it is not known where they belong; --without-erased leaves them out");
+                        "the file holds notes of erased contacts, and with another partition count it is not known where they belong; "
+                        "--without-erased leaves them out");
 }
 
 static enum hl_status take(struct import *x, const struct hl_avro_state *s)
@@ -421,8 +423,9 @@ static void say(const struct import *x, struct hl_buf *out)
                   x->start == START_FILE ? "the offsets of the exported one" : start);
     if (x->left_out) hl_buf_printf(out, "%" PRIu64 " notes of erased contacts are left out\n", x->left_out);
     if (x->discarded) hl_buf_printf(out, "%d copies of an earlier state in Redis %s\n", x->discarded, x->dry ? "would be discarded" : "were discarded");
-    if (other) hl_buf_printf(out, "the file is of model %s %s, and this is %s %s: what rules have counted that it has no more does not count\n", model, version,
-                             x->model->name, x->model->version);
+    if (other)
+        hl_buf_printf(out, "the file is of model %s %s, and this is %s %s: what rules have counted that it has no more does not count\n", model,
+                      version, x->model->name, x->model->version);
 }
 
 static int import(struct import *x)
