@@ -90,16 +90,29 @@ static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct
 static void put_json(struct hl_worker *w, const struct hl_transition_record *r)
 {
     hl_sim_put_transition(&w->record_buf, &(struct hl_sim_transition){.contact_id = r->contact_id, .trigger_event_id = r->trigger_event_id,
-                                                                      .t = r->transition, .emitted_at = r->emitted_at, .m = w->e->model});
+                                                                      .t = r->transition, .emitted_at = r->emitted_at, .m = w->e->model, .source = r->source});
 }
 
-static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, struct hl_slice event_id,
+/* For those who look it is Avro, whatever goes to Kafka. */
+static void note_flow(struct hl_worker *w, int32_t partition, const struct hl_transition_record *r)
+{
+    struct hl_buf *b = &w->record_buf;
+    if (w->e->config->outputs_format != HL_WIRE_AVRO) {
+        b = &w->engine_buf;
+        hl_buf_clear(b);
+        hl_avro_put_transition(b, 0, r);
+    }
+    if (!b->failed) hl_flow_note(w->flow, partition, r->transition->from, r->transition->to, r->transition->time_in_from_ms, hl_buf_slice(b));
+}
+
+static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struct hl_slice contact_id, const struct hl_event *ev,
                                    struct headers *h, const struct hl_outcome *o, struct hl_error *err)
 {
     struct hl_cloudevent ce = {.type = HL_CLOUDEVENT_TRANSITION, .group = w->e->config->group_id, .contact_id = contact_id, .trace = h->trace};
     struct hl_transition_record record = {
         .contact_id = contact_id,
-        .trigger_event_id = event_id,
+        .trigger_event_id = ev ? ev->event_id : HL_SLICE_NULL,
+        .source = ev ? ev->source : HL_SLICE_NULL,
         .emitted_at = hl_clock_wall_ms(),
         .model = w->e->model->name,
         .model_version = w->e->model->version,
@@ -115,8 +128,7 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         if (status) return status;
         HL_FAILPOINT(EMIT_TRANSITION);
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
-        hl_flow_note(w->flow, partition, record.transition->from, record.transition->to, record.transition->time_in_from_ms,
-                     hl_buf_slice(&w->record_buf));
+        note_flow(w, partition, &record);
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }
     w->outputs_since += o->n_transitions;
@@ -136,7 +148,7 @@ enum hl_status hl_emit_outcome(struct hl_worker *w, const struct hl_record *r, c
 {
     struct headers h;
     note_trace(w, r, source_headers(w, r, &h), o);
-    return emit_outcome(w, r->partition, ev->contact_id, ev->event_id, &h, o, err);
+    return emit_outcome(w, r->partition, ev->contact_id, ev, &h, o, err);
 }
 
 enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,
@@ -145,7 +157,7 @@ enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p
     struct headers h = {.n = 0};
     if (r) source_headers(w, r, &h);
     else add(&h, "model.version", hl_slice_of(w->e->model->version));
-    return emit_outcome(w, p->id, contact_id, HL_SLICE_NULL, &h, o, err);
+    return emit_outcome(w, p->id, contact_id, NULL, &h, o, err);
 }
 
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err)

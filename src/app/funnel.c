@@ -188,14 +188,14 @@ static void put_share(struct hl_buf *b, const char *key, double share)
         hl_buf_printf(b, "%.6g", share);
 }
 
-static void put_stage(const struct hl_funnel *f, enum hl_stage s, uint64_t open, bool sal, struct hl_buf *b)
+static void put_stage(const struct hl_funnel *f, enum hl_stage s, uint64_t open, bool sal, bool cohort, struct hl_buf *b)
 {
     struct hl_funnel_stage x = hl_funnel_stage(f, s, open);
     enum hl_stage next = hl_funnel_next(s, sal);
     hl_json_put_raw(b, "{");
     hl_json_put_member(b, "stage", hl_slice_of(hl_stage_name(s)));
     hl_json_put_member_int(b, "now", (int64_t)x.open);
-    put_number(b, "entered", s == HL_STAGE_ANONYMOUS ? -1 : (int64_t)x.entered); /* where all begin, without a move */
+    if (!cohort) put_number(b, "entered", s == HL_STAGE_ANONYMOUS ? -1 : (int64_t)x.entered); /* where all begin, without a move */
     hl_json_put_member(b, "next", next == HL_STAGE_COUNT ? HL_SLICE_NULL : hl_slice_of(hl_stage_name(next)));
     if (hl_stage_rank(s) >= 0) {
         hl_json_put_member_int(b, "forward", (int64_t)x.forward);
@@ -224,7 +224,7 @@ static void put_step(const struct hl_funnel *f, const char *key, enum hl_stage s
     hl_json_put_raw(b, "}");
 }
 
-void hl_funnel_put_json(const struct hl_funnel *f, const uint64_t open[HL_STAGE_COUNT], bool sal, struct hl_buf *out)
+void hl_funnel_put_json(const struct hl_funnel *f, const uint64_t open[HL_STAGE_COUNT], bool sal, bool cohort, struct hl_buf *out)
 {
     struct hl_funnel_verdict v = hl_funnel_judge(f, open, sal);
     hl_json_put_key(out, "stages");
@@ -232,7 +232,7 @@ void hl_funnel_put_json(const struct hl_funnel *f, const uint64_t open[HL_STAGE_
     for (int s = 0; s < HL_STAGE_COUNT; s++) {
         if (s == HL_STAGE_SAL && !sal) continue;
         if (s) hl_json_put_raw(out, ",");
-        put_stage(f, (enum hl_stage)s, open[s], sal, out);
+        put_stage(f, (enum hl_stage)s, open[s], sal, cohort, out);
     }
     hl_json_put_raw(out, "]");
     put_step(f, "bottleneck", v.bottleneck, v.bottleneck == HL_STAGE_COUNT ? 0 : open[v.bottleneck], sal, out);

@@ -55,7 +55,8 @@ struct hl_funnel_verdict {
 };
 struct hl_funnel_verdict hl_funnel_judge(const struct hl_funnel *f, const uint64_t open[HL_STAGE_COUNT], bool sal);
 
-/* Members "stages", "bottleneck", "slowest" and "judged_from_stays" of an object that is open. */
-void hl_funnel_put_json(const struct hl_funnel *f, const uint64_t open[HL_STAGE_COUNT], bool sal, struct hl_buf *out);
+/* Members "stages", "bottleneck", "slowest" and "judged_from_stays" of an object that is open. A cohort has stays that moves of other cohorts began: then
+ * nothing is said of what `entered`. */
+void hl_funnel_put_json(const struct hl_funnel *f, const uint64_t open[HL_STAGE_COUNT], bool sal, bool cohort, struct hl_buf *out);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hotlead/adapter/avro.h"
 #include "hotlead/base/clock.h"
 #include "json_text.h"
+#include "transition_read.h"
 #include "view_json.h"
 
 #define FIRST_STEP 20000 /* offsets; each step back is twice as long */
@@ -36,6 +36,7 @@ struct hl_history_job {
 struct hl_history {
     struct hl_kafka *kafka;
     struct hl_kafka_tail *tail; /* NULL: not made yet */
+    struct hl_arena arena;      /* of the record in hand */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t more;
@@ -59,10 +60,13 @@ static bool is_of(const struct hl_history_job *job, const struct hl_record *r)
     return r->key.len == job->id_len && memcmp(r->key.data, job->id, job->id_len) == 0;
 }
 
-static void take(struct hl_history_job *job, const struct hl_record *r)
+static void take(struct hl_history *h, struct hl_history_job *job, const struct hl_record *r)
 {
     struct hl_transition_view v;
-    if (!is_of(job, r) || job->n == MOST_FOUND || hl_avro_get_transition(r->value, &v) != HL_OK) return;
+    struct hl_error why;
+    if (!is_of(job, r) || job->n == MOST_FOUND) return;
+    hl_arena_reset(&h->arena);
+    if (hl_transition_read(r->value, &h->arena, &v, &why) != HL_OK) return;
     struct found *f = &job->found[job->n++];
     *f = (struct found){.at = job->text.len, .offset = r->offset, .seq = v.seq};
     hl_view_put_json(&job->text, &v);
@@ -86,7 +90,7 @@ static enum hl_status read_range(struct hl_history *h, struct hl_history_job *jo
         status = hl_kafka_tail_poll(h->tail, 100, &r, &got, &at_end, err);
         if (status || !got) continue;
         over = at_end || r.offset >= to - 1;
-        if (!at_end && r.offset < to) take(job, &r);
+        if (!at_end && r.offset < to) take(h, job, &r);
         hl_kafka_tail_release(h->tail, &r);
     }
     return status;
@@ -174,6 +178,7 @@ struct hl_history *hl_history_new(struct hl_kafka *k)
     struct hl_history *h = calloc(1, sizeof(*h));
     if (!h) return NULL;
     h->kafka = k;
+    hl_arena_init(&h->arena, 1 << 16);
     pthread_mutex_init(&h->lock, NULL);
     pthread_cond_init(&h->more, NULL);
     if (pthread_create(&h->thread, NULL, history_main, h) == 0) return h;
@@ -194,6 +199,7 @@ void hl_history_free(struct hl_history *h)
         hl_history_release(job);
     }
     hl_kafka_tail_free(h->tail);
+    hl_arena_fini(&h->arena);
     pthread_mutex_destroy(&h->lock);
     pthread_cond_destroy(&h->more);
     free(h);

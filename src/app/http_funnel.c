@@ -21,7 +21,7 @@ static void put_json(const struct hl_http_api *api, const struct hl_funnel *f, c
     else
         hl_json_put_raw(b, "null");
     hl_json_put_member_int(b, "contacts", (int64_t)contacts);
-    hl_funnel_put_json(f, now, api->model->sal, b);
+    hl_funnel_put_json(f, now, api->model->sal, false, b);
     hl_http_put_census_source(source, b);
     hl_json_put_raw(b, "}\n");
 }

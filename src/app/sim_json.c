@@ -87,6 +87,7 @@ void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r)
     hl_json_put_key(b, "suspect");
     hl_json_put_raw(b, t->suspect ? "true" : "false");
     put_model(b, r->m);
+    hl_json_put_member(b, "source", r->source);
     hl_json_put_raw(b, "}\n");
 }
 

@@ -10,6 +10,7 @@ struct hl_sim_transition {
     const struct hl_transition *t;
     int64_t emitted_at;
     const struct hl_model *m;
+    struct hl_slice source; /* of the trigger event */
 };
 
 void hl_sim_put_transition(struct hl_buf *b, const struct hl_sim_transition *r);

@@ -144,7 +144,7 @@ static bool add_line(struct hl_sim_lines *l, struct hl_sim_line line)
 struct place {
     uint64_t event;
     int64_t stream;
-    struct hl_slice trigger; /* null: time alone */
+    struct hl_slice trigger, source; /* null: time alone, or the event does not say */
     int64_t moment;          /* where time alone */
 };
 
@@ -173,7 +173,7 @@ static bool note(struct hl_sim_shard *s, struct hl_sim_side *side, const struct 
         side->counts.moves[t->from][t->to]++;
         if (t->to == HL_STAGE_MQL && memo->first_mql_at == HL_NO_TIME) memo->first_mql_at = t->occurred_at;
         if (!s->transitions.wanted || side != s->sides) continue;
-        struct hl_sim_transition record = {hl_contact_id(c), at->trigger, t, at->stream, side->m};
+        struct hl_sim_transition record = {hl_contact_id(c), at->trigger, t, at->stream, side->m, at->source};
         struct hl_sim_line line = {at->event, by_event, at->moment, hl_contact_id(c), s->transitions.text.len, 0};
         hl_sim_put_transition(&s->transitions.text, &record);
         ok = add_line(&s->transitions, line);
@@ -186,7 +186,7 @@ static bool act(struct hl_sim_shard *s, struct hl_sim_side *side, struct hl_cont
     struct hl_outcome out;
     int64_t moment = c->timer;
     c->timer = HL_NO_TIME;
-    struct place place = {at->event, at->stream, HL_SLICE_NULL, moment};
+    struct place place = {at->event, at->stream, HL_SLICE_NULL, HL_SLICE_NULL, moment};
     struct hl_slab *slab = hl_table_acquire(side->t, c->hash);
     bool ok = hl_due_act(c, slab, side->m, moment, &out) == HL_OK;
     hl_table_release(side->t, c->hash);
@@ -221,7 +221,7 @@ static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const
         if (due > m.at) ok = push(side, (struct hl_sim_moment){due, m.c}); /* it has moved on */
         if (due != m.at) continue;
         size_t i = b ? brought_by(b, m.at) : 0;
-        struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL, m.at};
+        struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL, HL_SLICE_NULL, m.at};
         ok = act(s, side, m.c, &place, false);
     }
     return ok;
@@ -234,7 +234,7 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     const struct hl_event *ev = &b->events[i];
     uint64_t hash = b->hashes[i];
     struct hl_outcome out;
-    struct place place = {b->first + i, b->stream[i], ev->event_id, HL_NO_TIME};
+    struct place place = {b->first + i, b->stream[i], ev->event_id, ev->source, HL_NO_TIME};
     struct hl_slab *slab = hl_table_acquire(side->t, hash);
     struct hl_contact *c = contact(side, hash, ev->contact_id);
     bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;

@@ -66,5 +66,6 @@ void hl_view_put_json(struct hl_buf *b, const struct hl_transition_view *v)
     hl_json_put_raw(b, v->suspect ? "true" : "false");
     hl_json_put_member(b, "model", v->model);
     hl_json_put_member(b, "model_version", v->model_version);
+    hl_json_put_member(b, "source", v->source);
     hl_json_put_raw(b, "}");
 }

@@ -1,11 +1,11 @@
-/* What is read back of our own from Redis and Kafka: the notes of a census and of a funnel, and transitions. The first byte says which. What is taken is
+/* What is read back of our own from Redis and Kafka: the notes of a census and of a funnel, and transitions in both forms. The first byte says which. What is taken is
  * written again where that is possible, and must come out the same. */
 #include <stdlib.h>
 
 #include "app/census_note.h"
 #include "app/funnel.h"
+#include "app/transition_read.h"
 #include "app/view_json.h"
-#include "hotlead/adapter/avro.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,7 +31,7 @@ static void try_funnel(struct hl_slice bytes)
         for (int s = 0; s < HL_STAGE_COUNT; s++)
             for (int t = 0; t < HL_STAGE_COUNT; t++) HL_BUG_ON(f->moves[s][t] != again->moves[s][t]);
         hl_buf_clear(&b);
-        hl_funnel_put_json(f, (uint64_t[HL_STAGE_COUNT]){0}, true, &b);
+        hl_funnel_put_json(f, (uint64_t[HL_STAGE_COUNT]){0}, true, false, &b);
     }
     hl_buf_fini(&b);
     free(f);
@@ -42,11 +42,16 @@ static void try_transition(struct hl_slice bytes)
 {
     struct hl_transition_view v;
     struct hl_buf b;
-    if (hl_avro_get_transition(bytes, &v) != HL_OK) return;
+    struct hl_arena arena;
+    struct hl_error err;
+    hl_arena_init(&arena, 1 << 16);
     hl_buf_init(&b);
-    hl_view_put_json(&b, &v);
-    HL_BUG_ON(b.failed || !hl_utf8_is_valid(hl_buf_slice(&b)) || memchr(b.data, '\n', b.len));
+    if (hl_transition_read(bytes, &arena, &v, &err) == HL_OK) {
+        hl_view_put_json(&b, &v);
+        HL_BUG_ON(b.failed || !hl_utf8_is_valid(hl_buf_slice(&b)) || memchr(b.data, '\n', b.len));
+    }
     hl_buf_fini(&b);
+    hl_arena_fini(&arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -287,6 +287,36 @@ class Requirements(unittest.TestCase):
         t = self.story(LEAD, DEMO, REJECTED, DEMO).last()
         self.assertEqual((t["to"], t["kind"], t["visit"]), ("mql", "active", 2), "a raised hand does not wait")
 
+    def R13_conversion_and_time_from_stage_to_stage_and_the_bottleneck(self):
+        """Twelve contacts from two sources, under two versions of the model; half of those from ads raise a hand after two days."""
+        story, lines = self.story(), []
+        for version in ("2026.10", "2026.11"):
+            story.put("model.yaml", self.changed('version: "2026.11"', f'version: "{version}"'))
+            story.lines = []
+            for i in range(12):
+                story.contact, source = f"{version}-{i}", "ads" if i % 2 else "newsletter"
+                story.then((LEAD[0], {**LEAD[1], "source": source}))
+                if i % 4 == 1 or (i % 4 == 3 and version == "2026.11"):
+                    story.then(after(2 * DAY, DEMO))
+            story.run("simulate", "-m", "model.yaml", "events.jsonl")
+            lines += story.transitions("--arrival", "time")
+        story.put("transitions.jsonl", "".join(json.dumps(t) + "\n" for t in lines))
+        got = json.loads(story.run("report", "-o", "json", "transitions.jsonl"))
+        stages = {s["stage"]: s for s in got["stages"]}
+        self.assertEqual((got["contacts"], stages["lead"]["entered"], stages["lead"]["forward"], stages["lead"]["now"]), (24, 24, 9, 15))
+        self.assertEqual((stages["lead"]["conversion"], stages["lead"]["median_ms"]), (9 / 24, 2 * DAY))
+        self.assertEqual(got["bottleneck"], {"from": "lead", "to": "mql", "conversion": 9 / 24, "median_ms": 2 * DAY})
+        self.assertEqual((got["slowest"]["from"], got["slowest"]["to"]), ("lead", "mql"))
+
+        def leads(cohorts):
+            return {c["name"]: next(s["conversion"] for s in c["stages"] if s["stage"] == "lead") for c in cohorts}
+        self.assertEqual(leads(got["by_version"]), {"2026.10": 0.25, "2026.11": 0.5})
+        self.assertEqual(leads(got["by_source"]), {"newsletter": 0, "ads": 0.75})
+        table = story.run("report", "transitions.jsonl")
+        self.assertIn("Bottleneck: lead to mql, 37.5 % go on. Slowest: lead to mql, half take 2 d or more.", table)
+        self.assertRegex(table, r"\nads +100.0 % +75.0 % ")
+        self.assertIn("| 2026.11 | 100.0 %, at once | 50.0 %, 2 d |", story.run("report", "-o", "md", "transitions.jsonl"))
+
     def R14_the_model_documents_itself(self):
         story = self.story()
         text = story.described()

@@ -147,13 +147,13 @@ class Http(unittest.TestCase):
         for p in harness.servers.wait_for("the same leads from both", both_agree, 60, every=0.5):
             self.assertEqual(sorted(p["source"]["memory"] + p["source"]["redis"]), list(range(setup.partitions)))
             self.assertTrue(p["source"]["memory"] and p["source"]["redis"] and not p["source"]["missing"], p["source"])
-        self.funnel_everywhere(work, one, two)
+        self.funnel_everywhere(setup, work, one, two)
         code, out, _ = command(setup, "rank", "-s", "lead", "-n", "3")
         self.assertEqual([line.split()[5] for line in out.splitlines()[1:]],
                          [r["contact_id"] for r in ranked if r["stage"] == "lead"][:3])
         self.assertEqual(code, 0)
 
-    def funnel_everywhere(self, work, one, two):
+    def funnel_everywhere(self, setup, work, one, two):
         """Either process tells the counts and the moves of all partitions: those of the reference."""
         wanted = collections.Counter(work.scorer.state(c.id, int(time.time() * 1000))["stage"] for c in work.scorer.contacts.values() if c.clock is not None)
         moves = collections.Counter((t["from"], t["to"]) for t in work.scorer.transitions)
@@ -166,6 +166,13 @@ class Http(unittest.TestCase):
             return all({s["stage"]: s["now"] for s in p["stages"] if s["stage"] != "anonymous" and s["now"]} ==
                        {k: v for k, v in wanted.items() if k != "anonymous"} and
                        all(s["entered"] == entered(s["stage"]) for s in p["stages"] if s["stage"] != "anonymous") for p in parts) and parts
+        code, out, problem = command(setup, "report", "-o", "json")
+        self.assertEqual((code, problem), (0, ""))
+        report = json.loads(out)   # of lead.transitions itself
+        self.assertEqual({s["stage"]: s["entered"] for s in report["stages"] if s["stage"] != "anonymous"},
+                         {s["stage"]: entered(s["stage"]) for s in report["stages"] if s["stage"] != "anonymous"})
+        self.assertEqual((report["transitions"], report["repeated"], [c["name"] for c in report["by_version"]]),
+                         (len(work.scorer.transitions), 0, ["it.1"]))
         for p in harness.servers.wait_for("the same funnel from both", agree, 60, every=0.5):
             self.assertEqual(p["source"]["missing"], [])
             for s in p["stages"]:

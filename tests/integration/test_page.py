@@ -86,6 +86,7 @@ class Page(unittest.TestCase):
         setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)
         (setup.dir / "token").write_text(TOKEN + "\n")
         setup.config["http"]["token_file"] = "token"
+        setup.config["outputs"]["format"] = "json"   # what is shown does not depend on it
         with setup.run() as h, browser.Browser() as page:
             h.wait_ready()
             events = [harness.event(c, "form_submitted", attributes=harness.GOOD_FIT, form="demo") for c in HOSTILE]

@@ -140,6 +140,7 @@ static void on_transition(uint64_t seed)
     struct hl_transition_record r = {
         .contact_id = HL_SLICE_LIT("c-\xc3\xa9"), .trigger_event_id = seed & 16 ? HL_SLICE_LIT("e-1") : HL_SLICE_NULL, .transition = &t,
         .emitted_at = (int64_t)(fx_random(&seed) >> 20), .model = "acme", .model_version = "2026.11",
+        .source = seed & 128 ? HL_SLICE_LIT("ads") : HL_SLICE_NULL,
     };
     hl_buf_init(&b);
     hl_avro_put_transition(&b, 0x01020304, &r);
@@ -153,6 +154,7 @@ static void on_transition(uint64_t seed)
     put_member("cause", hl_slice_of(hl_cause_name(t.cause)));
     put_member("rule", hl_slice_of(t.rule));
     put_member("trigger_event_id", r.trigger_event_id);
+    put_member("source", r.source);
     put_member("owner", t.owner);
     put_member("grade", t.grade ? HL_SLICE_LIT("B") : HL_SLICE_NULL);
     printf("\"visit\":%d,\"occurred_at\":%lld,\"emitted_at\":%lld,\"score\":%.17g,\"fit\":%.17g,\"behavior\":%.17g,", t.visit,

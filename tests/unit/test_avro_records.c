@@ -57,7 +57,7 @@ static void a_transition_is_read_back(void **state)
                               .rule = "demo", .seq = 3, .visit = 2, .occurred_at = 5000, .time_in_from_ms = -1, .grade = 'B', .suspect = true,
                               .score = {.fit = FX_POINTS(20), .behavior = FX_POINTS(-2.5), .total = FX_POINTS(17.5)},
                               .reasons = {{"demo", FX_POINTS(30)}, {"ebook", FX_POINTS(1)}}, .n_reasons = 2, .owner = HL_SLICE_LIT("us-1"), .sla_due = 9000};
-    struct hl_transition_record r = {HL_SLICE_LIT("ann"), HL_SLICE_NULL, &t, 6000, "acme", "7"};
+    struct hl_transition_record r = {HL_SLICE_LIT("ann"), HL_SLICE_NULL, &t, 6000, "acme", "7", HL_SLICE_LIT("ads")};
     struct hl_transition_view v;
     struct hl_buf b;
     (void)state;
@@ -71,8 +71,10 @@ static void a_transition_is_read_back(void **state)
     assert_true(v.score == 17.5 && v.fit == 20 && v.behavior == -2.5 && v.n_reasons == 2 && v.reasons[0].points == 30);
     assert_true(hl_slice_eq_cstr(v.reasons[1].rule, "ebook") && hl_slice_eq_cstr(v.owner, "us-1") && hl_slice_eq_cstr(v.grade, "B"));
     assert_true(hl_slice_eq_cstr(v.model, "acme") && hl_slice_eq_cstr(v.model_version, "7"));
+    assert_true(hl_slice_eq_cstr(v.source, "ads"));
+    size_t older = b.len - 5; /* before there was a source */
     for (size_t cut = 0; cut < b.len; cut++)
-        assert_int_equal(hl_avro_get_transition((struct hl_slice){(const char *)b.data, cut}, &v), HL_E_DECODE);
+        assert_int_equal(hl_avro_get_transition((struct hl_slice){(const char *)b.data, cut}, &v), cut == older ? HL_OK : HL_E_DECODE);
     b.data[7] = 0xff; /* a byte of the id */
     assert_int_equal(hl_avro_get_transition(hl_buf_slice(&b), &v), HL_E_DECODE);
     hl_buf_fini(&b);

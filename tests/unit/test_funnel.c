@@ -121,7 +121,7 @@ static void figures_are_told_as_json(void **state)
     add(f, HL_STAGE_MQL, HL_STAGE_SQL, 3 * DAY, 5);
     hl_buf_init(&b);
     hl_buf_put_u8(&b, '{');
-    hl_funnel_put_json(f, open, false, &b);
+    hl_funnel_put_json(f, open, false, false, &b);
     hl_buf_put(&b, "}", 2);
     const char *text = (const char *)b.data;
     assert_non_null(strstr(text, "{\"stage\":\"anonymous\",\"now\":0,\"entered\":null,\"next\":\"subscriber\",\"forward\":0,\"back\":0,\"out\":0,\"conversion\":null,"));

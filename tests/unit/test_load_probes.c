@@ -93,7 +93,7 @@ static void a_transition_is_read_as_hotlead_writes_it(void **state)
 {
     (void)state;
     struct hl_transition t = {.seq = 7, .from = HL_STAGE_LEAD, .to = HL_STAGE_MQL, .kind = HL_KIND_ACTIVE, .rule = "form", .occurred_at = 1, .visit = 3};
-    struct hl_transition_record r = {HL_SLICE_LIT("c-1"), HL_SLICE_LIT("e-9"), &t, 2, "m", "v"};
+    struct hl_transition_record r = {HL_SLICE_LIT("c-1"), HL_SLICE_LIT("e-9"), &t, 2, "m", "v", HL_SLICE_NULL};
     struct hl_seen_transition got;
     struct hl_buf b;
     hl_buf_init(&b);

@@ -44,6 +44,7 @@ struct hl_transition_record {
     const struct hl_transition *transition;
     int64_t emitted_at;
     const char *model, *model_version;
+    struct hl_slice source; /* of the trigger event; null slice: it says none */
 };
 void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct hl_transition_record *r);
 

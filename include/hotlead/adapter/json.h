@@ -14,4 +14,9 @@ enum hl_json_shape {
 enum hl_status hl_json_decoder_new(enum hl_json_shape shape, const struct hl_field_map *map, const struct hl_type_alias *aliases,
                                    size_t n_aliases, struct hl_decoder **out, struct hl_error *err) HL_WARN_UNUSED;
 
+/* A transition as JSON, in the names of StageTransition, alone or as the `data` of a CloudEvent; what it does not know is passed over, reasons
+ * too. Slices are borrowed from text and arena. HL_E_DECODE, HL_E_MISSING with a message. */
+struct hl_transition_view;
+enum hl_status hl_json_get_transition(struct hl_slice text, struct hl_arena *arena, struct hl_transition_view *v, struct hl_error *err) HL_WARN_UNUSED;
+
 #endif

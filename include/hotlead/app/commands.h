@@ -13,6 +13,7 @@
     X(explain, "why a contact has its score and its stage, to the last point")                                                           \
     X(show, "everything that is kept of one contact, from a running process or from Redis")                                                \
     X(rank, "the hottest contacts first, from the warm copy in Redis")                                                                    \
+    X(report, "conversion and time from stage to stage, with the bottleneck named, by model version and source")                           \
     X(purge, "erase contacts that were disqualified long ago")                                                                             \
     X(export, "the state of every contact into an Avro file")                                                                              \
     X(import, "a file of states into a group that has none yet")                                                                           \

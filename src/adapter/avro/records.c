@@ -85,6 +85,7 @@ void hl_avro_put_transition(struct hl_buf *out, uint32_t schema_id, const struct
     hl_buf_put_u8(out, t->suspect);
     put_text(out, r->model);
     put_text(out, r->model_version);
+    put_optional(out, r->source);
 }
 
 void hl_avro_put_event(struct hl_buf *out, uint32_t schema_id, const struct hl_event *ev)

@@ -59,12 +59,13 @@ class Problem extends Error {
 /* One question at a time for the token, whoever needs it. */
 let asking = null;
 function askToken(wrong) {
-  $("ask-wrong").hidden = !wrong;
+  if (wrong) $("ask-wrong").hidden = false;
   asking = asking || new Promise(done => {
     $("ask-form").onsubmit = event => {
       event.preventDefault();
       token.set($("ask-token").value.trim());
       $("ask-token").value = "";
+      $("ask-wrong").hidden = true;
       $("ask").close();
       $("forget").hidden = false;
       asking = null;
