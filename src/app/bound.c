@@ -23,6 +23,7 @@
  * THREADS  The worker's own, and it sends away only contacts of its own. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
@@ -37,8 +38,10 @@
 #define AWAY_NS (1000 * NS_PER_MS)    /* Redis is not asked again for so long, or for ten times what the asking took */
 #define PAUSED_NS (100 * NS_PER_MS)   /* between two looks while nothing is read */
 #define TELL_NS (30000 * NS_PER_MS)
+#define NUDGE_NS (2000 * NS_PER_MS)
 #define REDIS_MS 20000 /* the store's own limits are shorter */
 #define AGES 256
+#define LOOKED_AT 16
 
 enum hl_status hl_bound_init(struct hl_worker *w, struct hl_error *err)
 {
@@ -69,6 +72,7 @@ void hl_bound_has_copy(struct hl_worker *w, struct hl_partition *p, int64_t posi
 {
     w->bound.n_ghosts -= p->away.ghosts.n;
     hl_ghosts_clear(&p->away.ghosts);
+    memset(p->away.stages, 0, sizeof(p->away.stages));
     p->away.barrier = p->away.reached = position;
 }
 
@@ -82,12 +86,20 @@ static size_t ghost_bytes(const struct hl_engine *e)
     return sum;
 }
 
+/* To those who look at the table. `leaving`: somebody may be about to. */
+static void announce(const struct hl_worker *w, struct hl_partition *p, bool leaving)
+{
+    struct hl_away *a = &p->away;
+    hl_holdings_set_away(w->e->holdings, p->id, w->index, leaving || a->ghosts.n ? a->reached : -1, a->stages);
+    a->changed = leaving;
+}
+
 static void publish(struct hl_worker *w)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < w->n_parts; i++) {
         bytes += w->parts[i]->away.ghosts.bytes;
-        if (w->parts[i]->away.ghosts.n == 0) hl_holdings_set_away(w->e->holdings, w->parts[i]->id, -1);
+        if (w->parts[i]->away.changed) announce(w, w->parts[i], false);
     }
     atomic_store_explicit(&w->metrics->ghost_bytes, bytes, memory_order_relaxed);
     atomic_store_explicit(&w->metrics->ghosts, w->bound.n_ghosts, memory_order_relaxed);
@@ -104,10 +116,22 @@ static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes
 
 /* --- who may leave, and who goes first --- */
 
+/* Those whom sales look at leave last: /v1/rank knows only who is in memory. They are few. */
+static bool is_looked_at(const struct hl_contact *c)
+{
+    return c->stage == HL_STAGE_MQL || c->stage == HL_STAGE_SAL || c->stage == HL_STAGE_SQL || c->stage == HL_STAGE_OPPORTUNITY;
+}
+
 /* How many barriers ago the contact was written. */
 static unsigned age_of(const struct hl_partition *p, const struct hl_contact *c)
 {
     return (uint8_t)(p->away.stamp - c->stamp);
+}
+
+/* The larger, the sooner. */
+static unsigned turn_of(const struct hl_partition *p, const struct hl_contact *c)
+{
+    return is_looked_at(c) ? age_of(p, c) / LOOKED_AT : age_of(p, c);
 }
 
 static bool is_leavable(const struct hl_worker *w, const struct hl_partition *p, const struct hl_contact *c)
@@ -124,6 +148,7 @@ static bool leave(struct hl_worker *w, struct hl_partition *p, const struct hl_c
     if (!hl_ghosts_add(&p->away.ghosts, c->hash)) return false; /* no memory: it stays */
     hl_spill_forget_stranger(p, c->hash);
     w->bound.n_ghosts++;
+    p->away.stages[c->stage]++;
     hl_counter_add(&w->metrics->evictions, 1);
     return true;
 }
@@ -131,8 +156,8 @@ static bool leave(struct hl_worker *w, struct hl_partition *p, const struct hl_c
 struct sweep {
     struct hl_worker *w;
     size_t need, freed;
-    size_t bytes[AGES]; /* of those that may leave, by age */
-    unsigned from_age;
+    size_t bytes[AGES]; /* of those that may leave, by turn */
+    unsigned from;
 };
 
 static struct hl_partition *ours(const struct hl_worker *w, const struct hl_contact *c)
@@ -146,7 +171,7 @@ static bool weigh(void *ctx, struct hl_contact *c)
     struct sweep *s = ctx;
     struct hl_partition *p = ours(s->w, c);
     if (p && age_of(p, c) > AGES / 2) c->stamp = (uint8_t)(p->away.stamp - AGES / 2); /* before it looks young again */
-    if (p && is_leavable(s->w, p, c)) s->bytes[age_of(p, c)] += hl_contact_bytes(c);
+    if (p && is_leavable(s->w, p, c)) s->bytes[turn_of(p, c)] += hl_contact_bytes(c);
     return false;
 }
 
@@ -155,27 +180,21 @@ static bool send(void *ctx, struct hl_contact *c)
 {
     struct sweep *s = ctx;
     struct hl_partition *p = s->freed < s->need ? ours(s->w, c) : NULL;
-    if (!p || age_of(p, c) < s->from_age || !is_leavable(s->w, p, c)) return false;
+    if (!p || turn_of(p, c) < s->from || !is_leavable(s->w, p, c)) return false;
     size_t bytes = hl_contact_bytes(c);
     if (!leave(s->w, p, c)) return false;
     s->freed += bytes;
     return true;
 }
 
-/* Before one leaves. */
-static void announce(const struct hl_worker *w, const struct hl_partition *p)
-{
-    hl_holdings_set_away(w->e->holdings, p->id, p->away.reached);
-}
-
 /* The oldest of the stripe leave, `need` bytes of them if there are so many. */
 static void sweep(struct hl_worker *w, unsigned stripe, size_t need)
 {
     struct sweep s = {.w = w, .need = need};
-    for (size_t i = 0; i < w->n_parts; i++) announce(w, w->parts[i]);
+    for (size_t i = 0; i < w->n_parts; i++) announce(w, w->parts[i], true);
     hl_table_scan_stripe(w->e->table, stripe, weigh, &s);
     size_t sum = 0;
-    for (s.from_age = AGES; s.from_age > 1 && sum < need;) sum += s.bytes[--s.from_age];
+    for (s.from = AGES; s.from > 0 && sum < need;) sum += s.bytes[--s.from];
     if (sum) hl_table_scan_stripe(w->e->table, stripe, send, &s);
 }
 
@@ -235,8 +254,22 @@ static void redis_is_away(struct hl_worker *w, int64_t began, const struct hl_er
     hl_error_set(&b->why, err->code, err->action, "%s", err->message);
 }
 
+/* The mirror looks at a copy when there is something to be written. Where nothing is, since we wait, it must be told that its copy is gone. */
+static void nudge_mirror(struct hl_worker *w, struct hl_partition *p, int64_t at)
+{
+    struct hl_away *a = &p->away;
+    int64_t now = hl_clock_mono_ns();
+    if (at != a->seen_at || now - a->seen_ns > 2 * NUDGE_NS) { /* it moves, or nobody has looked for long */
+        a->seen_at = at;
+        a->seen_ns = now;
+    } else if (now - a->seen_ns > NUDGE_NS && w->e->mirror) {
+        a->seen_ns = now;
+        hl_mirror_add(w->e->mirror, p->id, w->index);
+    }
+}
+
 /* HL_OK with *there: the copy has come as far as `position`. */
-static enum hl_status is_copy_at(struct hl_worker *w, const struct hl_partition *p, int64_t position, bool *there)
+static enum hl_status is_copy_at(struct hl_worker *w, struct hl_partition *p, int64_t position, bool *there)
 {
     int64_t at = -1, began = hl_clock_mono_ns();
     struct hl_error err = {0};
@@ -248,9 +281,10 @@ static enum hl_status is_copy_at(struct hl_worker *w, const struct hl_partition 
         redis_is_away(w, began, &err);
         return status;
     }
-    if (!*there)
-        hl_error_set(&w->bound.why, HL_E_GAP, HL_RETRY, "the copy of partition %" PRId32 " in Redis has come to %" PRId64 ", and %" PRId64 " is needed",
-                     p->id, at, position);
+    if (*there) return HL_OK;
+    nudge_mirror(w, p, at);
+    hl_error_set(&w->bound.why, HL_E_GAP, HL_RETRY, "the copy of partition %" PRId32 " in Redis has come to %" PRId64 ", and %" PRId64 " is needed",
+                 p->id, at, position);
     return HL_OK;
 }
 
@@ -273,7 +307,9 @@ static void ask_copy(struct hl_worker *w, struct hl_partition *p, int64_t now)
     bool there;
     if (now < a->ask_ns || now < w->bound.away_until_ns) return;
     a->ask_ns = now + ASK_NS;
-    if (!is_copy_at(w, p, a->barrier, &there) && there) a->reached = a->barrier;
+    if (is_copy_at(w, p, a->barrier, &there) || !there) return;
+    a->reached = a->barrier;
+    a->changed = true;
 }
 
 static void move_barriers(struct hl_worker *w, int64_t now)
@@ -388,7 +424,13 @@ enum hl_status hl_bound_tend_recovery(struct hl_worker *w, size_t records, struc
 void hl_bound_is_live(struct hl_worker *w, struct hl_partition *p)
 {
     p->away.live = true;
-    if (p->away.ghosts.n) announce(w, p);
+    announce(w, p, false);
+}
+
+void hl_bound_drop(struct hl_worker *w, struct hl_partition *p)
+{
+    hl_bound_has_copy(w, p, -1);
+    announce(w, p, false);
 }
 
 bool hl_bound_restored(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, bool from_copy)

@@ -168,8 +168,10 @@ static void reading_begin(struct hl_census *c, struct reading *r)
 /* A partition that changed hands meanwhile was not seen whole. */
 static void reading_end(struct hl_census *c, struct reading *r)
 {
-    for (int32_t p = 0; p < c->n; p++)
+    for (int32_t p = 0; p < c->n; p++) {
+        hl_holdings_count_away(c->config.holdings, p, r->counts[p]); /* they count, though nobody can rank them here */
         if (r->tickets[p] != hl_holdings_ticket(c->config.holdings, p)) r->tickets[p] = 0;
+    }
     r->at_ms = hl_clock_wall_ms();
     pthread_mutex_lock(&c->lock);
     c->making = c->done;

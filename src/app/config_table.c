@@ -80,7 +80,7 @@ const struct hl_config_key hl_config_keys[] = {
     {"redis", "key_file", HL_CONFIG_FILE, AT(redis_key_file), "", 0, 0, NULL, "Its private key."},
     {"redis", "cluster", HL_CONFIG_BOOL, AT(redis_cluster), "false", 0, 0, NULL,
      "The url names a node of a Redis Cluster, or several: redis://HOST:PORT,HOST:PORT."},
-    {"memory", "max_bytes", HL_CONFIG_SIZE, AT(memory_max_bytes), "0", 8 << 20, INT64_C(1) << 42, NULL,
+    {"memory", "max_bytes", HL_CONFIG_SIZE, AT(memory_max_bytes), "0", 1 << 20, INT64_C(1) << 42, NULL,
      "Bound on what contacts take in memory; the process needs some more for itself. At it, contacts that were cold for longest leave for Redis and are "
      "fetched when they are wanted; when Redis is away then, reading pauses. Needs redis.url. 0: no bound."},
     {"", "threads", HL_CONFIG_THREADS, AT(threads), "auto", 1, 256, NULL,

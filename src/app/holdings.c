@@ -11,6 +11,7 @@ struct hl_holdings {
     struct {
         _Atomic uint64_t ticket; /* times set, then the worker, then the hold in the low bits */
         _Atomic int64_t away;
+        _Atomic uint64_t away_stages[HL_STAGE_COUNT];
     } parts[];
 };
 
@@ -22,6 +23,7 @@ struct hl_holdings *hl_holdings_new(int32_t partitions)
     for (int32_t p = 0; p < partitions; p++) {
         atomic_init(&h->parts[p].ticket, HL_HOLD_ELSEWHERE);
         atomic_init(&h->parts[p].away, -1);
+        for (int s = 0; s < HL_STAGE_COUNT; s++) atomic_init(&h->parts[p].away_stages[s], 0);
     }
     return h;
 }
@@ -57,11 +59,17 @@ uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition)
     return atomic_load(&h->parts[partition].ticket);
 }
 
-void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, int64_t position)
+void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, uint16_t worker, int64_t position, const uint64_t stages[HL_STAGE_COUNT])
 {
-    if (!h) return;
-    HL_BUG_ON(partition < 0 || partition >= h->n);
+    if (!h || hl_holdings_worker(hl_holdings_ticket(h, partition)) != worker) return;
     atomic_store(&h->parts[partition].away, position);
+    for (int s = 0; s < HL_STAGE_COUNT; s++) atomic_store_explicit(&h->parts[partition].away_stages[s], stages[s], memory_order_relaxed);
+}
+
+void hl_holdings_count_away(const struct hl_holdings *h, int32_t partition, uint64_t counts[HL_STAGE_COUNT])
+{
+    HL_BUG_ON(partition < 0 || partition >= h->n);
+    for (int s = 0; s < HL_STAGE_COUNT; s++) counts[s] += atomic_load_explicit(&h->parts[partition].away_stages[s], memory_order_relaxed);
 }
 
 int64_t hl_holdings_away(const struct hl_holdings *h, int32_t partition)

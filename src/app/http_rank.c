@@ -48,6 +48,16 @@ void hl_http_put_census_source(const struct hl_census_source *s, struct hl_buf *
     hl_buf_printf(b, ",\"of\":%" PRId32 "}", s->n);
 }
 
+/* Contacts of partitions that are held here, and of the stage, that left memory for Redis (memory.max_bytes). */
+static uint64_t not_ranked(const struct hl_holdings *h, int stage)
+{
+    uint64_t counts[HL_STAGE_COUNT] = {0}, sum = 0;
+    for (int32_t p = 0; p < hl_holdings_partitions(h); p++)
+        if (hl_holdings_of(hl_holdings_ticket(h, p)) == HL_HOLD_LIVE) hl_holdings_count_away(h, p, counts);
+    for (int s = 0; s < HL_STAGE_COUNT; s++) sum += stage == s || (stage == HL_RANK_ANY && s != HL_STAGE_DISQUALIFIED) ? counts[s] : 0;
+    return sum;
+}
+
 static void answer(struct hl_http_api *api, int stage, size_t limit, struct hl_http_response *r)
 {
     struct hl_rank top;
@@ -62,6 +72,7 @@ static void answer(struct hl_http_api *api, int stage, size_t limit, struct hl_h
     } else {
         hl_rank_put_json(&top, &r->body);
         hl_http_put_census_source(&source, &r->body);
+        if (api->config->memory_max_bytes) hl_buf_printf(&r->body, ",\"not_ranked\":%" PRIu64, not_ranked(api->holdings, stage));
         hl_json_put_raw(&r->body, "}\n");
     }
     hl_census_source_fini(&source);

@@ -429,6 +429,7 @@ void hl_drop_partitions(struct hl_worker *w)
     for (size_t i = 0; i < w->n_parts; i++) {
         struct hl_partition *p = w->parts[i];
         if (w->e->mirror && !*w->e->stop) hl_mirror_remove(w->e->mirror, p->id, w->index); /* at the end it still catches up */
+        hl_bound_drop(w, p);
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) hl_metrics_set_lag(w->e->metrics, t, p->id, -1);
         w->by_id[p->id] = NULL;
         hl_partition_free(p);

@@ -137,6 +137,8 @@ static enum hl_status put_back(struct hl_worker *w, struct hl_partition *p, cons
         w->bound.n_ghosts -= p->away.ghosts.n;
         hl_ghosts_remove(&p->away.ghosts, who->hash);
         w->bound.n_ghosts += p->away.ghosts.n;
+        p->away.stages[c->stage]--;
+        p->away.changed = true;
     } else if (c) {
         hl_table_remove(w->e->table, c);
     }
@@ -176,7 +178,8 @@ static enum hl_status check_copy(struct hl_worker *w, const struct hl_partition 
     if (!status) status = s->marker(s, p->id, &position, err);
     if (!status && position < p->away.reached) status = hl_error_set(err, HL_E_GAP, HL_RETRY, "the copy of partition %" PRId32 " went back", p->id);
     if (!status) status = s->load(s, p->id, position, on_checked, NULL, err);
-    if (status == HL_E_DECODE && s->discard(s, p->id, token, &ignored)) return HL_E_UNAVAILABLE; /* it is found again */
+    if (status == HL_E_DECODE && s->discard(s, p->id, token, &ignored)) status = HL_E_UNAVAILABLE; /* it is found again */
+    if (w->e->mirror) hl_mirror_add(w->e->mirror, p->id, w->index); /* it is fenced now, and must know */
     return status;
 }
 

@@ -76,8 +76,11 @@ struct hl_away {
     int64_t restored_end; /* behind the last state that was read from the topic; -1: none was */
     int64_t barrier_ns; /* when it was set */
     int64_t ask_ns;     /* the copy is not asked for before */
+    int64_t seen_at, seen_ns; /* where the copy was when it was found behind, and since when */
     uint8_t stamp;      /* of states that are written now */
     bool live;          /* not in recovery any more */
+    bool changed;       /* since those who look were told */
+    uint64_t stages[HL_STAGE_COUNT]; /* of those who are away */
     bool has_strangers;
     uint8_t next_stranger;
     uint64_t strangers[HL_STRANGERS]; /* hashes that look like a ghost's, and are not; 0: none */
@@ -278,6 +281,8 @@ void hl_bound_has_copy(struct hl_worker *w, struct hl_partition *p, int64_t posi
 bool hl_bound_restored(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, bool from_copy);
 /* The partition is whole. */
 void hl_bound_is_live(struct hl_worker *w, struct hl_partition *p);
+/* The partition goes. */
+void hl_bound_drop(struct hl_worker *w, struct hl_partition *p);
 /* All partitions, and what was in the table of them, are gone. */
 void hl_bound_forget(struct hl_worker *w);
 

@@ -71,7 +71,7 @@ def tearDownModule():
 class Fire:
     """One scenario: the events, the reader that watches, the processes."""
 
-    def __init__(self, test, rate=1000, fast=EVENTS > 0, **config):
+    def __init__(self, test, rate=1000, fast=EVENTS > 0, contacts=1500, **config):
         self.name = test.id().rpartition(".")[2].removeprefix("test_")
         self.test, self.rounds, self.kills, self.slowest, self.logs = test, 0, 0, 0.0, []
         self.found = recorded.Found()
@@ -79,7 +79,7 @@ class Fire:
         self.setup = harness.Setup(**{"threads": 1, **({"checkpoint": {"interval": "3s"}} if EVENTS else {}), **config})
         self.running = {}
         self.feed = self.watcher = None
-        self.fast, self.rate = fast, rate * RATE // 1000 if EVENTS else rate
+        self.fast, self.rate, self.contacts = fast, rate * RATE // 1000 if EVENTS else rate, contacts
         print(f"    HL_SEED={SEED}")
 
     def start(self, name="one", env=None, **more):
@@ -93,7 +93,7 @@ class Fire:
         for h in self.running.values():
             h.wait_ready()
         seed = self.rng.randrange(1 << 30)
-        self.feed = live.FastFeed(self.setup, seed, self.rate, 2 * self.rate) if self.fast else live.Feed(self.setup, seed, self.rate)
+        self.feed = live.FastFeed(self.setup, seed, self.rate, 2 * self.rate) if self.fast else live.Feed(self.setup, seed, self.rate, self.contacts)
         self.watcher = live.Watcher(self.setup)
         self.progress()
         return self

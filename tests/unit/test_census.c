@@ -199,6 +199,22 @@ static void each_process_knows_the_figures_of_all(void **state)
 }
 
 /* The figures of a partition go with it to its next holder, and count on there. */
+static void who_left_memory_counts(void **state)
+{
+    struct world *w = *state;
+    char a[32];
+    const uint64_t away[HL_STAGE_COUNT] = {[HL_STAGE_LEAD] = 3, [HL_STAGE_MQL] = 2};
+    for (int p = 0; p < PARTITIONS; p++) hold(p < 2 ? &w->one : &w->two, p, HL_HOLD_LIVE);
+    add(w, &w->one, id_in("ann", 0, 0, a), HL_STAGE_MQL, 1);
+    moves(&w->one, a, HL_STAGE_LEAD, HL_STAGE_MQL);
+    hl_holdings_set_away(w->one.holdings, 1, 0, 55, away);
+    hl_holdings_set_away(w->one.holdings, 2, 1, 55, away); /* by a worker that does not hold it */
+    start(w, &w->one);
+    start(w, &w->two);
+    expect_funnel(&w->one, 3, 3, 1);
+    expect_funnel(&w->two, 3, 3, 1);
+}
+
 static void figures_follow_their_partition(void **state)
 {
     struct world *w = *state;
@@ -310,6 +326,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_process_knows_the_figures_of_all, make_world, drop_world),
+        cmocka_unit_test_setup_teardown(who_left_memory_counts, make_world, drop_world),
         cmocka_unit_test_setup_teardown(figures_follow_their_partition, make_world, drop_world),
         cmocka_unit_test_setup_teardown(who_moved_since_the_walk_is_there_at_once, make_world, drop_world),
         cmocka_unit_test_setup_teardown(without_a_store_the_own_figures_are_there, make_world, drop_world),

@@ -264,8 +264,8 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1MB'\n");
     refuses(SMALL "max_record_bytes: 1GiB\n",
             "c.yaml:3:19: error: max_record_bytes must be a size from 1KiB to 1MiB such as 512KiB or 1MiB, not '1GiB'\n");
-    refuses(SMALL "memory: {max_bytes: 1MiB}\n",
-            "c.yaml:3:21: error: max_bytes must be a size from 8MiB to 4096GiB such as 512MiB or 4GiB, or 0, not '1MiB'\n");
+    refuses(SMALL "memory: {max_bytes: 1KiB}\n",
+            "c.yaml:3:21: error: max_bytes must be a size from 1MiB to 4096GiB such as 512MiB or 4GiB, or 0, not '1KiB'\n");
     refuses(SMALL "memory: {max_bytes: 64MiB}\nredis: {url: \"\"}\n",
             "c.yaml:3:21: error: memory.max_bytes needs redis.url: at the bound contacts leave memory for Redis, and without one nothing could be read any more\n");
     refuses(SMALL "checkpoint: {max_share: 1.5}\n", "c.yaml:3:25: error: max_share must be above 0 and at most 1, not 1.5\n");

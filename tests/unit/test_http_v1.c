@@ -212,25 +212,31 @@ static void who_left_memory_is_answered_from_redis(void **state)
     struct world *w = *state;
     struct redis_server server = {0};
     char name[16], path[64];
+    const uint64_t away[HL_STAGE_COUNT] = {[HL_STAGE_LEAD] = 3, [HL_STAGE_MQL] = 2, [HL_STAGE_DISQUALIFIED] = 7};
     int32_t p = add(w, "ann", HL_STAGE_LEAD);
     snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition((p + 1) % PARTITIONS, name));
     hold_all(w, HL_HOLD_LIVE);
     assert_true(redis_server_start(&server, NULL));
     w->config.redis_url = server.url;
-    hl_holdings_set_away(w->api.holdings, p, 5);
+    hl_holdings_set_away(w->api.holdings, p, 0, 5, away);
     expect(w, "/v1/contacts/ann", "", 200, "\"from\":\"memory\"");
     expect(w, path, "", 404, "no such contact; its partition is held by this process"); /* of a partition that nobody left */
     leaves_for_redis(w, "ann");
     expect(w, "/v1/contacts/ann", "", 200, "\"from\":\"redis\"");
     expect(w, "/v1/contacts/ann", "", 200, "\"score\":");
-    hl_holdings_set_away(w->api.holdings, p, 6); /* what left later is not there: who is not found may be among them, and who is may be older */
+    hl_holdings_set_away(w->api.holdings, p, 0, 6, away); /* what left later is not there: who is not found may be among them, and who is may be older */
     expect(w, "/v1/contacts/ann", "", 503, "the contact is not in memory, and its partition's copy in Redis is being made anew; try again");
-    hl_holdings_set_away(w->api.holdings, p, 5);
+    hl_holdings_set_away(w->api.holdings, p, 0, 5, away);
     snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition(p, name));
     expect(w, path, "", 404, "no such contact, neither in memory nor in Redis; its partition is held by this process");
-    hl_holdings_set_away(w->api.holdings, (p + 1) % PARTITIONS, 0);
+    hl_holdings_set_away(w->api.holdings, (p + 1) % PARTITIONS, 0, 0, away);
     snprintf(path, sizeof path, "/v1/contacts/%s", name_of_partition((p + 1) % PARTITIONS, name));
     expect(w, path, "", 503, "being made anew"); /* no copy at all */
+    w->config.memory_max_bytes = 1 << 20;
+    expect(w, "/v1/rank", "stage=mql", 200, ",\"not_ranked\":4}\n"); /* of two partitions */
+    expect(w, "/v1/rank", "", 200, ",\"not_ranked\":10}\n");
+    w->config.memory_max_bytes = 0;
+    expect(w, "/v1/rank", "", 200, "\"of\":4}}\n");
     redis_server_kill(&server);
     expect(w, "/v1/contacts/ann", "", 503, "is held by this process, but the contact is not in memory, and the copy cannot be read: redis 127.0.0.1:");
     redis_server_stop(&server);

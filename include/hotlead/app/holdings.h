@@ -6,7 +6,7 @@
 #ifndef HOTLEAD_APP_HOLDINGS_H
 #define HOTLEAD_APP_HOLDINGS_H
 
-#include "hotlead/base/status.h"
+#include "hotlead/core/model.h"
 
 struct hl_holdings;
 enum hl_hold { HL_HOLD_ELSEWHERE, HL_HOLD_RESTORING, HL_HOLD_LIVE };
@@ -22,9 +22,12 @@ void hl_holdings_set(struct hl_holdings *h, int32_t partition, uint16_t worker, 
 uint64_t hl_holdings_ticket(const struct hl_holdings *h, int32_t partition);
 enum hl_hold hl_holdings_of(uint64_t ticket);
 /* Contacts of the partition may have left the table for Redis (memory.max_bytes): they are in its copy from this position of the state topic on. -1:
- * none has. Set before the first of them leaves. h == NULL: nobody looks. */
-void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, int64_t position);
+ * none has. Set before the first of them leaves; how many there are, by stage, follows. h == NULL: nobody looks. Counts only from the worker that set
+ * the hold last. */
+void hl_holdings_set_away(struct hl_holdings *h, int32_t partition, uint16_t worker, int64_t position, const uint64_t stages[HL_STAGE_COUNT]);
 int64_t hl_holdings_away(const struct hl_holdings *h, int32_t partition);
+/* Add them to counts of contacts by stage. */
+void hl_holdings_count_away(const struct hl_holdings *h, int32_t partition, uint64_t counts[HL_STAGE_COUNT]);
 /* Whose contacts they are. */
 uint16_t hl_holdings_worker(uint64_t ticket);
 
