@@ -141,7 +141,7 @@ static size_t positions_of(struct hl_worker *w)
     for (size_t i = 0; i < w->n_parts; i++) {
         struct hl_partition *p = w->parts[i];
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
-            out[n++] = (struct hl_position){t, p->id, p->next[t], p->low[t]};
+            out[n++] = (struct hl_position){t, p->id, p->next[t], p->low[t], p->state_end};
     }
     return n;
 }

@@ -142,7 +142,7 @@ static enum hl_status read_offsets(struct export *x)
     struct hl_position *p = calloc(inputs * (size_t)x->partitions, sizeof(*p));
     if (!p) return hl_error_set(x->err, HL_E_NOMEM, HL_STOP, "out of memory");
     for (int32_t i = 0; i < x->partitions; i++)
-        for (size_t t = 0; t < inputs; t++) p[n++] = (struct hl_position){(uint16_t)t, i, -1, -1};
+        for (size_t t = 0; t < inputs; t++) p[n++] = (struct hl_position){(uint16_t)t, i, -1, -1, 0};
     status = hl_kafka_admin_committed(x->kafka.admin, p, n, x->err);
     for (size_t i = 0; i < n && !status; i++) {
         if (p[i].offset < 0) continue;

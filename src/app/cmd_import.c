@@ -217,7 +217,7 @@ static enum hl_status place_all(struct import *x)
     x->positions = calloc(inputs * (size_t)x->partitions, sizeof(*x->positions));
     if (!x->positions) return hl_error_set(x->err, HL_E_NOMEM, HL_STOP, "out of memory");
     for (int32_t i = 0; i < x->partitions; i++)
-        for (size_t t = 0; t < inputs; t++) x->positions[x->n_positions++] = (struct hl_position){(uint16_t)t, i, -1, -1};
+        for (size_t t = 0; t < inputs; t++) x->positions[x->n_positions++] = (struct hl_position){(uint16_t)t, i, -1, -1, 0};
     x->same = is_same_place(x);
     if (!x->same && x->start == START_FILE)
         return hl_error_set(x->err, HL_E_USAGE, HL_STOP,
@@ -264,27 +264,6 @@ static enum hl_status check_state(struct import *x)
             return not_new(x, "has state already", "name another topic in outputs.state, or, if an import of this file was cut off, repeat it with --again");
     }
     return HL_OK;
-}
-
-/* A copy of a state that is not there any more says nothing, and would be mixed with what comes. */
-static enum hl_status clear_copies(struct import *x)
-{
-    struct hl_store *store;
-    int64_t position;
-    uint64_t token;
-    if (!x->config->redis_url[0]) return HL_OK;
-    enum hl_status status = hl_warm_open(x->config, 0, &store, x->err);
-    if (status) return status;
-    for (int32_t p = 0; !status; p++) {
-        status = hl_warm_next(store, &p, &position, x->err);
-        if (status) break;
-        x->discarded++;
-        if (x->dry) continue;
-        status = store->own(store, p, &token, x->err);
-        if (!status) status = store->discard(store, p, token, x->err);
-    }
-    store->free(store);
-    return status == HL_E_END ? HL_OK : status;
 }
 
 static enum hl_status check_group(struct import *x)
@@ -438,7 +417,7 @@ static int import(struct import *x)
     if (!status) status = place_all(x);
     if (!status) status = check_group(x);
     if (!status) status = pass(x, false);
-    if (!status) status = clear_copies(x);
+    if (!status) status = hl_warm_discard_all(x->config, x->dry, &x->discarded, x->err);
     if (!status && !x->dry) status = write_all(x);
     if (!status) {
         say(x, &out);

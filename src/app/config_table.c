@@ -96,7 +96,8 @@ const struct hl_config_key hl_config_keys[] = {
     {"", "max_record_bytes", HL_CONFIG_SIZE, AT(max_record_bytes), "1MiB", 1024, INT64_C(1) << 20, NULL,
      "A larger record is a dead letter of class too-large."},
     {"", "on_gap", HL_CONFIG_CHOICE, AT(on_gap), "stop", 0, 0, gaps,
-     "When Kafka no longer holds input that state still needs: stop, or accept the loss, say so and go on."},
+     "When Kafka no longer holds input that state still needs, or the state topic no longer what it had (hotlead rebuild makes it anew): stop, or "
+     "accept the loss, say so and go on."},
     {"", "log_level", HL_CONFIG_WORD, AT(log_level), "info", 0, 0, log_levels, "Least level that is logged."},
     {"", "core_dumps", HL_CONFIG_BOOL, AT(core_dumps), "false", 0, 0, NULL,
      "Let the kernel write a core dump, and a debugger of the same user attach. Both see every secret and every contact."},

@@ -201,5 +201,6 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     struct hl_header version = {"model.version", hl_slice_of(e->model->version)};
     /* the id's bytes are stable while the partition is ours */
     struct hl_slice value = erased ? HL_SLICE_NULL : hl_buf_slice(&w->record_buf); /* a tombstone */
+    if (p->state_end < 1) p->state_end = 1;
     return w->stream->produce(w->stream, HL_OUT_STATE, p->id, hl_contact_id(c), value, &version, 1, err);
 }

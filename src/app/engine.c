@@ -25,7 +25,7 @@ static const char *given(const char *s)
     return s && *s ? s : NULL;
 }
 
-static size_t worker_count(const struct hl_config *c)
+size_t hl_engine_threads(const struct hl_config *c)
 {
     if (c->threads > 0) return (size_t)c->threads;
     cpu_set_t set;
@@ -55,7 +55,7 @@ static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *i
     return hl_error_set(err, HL_E_INTERNAL, HL_STOP, "format %d", (int)in->format);
 }
 
-static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
+enum hl_status hl_engine_codecs_open(struct hl_engine *e, struct hl_error *err)
 {
     const struct hl_config *c = e->config;
     enum hl_status status = hl_schemas_open_configured(c, &e->schemas, err);
@@ -71,6 +71,14 @@ static enum hl_status codecs_open(struct hl_engine *e, struct hl_error *err)
         if (!status && c->inputs[i].format == HL_FORMAT_AVRO_SINGLE_OBJECT) status = hl_schemas_teach(c->schemas_dir, e->decoders[i], err);
     }
     return status;
+}
+
+void hl_engine_codecs_close(struct hl_engine *e)
+{
+    for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
+        if (e->decoders[i]) e->decoders[i]->free(e->decoders[i]);
+    free(e->decoders);
+    if (e->schemas) e->schemas->free(e->schemas);
 }
 
 static void beat(void *ctx, unsigned worker, const char *call, int64_t limit_ms)
@@ -193,10 +201,10 @@ static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
 
 static enum hl_status start(struct hl_engine *e, struct hl_error *err)
 {
-    e->n_workers = worker_count(e->config);
+    e->n_workers = hl_engine_threads(e->config);
     e->table = hl_table_new(stripe_count(e->config));
     if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    enum hl_status status = codecs_open(e, err);
+    enum hl_status status = hl_engine_codecs_open(e, err);
     if (!status) status = kafka_open(e, err);
     if (!status) status = metrics_open(e, err);
     if (!status) status = mirror_open(e, err);
@@ -260,10 +268,7 @@ void hl_engine_free(struct hl_engine *e)
     hl_history_free(e->history);
     for (size_t i = 0; e->workers && i < e->n_workers; i++) hl_worker_fini(&e->workers[i]);
     free(e->workers);
-    for (size_t i = 0; e->decoders && i < e->config->n_inputs; i++)
-        if (e->decoders[i]) e->decoders[i]->free(e->decoders[i]);
-    free(e->decoders);
-    if (e->schemas) e->schemas->free(e->schemas);
+    hl_engine_codecs_close(e);
     hl_kafka_free(e->kafka);
     hl_table_free(e->table);
     hl_flow_free(e->flow);

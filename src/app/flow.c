@@ -119,14 +119,19 @@ static void show(struct hl_flow *f, const struct slot *s)
     memcpy(to->bytes, s->bytes, s->len);
 }
 
-void hl_flow_commit(struct hl_flow *f, struct hl_flow_batch *b)
+static void publish(struct hl_flow *f, const struct hl_flow_batch *b)
 {
-    if (!b || b->n == 0) return;
     pthread_mutex_lock(&f->lock);
     count_moves(f, b);
     for (size_t i = 0; i < b->n_kept; i++) show(f, &b->slots[i]);
     f->next += b->left_out;
     pthread_mutex_unlock(&f->lock);
+}
+
+void hl_flow_commit(struct hl_flow *f, struct hl_flow_batch *b)
+{
+    if (!b || b->n == 0) return;
+    if (f) publish(f, b);
     hl_flow_drop(b);
 }
 

@@ -301,6 +301,44 @@ static enum hl_status timed_read(struct recovery *r, hl_record_fn *fn, enum hl_r
     return status;
 }
 
+/* Whether the state topic still has what it had: one that was deleted and made again would start all contacts anew, in silence. */
+static enum hl_status state_gap(struct recovery *r, const struct hl_partition *p, int64_t seen, int64_t end)
+{
+    const struct hl_config *c = r->w->e->config;
+    bool begun = seen == HL_STATE_REBUILDING;
+    hl_log(HL_LOG_ERROR, "state_gap", "topic=%s partition=%" PRId32 " seen_end=%" PRId64 " log_end=%" PRId64 " rebuild=%s", c->state, p->id,
+           begun ? -1 : seen, end, begun ? "unfinished" : "no");
+    if (c->on_gap != HL_GAP_STOP) return HL_OK;
+    if (begun)
+        return hl_error_set(r->err, HL_E_GAP, HL_STOP, "%s [%" PRId32 "]: 'hotlead rebuild' has begun to make its contacts anew and has not ended; run it again",
+                            c->state, p->id);
+    return hl_error_set(r->err, HL_E_GAP, HL_STOP, "%s [%" PRId32 "] has reached offset %" PRId64 " and ends at %" PRId64
+                        " now: its contacts are lost. 'hotlead rebuild' makes them anew from the kept input; on_gap: accept goes on without them",
+                        c->state, p->id, seen, end);
+}
+
+static int64_t seen_end(const struct recovery *r, const struct hl_position *at)
+{
+    int64_t end = 0;
+    for (size_t t = 0; t < hl_engine_inputs(r->w->e); t++)
+        if (at[t].state_end > end) end = at[t].state_end;
+    return end;
+}
+
+/* After the state topic was read: what the broker says of its end before is that of the last transaction whose marker has been written. */
+static enum hl_status check_ends(struct recovery *r)
+{
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < r->w->n_parts && !status; i++) {
+        const struct hl_range *range = &r->ranges[i]; /* in another order than the partitions */
+        struct hl_partition *p = r->w->by_id[range->partition];
+        int64_t seen = p->state_end, end = range->position > range->to ? range->position : range->to;
+        p->state_end = end;
+        if (seen > end) status = state_gap(r, p, seen, end);
+    }
+    return status;
+}
+
 static enum hl_status restore_state(struct recovery *r)
 {
     enum hl_status status = load_copies(r);
@@ -310,7 +348,8 @@ static enum hl_status restore_state(struct recovery *r)
         int64_t from = r->state_from[i] < 0 ? r->state_low[i] : r->state_from[i];
         r->ranges[r->n_ranges++] = (struct hl_range){HL_STATE_TOPIC, r->w->parts[i]->id, from, r->state_high[i], true, -1};
     }
-    return timed_read(r, on_state_records, HL_RESTORE_STATE, &r->state_ns);
+    status = timed_read(r, on_state_records, HL_RESTORE_STATE, &r->state_ns);
+    return status ? status : check_ends(r);
 }
 
 /* --- replay --- */
@@ -452,7 +491,7 @@ static enum hl_status committed_positions(struct hl_worker *w, struct hl_error *
 {
     size_t n = 0;
     for (size_t i = 0; i < w->n_assigned; i++)
-        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) w->positions[n++] = (struct hl_position){t, w->assigned[i], 0, -1};
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) w->positions[n++] = (struct hl_position){t, w->assigned[i], 0, -1, 0};
     return w->stream->committed(w->stream, w->positions, n, err);
 }
 
@@ -474,6 +513,11 @@ static enum hl_status survey(struct recovery *r)
             input += p->next[t] - p->low[t];
         }
         if (!status) status = w->stream->bounds(w->stream, HL_STATE_TOPIC, p->id, &r->state_low[i], &r->state_high[i], r->err);
+        p->state_end = seen_end(r, &w->positions[i * inputs]);
+        if (!status && p->state_end == HL_STATE_REBUILDING) {
+            status = state_gap(r, p, p->state_end, r->state_high[i]);
+            p->state_end = 0; /* accepted */
+        }
         state += r->state_high[i] - r->state_low[i];
         r->state_from[i] = -1;
     }

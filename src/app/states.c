@@ -4,119 +4,33 @@
 #include <stdlib.h>
 
 #include "hotlead/base/hash.h"
+#include "latest.h"
 #include "warm.h"
 
-/* --- the state topic ---
- *
- * DESIGN  A partition is read to its end into a table of the latest record of each key: `records` in the order of their first appearance, `places` an
- * open-addressed index into it. A tombstone leaves a record without a block. */
+/* --- the state topic --- */
 
-struct record {
-    uint64_t hash;
-    char *block; /* id, then value; NULL: a tombstone came last */
-    uint32_t id_len, value_len;
-};
-
-struct latest {
-    struct record *records;
-    size_t n, cap;
-    uint32_t *places; /* index into records + 1; 0: free */
-    size_t mask;      /* places - 1 */
+struct reading {
+    struct hl_latest latest; /* of the partition that is read */
     struct hl_bar *bar;
     uint64_t seen; /* of all partitions */
 };
 
-static void latest_clear(struct latest *l)
-{
-    for (size_t i = 0; i < l->n; i++) free(l->records[i].block);
-    l->n = 0;
-    if (l->places) memset(l->places, 0, (l->mask + 1) * sizeof(*l->places));
-}
-
-static void latest_fini(struct latest *l)
-{
-    latest_clear(l);
-    free(l->records);
-    free(l->places);
-}
-
-static void place(struct latest *l, uint32_t index)
-{
-    size_t i = l->records[index].hash & l->mask;
-    while (l->places[i]) i = (i + 1) & l->mask;
-    l->places[i] = index + 1;
-}
-
-/* Room for one more, with at most half of the places taken. */
-static bool grow(struct latest *l)
-{
-    if (l->n == l->cap) {
-        size_t cap = l->cap ? l->cap * 2 : 1024;
-        struct record *records = realloc(l->records, cap * sizeof(*records));
-        if (!records) return false;
-        l->records = records;
-        l->cap = cap;
-    }
-    if (l->places && l->n * 2 < l->mask) return true;
-    size_t size = l->places ? (l->mask + 1) * 2 : 4096;
-    uint32_t *places = calloc(size, sizeof(*places));
-    if (!places) return false;
-    free(l->places);
-    l->places = places;
-    l->mask = size - 1;
-    for (size_t i = 0; i < l->n; i++) place(l, (uint32_t)i);
-    return true;
-}
-
-static struct record *latest_find(struct latest *l, uint64_t hash, struct hl_slice id)
-{
-    for (size_t i = hash & l->mask; l->places && l->places[i]; i = (i + 1) & l->mask) {
-        struct record *r = &l->records[l->places[i] - 1];
-        if (r->hash == hash && (!r->block || hl_slice_eq((struct hl_slice){r->block, r->id_len}, id))) return r;
-    }
-    return NULL;
-}
-
-/* With 64 bits of hash, a tombstone that is taken for that of another id is out of the question. */
-static bool latest_put(struct latest *l, struct hl_slice id, struct hl_slice value)
-{
-    uint64_t hash = hl_hash64(id);
-    struct record *r = latest_find(l, hash, id);
-    if (!r && hl_slice_is_null(value)) return true;
-    if (!r) {
-        if (l->n == UINT32_MAX - 1 || !grow(l)) return false;
-        r = &l->records[l->n];
-        *r = (struct record){.hash = hash};
-        place(l, (uint32_t)l->n++);
-    }
-    free(r->block);
-    r->block = NULL;
-    if (hl_slice_is_null(value)) return true;
-    r->block = malloc(id.len + value.len + 1);
-    if (!r->block) return false;
-    r->id_len = (uint32_t)id.len;
-    r->value_len = (uint32_t)value.len;
-    memcpy(r->block, id.data, id.len);
-    memcpy(r->block + id.len, value.data, value.len);
-    return true;
-}
-
 static enum hl_status on_records(void *ctx, const struct hl_record *r, size_t n)
 {
-    struct latest *l = ctx;
+    struct reading *x = ctx;
     for (; n; n--, r++) {
-        if (++l->seen % 1024 == 0) hl_bar_at(l->bar, l->seen);
-        if (r->key.len && !latest_put(l, r->key, r->value)) return HL_E_NOMEM;
+        if (++x->seen % 1024 == 0) hl_bar_at(x->bar, x->seen);
+        if (r->key.len && !hl_latest_put(&x->latest, r->key, r->value)) return HL_E_NOMEM;
     }
     return HL_OK;
 }
 
-static enum hl_status hand_out(const struct latest *l, int32_t partition, hl_state_record_fn *fn, void *ctx)
+static enum hl_status hand_out(const struct hl_latest *l, int32_t partition, hl_state_record_fn *fn, void *ctx)
 {
     enum hl_status status = HL_OK;
     for (size_t i = 0; i < l->n && !status; i++) {
-        const struct record *r = &l->records[i];
-        struct hl_state_record out = {partition, {r->block, r->id_len}, {r->block + r->id_len, r->value_len}};
+        const struct hl_latest_record *r = &l->records[i];
+        struct hl_state_record out = {partition, hl_latest_id(r), hl_latest_value(r)};
         if (r->block) status = fn(ctx, &out);
     }
     return status;
@@ -138,17 +52,17 @@ static enum hl_status read_partitions(struct hl_cli_kafka *k, struct hl_range *r
 {
     struct hl_bar bar;
     uint64_t total;
-    struct latest l = {.bar = &bar};
+    struct reading x = {.bar = &bar};
     enum hl_status status = survey(k, ranges, n, &total, err);
     hl_bar_begin(&bar, "records", total);
     for (int32_t p = 0; p < n && !status; p++) {
         err->message[0] = 0;
-        latest_clear(&l);
-        if (ranges[p].to > ranges[p].from) status = hl_kafka_admin_read(k->admin, n, &ranges[p], 1, on_records, &l, err);
-        if (!status) status = hand_out(&l, p, fn, ctx);
+        hl_latest_clear(&x.latest);
+        if (ranges[p].to > ranges[p].from) status = hl_kafka_admin_read(k->admin, n, &ranges[p], 1, on_records, &x, err);
+        if (!status) status = hand_out(&x.latest, p, fn, ctx);
     }
     hl_bar_end(&bar);
-    latest_fini(&l);
+    hl_latest_fini(&x.latest);
     if (status == HL_E_NOMEM) hl_error_set(err, status, HL_STOP, "out of memory");
     return status;
 }

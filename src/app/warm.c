@@ -44,3 +44,24 @@ enum hl_status hl_warm_decode(struct hl_contact *c, struct hl_slab *slab, const 
     enum hl_status status = hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n);
     return status ? status : hl_state_decode(c, slab, m, engine);
 }
+
+enum hl_status hl_warm_discard_all(const struct hl_config *c, bool dry, int *n, struct hl_error *err)
+{
+    struct hl_store *store;
+    int64_t position;
+    uint64_t token;
+    *n = 0;
+    if (!c->redis_url[0]) return HL_OK;
+    enum hl_status status = hl_warm_open(c, 0, &store, err);
+    if (status) return status;
+    for (int32_t p = 0; !status; p++) {
+        status = hl_warm_next(store, &p, &position, err);
+        if (status) break;
+        ++*n;
+        if (dry) continue;
+        status = store->own(store, p, &token, err);
+        if (!status) status = store->discard(store, p, token, err);
+    }
+    store->free(store);
+    return status == HL_E_END ? HL_OK : status;
+}

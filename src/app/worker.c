@@ -199,7 +199,7 @@ enum hl_status hl_worker_assign(struct hl_worker *w, struct hl_error *err)
     size_t n = 0;
     for (size_t i = 0; i < w->n_parts && !hl_bound_is_paused(&w->bound); i++)
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
-            if (!w->parts[i]->blocked[t]) w->positions[n++] = (struct hl_position){t, w->parts[i]->id, w->parts[i]->next[t], -1};
+            if (!w->parts[i]->blocked[t]) w->positions[n++] = (struct hl_position){t, w->parts[i]->id, w->parts[i]->next[t], -1, 0};
     return w->stream->assign(w->stream, w->positions, n, err);
 }
 

@@ -10,6 +10,7 @@
  *   spill.c       contacts that come back from there
  *   recovery.c    how partitions come to life
  *   progress.c    how far that is
+ *   rebuild.c     their state anew, from the input alone (a command)
  *   mirror.c      the warm copy in Redis, a thread of its own
  *   flow.c        what was just committed, for those who look; census.c: the figures of all partitions, a thread of its own
  *   engine.c      puts them together */
@@ -91,6 +92,7 @@ struct hl_partition {
     struct hl_away away;
     /* per input topic */
     int64_t *next;      /* next offset to apply */
+    int64_t state_end;  /* see struct hl_position */
     int64_t *low;       /* low-water L: everything below is in the state topic */
     int64_t *cut;       /* `next` at the start of the checkpoint round */
     int64_t *topic_time; /* largest occurred_at read; HL_NO_TIME: none yet */
@@ -243,6 +245,12 @@ static inline size_t hl_engine_inputs(const struct hl_engine *e)
 {
     return e->config->n_inputs;
 }
+
+/* engine.c */
+size_t hl_engine_threads(const struct hl_config *c); /* workers */
+/* Schemas, and a decoder for each input. */
+enum hl_status hl_engine_codecs_open(struct hl_engine *e, struct hl_error *err);
+void hl_engine_codecs_close(struct hl_engine *e);
 
 /* erase.c */
 /* Find or make the contact of an event; a new one takes over what its grave says. NULL: no memory. @locks requires the stripe of hash. */

@@ -105,9 +105,9 @@ struct hl_slice fake_value(const struct fake_record *r)
 
 void fake_log_init(struct fake_log *l, bool transactions, uint64_t seed)
 {
-    *l = (struct fake_log){.transactions = transactions, .random = seed ? seed : 1};
+    *l = (struct fake_log){.transactions = transactions, .random = seed ? seed : 1, .n_inputs = FAKE_INPUTS};
     for (uint16_t t = 0; t < FAKE_INPUTS; t++)
-        for (int32_t p = 0; p < FAKE_PARTITIONS; p++) l->committed[t][p] = (struct hl_position){t, p, -1, -1};
+        for (int32_t p = 0; p < FAKE_PARTITIONS; p++) l->committed[t][p] = (struct hl_position){t, p, -1, -1, 0};
 }
 
 static void topic_fini(struct fake_topic *t)
@@ -158,7 +158,7 @@ static bool is_end(const struct fake_topic *t, int64_t offset)
 
 bool fake_log_is_done(const struct fake_log *l)
 {
-    for (uint16_t t = 0; t < FAKE_INPUTS; t++)
+    for (uint16_t t = 0; t < l->n_inputs; t++)
         for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
             if (!is_end(&l->inputs[t][p], l->committed[t][p].offset)) return false;
     return true;
@@ -330,7 +330,7 @@ static void idle(struct fake_stream *s, int timeout_ms)
     *s->log->clock_ns += (int64_t)timeout_ms * 1000000;
     if (s->member != OWNER || s->kicked || s->n_pending || fake_random(s->log, 4)) return;
     for (size_t i = 0; i < s->n_partitions; i++)
-        for (uint16_t t = 0; t < FAKE_INPUTS; t++) {
+        for (uint16_t t = 0; t < s->log->n_inputs; t++) {
             int32_t p = s->partitions[i];
             if (s->position[t][p] < 0 || !is_end(&s->log->inputs[t][p], s->log->committed[t][p].offset)) return;
         }
@@ -358,7 +358,7 @@ static enum hl_status fake_poll(struct hl_stream *port, int timeout_ms, struct h
     if (s->change != HL_ASSIGNMENT_SAME) return HL_OK;
     HL_BUG_ON(s->member == LEAVING && ++s->unanswered > 20); /* the group waits for `assign` */
     for (uint64_t runs = fake_random(s->log, 6); runs; runs--)
-        fetch(s, (uint16_t)fake_random(s->log, FAKE_INPUTS), (int32_t)fake_random(s->log, FAKE_PARTITIONS), records, cap, n);
+        fetch(s, (uint16_t)fake_random(s->log, s->log->n_inputs), (int32_t)fake_random(s->log, FAKE_PARTITIONS), records, cap, n);
     s->on_loan += *n;
     if (*n == 0) idle(s, timeout_ms);
     return HL_OK;
@@ -376,7 +376,7 @@ static void fake_release(struct hl_stream *port, struct hl_record *records, size
 static bool is_live(const struct fake_stream *s)
 {
     for (size_t i = 0; i < s->n_partitions; i++)
-        for (uint16_t t = 0; t < FAKE_INPUTS; t++)
+        for (uint16_t t = 0; t < s->log->n_inputs; t++)
             if (s->position[t][s->partitions[i]] < 0) return false;
     return true;
 }
@@ -405,7 +405,7 @@ static bool fake_changed(struct hl_stream *port)
 static void check_hand_over(struct fake_stream *s)
 {
     for (size_t i = 0; i < s->n_partitions; i++)
-        for (uint16_t t = 0; t < FAKE_INPUTS; t++) {
+        for (uint16_t t = 0; t < s->log->n_inputs; t++) {
             const struct hl_position *at = &s->log->committed[t][s->partitions[i]];
             HL_BUG_ON(at->low_water != at->offset);
         }

@@ -68,6 +68,7 @@ struct fake_stats {
 struct fake_log {
     struct fake_topic inputs[FAKE_INPUTS][FAKE_PARTITIONS], outputs[HL_OUT_COUNT][FAKE_PARTITIONS];
     struct hl_position committed[FAKE_INPUTS][FAKE_PARTITIONS];
+    uint16_t n_inputs; /* that are read: FAKE_INPUTS, unless changed before the first session */
     bool transactions;
     uint64_t random; /* state of the generator that decides on sizes, orders and prefixes */
     enum fake_fault (*fault)(void *ctx, enum fake_op op, bool after); /* NULL: all goes well */

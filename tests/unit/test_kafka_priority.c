@@ -43,7 +43,7 @@ static void put(int topic, int n)
 static void assign(struct session *s)
 {
     struct hl_error err;
-    struct hl_position at[TOPICS] = {{NORMAL, 0, s->next[NORMAL], -1}, {HIGH, 0, s->next[HIGH], -1}};
+    struct hl_position at[TOPICS] = {{NORMAL, 0, s->next[NORMAL], -1, 0}, {HIGH, 0, s->next[HIGH], -1, 0}};
     assert_int_equal(s->stream->assign(s->stream, at, TOPICS, &err), HL_OK);
 }
 

@@ -79,13 +79,16 @@ enum hl_status hl_kafka_admin_alter(struct hl_kafka_admin *a, const char *topic,
                                     struct hl_error *err) HL_WARN_UNUSED;
 /* Members that the group has now. */
 enum hl_status hl_kafka_admin_members(struct hl_kafka_admin *a, size_t *n, struct hl_error *err) HL_WARN_UNUSED;
-/* As in port/stream.h, for the configured inputs; `topic` may be HL_STATE_TOPIC in bounds and read. */
+/* As in port/stream.h, for the configured inputs; `topic` may be HL_STATE_TOPIC or HL_TRANSITIONS_TOPIC in bounds and read. */
 enum hl_status hl_kafka_admin_bounds(struct hl_kafka_admin *a, uint16_t topic, int32_t partition, int64_t *low, int64_t *high,
                                      struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_kafka_admin_committed(struct hl_kafka_admin *a, struct hl_position *positions, size_t n, struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_kafka_admin_commit(struct hl_kafka_admin *a, const struct hl_position *positions, size_t n, struct hl_error *err) HL_WARN_UNUSED;
 enum hl_status hl_kafka_admin_read(struct hl_kafka_admin *a, int32_t n_partitions, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
                                    struct hl_error *err) HL_WARN_UNUSED;
+/* The offset of each input partition's first record of this time or later, into `offset`; -1: there is none. */
+enum hl_status hl_kafka_admin_offsets_at(struct hl_kafka_admin *a, struct hl_position *positions, size_t n, int64_t time_ms, struct hl_error *err)
+    HL_WARN_UNUSED;
 /* Id of the cluster; borrowed, NULL: the broker does not tell. */
 const char *hl_kafka_admin_cluster(struct hl_kafka_admin *a);
 /* Queue one record; waits while the queue is full. Errors of delivery come with flush. */

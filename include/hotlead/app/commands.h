@@ -17,6 +17,7 @@
     X(purge, "erase contacts that were disqualified long ago")                                                                             \
     X(export, "the state of every contact into an Avro file")                                                                              \
     X(import, "a file of states into a group that has none yet")                                                                           \
+    X(rebuild, "make the state of all contacts anew from the kept input")                                                                  \
     X(topics, "compare the topics with what hotlead needs of them; create and alter them")                                               \
     X(version, "versions of the program and its libraries")
 

@@ -26,20 +26,22 @@ struct hl_header {
     struct hl_slice value;
 };
 
-/* Where one partition of one input stands. Low-water travels in the metadata of the committed offset. */
+/* Where one partition of one input stands. Low-water and state_end travel in the metadata of the committed offset. */
 struct hl_position {
     uint16_t topic;
     int32_t partition;
     int64_t offset;    /* next to read; -1: none committed */
     int64_t low_water; /* replay starts here; -1: not known, take offset */
+    int64_t state_end; /* the state topic's partition has reached this offset: one that ends before it has been lost; 0: it may be empty */
 };
+#define HL_STATE_REBUILDING INT64_MAX /* a state_end: what is in the state topic is not whole; a rebuild that has begun and not ended */
 
 /* What has happened to the assignment since the last poll; the session does nothing until the worker answers with `assign`. */
 enum hl_assignment_change { HL_ASSIGNMENT_SAME, HL_ASSIGNMENT_GAINED, HL_ASSIGNMENT_REVOKED, HL_ASSIGNMENT_LOST };
 
 /* A part of one partition to be read: [from, to). */
 struct hl_range {
-    uint16_t topic; /* of the inputs, or HL_STATE_TOPIC */
+    uint16_t topic; /* of the inputs, HL_STATE_TOPIC or HL_TRANSITIONS_TOPIC */
     int32_t partition;
     int64_t from;     /* -1: the first kept */
     int64_t to;
@@ -105,5 +107,6 @@ struct hl_stream {
 };
 
 #define HL_STATE_TOPIC UINT16_MAX
+#define HL_TRANSITIONS_TOPIC (UINT16_MAX - 1) /* for commands, in ranges to be read */
 
 #endif

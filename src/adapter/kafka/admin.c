@@ -5,6 +5,7 @@
  * resets what it is not told. Two who change the same topic in the same second can undo each other; nothing worse. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hotlead/base/clock.h"
 #include "stream.h"
@@ -18,6 +19,7 @@ struct hl_kafka_admin {
     rd_kafka_t *rk;
     rd_kafka_t *reader, *producer; /* made when they are needed */
     struct hl_kafka_trouble trouble;
+    bool known[HL_KAFKA_MAX_INPUTS + 2]; /* topics that the reader has asked for: inputs, state, transitions */
     char *cluster;
     /* of deliveries */
     rd_kafka_resp_err_t failed;
@@ -273,33 +275,54 @@ enum hl_status hl_kafka_admin_alter(struct hl_kafka_admin *a, const char *topic,
 
 /* --- the group --- */
 
-enum hl_status hl_kafka_admin_members(struct hl_kafka_admin *a, size_t *n, struct hl_error *err)
+/* One question; *code is what the group's coordinator says. */
+static enum hl_status ask_members(struct hl_kafka_admin *a, size_t *n, rd_kafka_resp_err_t *code, struct hl_error *err)
 {
     const char *group = a->k->config.group_id;
     rd_kafka_queue_t *queue = rd_kafka_queue_new(a->rk);
     rd_kafka_event_t *event = NULL;
     *n = 0;
+    *code = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_DescribeConsumerGroups(a->rk, &group, 1, NULL, queue);
     enum hl_status status = answer(queue, "looking at the group", &event, err);
     size_t count = 0;
     const rd_kafka_ConsumerGroupDescription_t **all =
         status ? NULL : rd_kafka_DescribeConsumerGroups_result_groups(rd_kafka_event_DescribeConsumerGroups_result(event), &count);
-    if (count) {
-        const rd_kafka_error_t *e = rd_kafka_ConsumerGroupDescription_error(all[0]);
-        rd_kafka_resp_err_t code = e ? rd_kafka_error_code(e) : RD_KAFKA_RESP_ERR_NO_ERROR;
-        if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) code = RD_KAFKA_RESP_ERR_NO_ERROR; /* what Kafka 4 says of a group that is not */
-        if (code) status = refused(a, code, "Describe", NULL, err);
-        else *n = rd_kafka_ConsumerGroupDescription_member_count(all[0]);
-    }
+    const rd_kafka_error_t *e = count ? rd_kafka_ConsumerGroupDescription_error(all[0]) : NULL;
+    if (e) *code = rd_kafka_error_code(e);
+    if (count && !e) *n = rd_kafka_ConsumerGroupDescription_member_count(all[0]);
     if (event) rd_kafka_event_destroy(event);
     return status;
+}
+
+/* A coordinator that has just started, or has moved, says so for a while. */
+enum hl_status hl_kafka_admin_members(struct hl_kafka_admin *a, size_t *n, struct hl_error *err)
+{
+    int64_t deadline = hl_clock_mono_ns() + ANSWER_MS * INT64_C(1000000);
+    for (;;) {
+        enum hl_action action;
+        rd_kafka_resp_err_t code;
+        enum hl_status status = ask_members(a, n, &code, err);
+        if (status || !code || code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return status; /* what Kafka 4 says of a group that is not */
+        if (hl_kafka_status(code, &action) == HL_E_PERMISSION || action != HL_RETRY || hl_clock_mono_ns() > deadline)
+            return refused(a, code, "Describe", NULL, err);
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
 }
 
 enum hl_status hl_kafka_admin_bounds(struct hl_kafka_admin *a, uint16_t topic, int32_t partition, int64_t *low, int64_t *high, struct hl_error *err)
 {
     const char *name = hl_kafka_topic_name(a->k, topic);
-    rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(a->rk, name, partition, low, high, ANSWER_MS);
-    return code ? refused(a, code, "Describe and Read", name, err) : HL_OK;
+    int64_t deadline = hl_clock_mono_ns() + ANSWER_MS * INT64_C(1000000);
+    for (;;) {
+        enum hl_action action;
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(a->rk, name, partition, low, high, ANSWER_MS);
+        if (!code) return HL_OK;
+        if (hl_kafka_status(code, &action) == HL_E_PERMISSION || action != HL_RETRY || hl_clock_mono_ns() > deadline)
+            return refused(a, code, "Describe and Read", name, err);
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        hl_kafka_know_topic(a->rk, name); /* it may have been made a moment ago */
+    }
 }
 
 enum hl_status hl_kafka_admin_committed(struct hl_kafka_admin *a, struct hl_position *positions, size_t n, struct hl_error *err)
@@ -316,6 +339,20 @@ enum hl_status hl_kafka_admin_committed(struct hl_kafka_admin *a, struct hl_posi
     return code ? refused(a, code, "reading committed offsets", NULL, err) : HL_OK;
 }
 
+enum hl_status hl_kafka_admin_offsets_at(struct hl_kafka_admin *a, struct hl_position *positions, size_t n, int64_t time_ms, struct hl_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)n + 1);
+    for (size_t i = 0; i < n; i++)
+        rd_kafka_topic_partition_list_add(list, a->k->config.inputs[positions[i].topic], positions[i].partition)->offset = time_ms;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(a->rk, list, ANSWER_MS);
+    for (size_t i = 0; !code && i < n; i++) {
+        code = list->elems[i].err;
+        positions[i].offset = list->elems[i].offset < 0 ? -1 : list->elems[i].offset;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? refused(a, code, "asking for offsets by time", NULL, err) : HL_OK;
+}
+
 enum hl_status hl_kafka_admin_commit(struct hl_kafka_admin *a, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     rd_kafka_topic_partition_list_t *list = hl_kafka_positions_list(a->k, positions, n);
@@ -327,6 +364,16 @@ enum hl_status hl_kafka_admin_commit(struct hl_kafka_admin *a, const struct hl_p
     return code ? refused(a, code, "committing offsets", NULL, err) : HL_OK;
 }
 
+/* The reader looks for a topic for a while before it reads it, unless it is asked first. */
+static void know_topics(struct hl_kafka_admin *a, const struct hl_range *ranges, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool *known = &a->known[ranges[i].topic < HL_KAFKA_MAX_INPUTS ? ranges[i].topic : HL_KAFKA_MAX_INPUTS + UINT16_MAX - ranges[i].topic];
+        if (!*known) hl_kafka_know_topic(a->reader, hl_kafka_topic_name(a->k, ranges[i].topic));
+        *known = true;
+    }
+}
+
 enum hl_status hl_kafka_admin_read(struct hl_kafka_admin *a, int32_t n_partitions, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
                                    struct hl_error *err)
 {
@@ -336,8 +383,8 @@ enum hl_status hl_kafka_admin_read(struct hl_kafka_admin *a, int32_t n_partition
         enum hl_status status = conf ? hl_kafka_client(RD_KAFKA_CONSUMER, conf, &a->reader, err) : HL_E_CONFIG;
         if (status) return status;
         rd_kafka_poll_set_consumer(a->reader);
-        hl_kafka_know_topic(a->reader, a->k->config.outputs[HL_OUT_STATE]);
     }
+    know_topics(a, ranges, n);
     return hl_kafka_read(a->k, a->reader, ranges, n, fn, ctx, err);
 }
 

@@ -64,10 +64,11 @@ void hl_kafka_record(rd_kafka_message_t *m, uint16_t topic, struct hl_record *r)
 enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, struct hl_range *ranges, size_t n, hl_record_fn *fn, void *ctx,
                              struct hl_error *err);
 
-/* Name of an input, or of the state topic. */
+/* Name of an input, of the state topic, or of the transitions'. */
 static inline const char *hl_kafka_topic_name(const struct hl_kafka *k, uint16_t topic)
 {
-    return topic == HL_STATE_TOPIC ? k->config.outputs[HL_OUT_STATE] : k->config.inputs[topic];
+    if (topic == HL_STATE_TOPIC) return k->config.outputs[HL_OUT_STATE];
+    return topic == HL_TRANSITIONS_TOPIC ? k->config.outputs[HL_OUT_TRANSITIONS] : k->config.inputs[topic];
 }
 
 #endif

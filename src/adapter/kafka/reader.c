@@ -40,8 +40,8 @@ struct pass {
     size_t n, left; /* left: not yet at their end */
     int64_t *target;  /* of each range that goes to the end: the high watermark to reach; -1: not known yet */
     bool *done;       /* each */
-    uint32_t *lookup; /* [(input, or the number of inputs for the state topic) * partitions + partition]: its range */
-    rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + 1]; /* seen in messages: pointer -> place in `lookup` */
+    uint32_t *lookup; /* [slot * partitions + partition]: its range */
+    rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + 2]; /* seen in messages: pointer -> place in `lookup` */
     struct hl_record group[HL_READ_GROUP]; /* to be handed over */
     size_t n_group;
 };
@@ -51,21 +51,32 @@ static uint32_t *lookup_at(const struct pass *s, size_t slot, int32_t partition)
     return &s->lookup[slot * (size_t)s->k->n_partitions + (size_t)partition];
 }
 
+/* Inputs first, then the state topic, then the transitions. */
+static size_t slots(const struct pass *s)
+{
+    return s->k->config.n_inputs + 2;
+}
+
 static size_t slot_of(const struct pass *s, uint16_t topic)
 {
-    return topic == HL_STATE_TOPIC ? s->k->config.n_inputs : topic;
+    if (topic == HL_STATE_TOPIC) return s->k->config.n_inputs;
+    return topic == HL_TRANSITIONS_TOPIC ? s->k->config.n_inputs + 1 : topic;
+}
+
+static const char *name_of(const struct pass *s, size_t slot)
+{
+    size_t n = s->k->config.n_inputs;
+    return hl_kafka_topic_name(s->k, slot == n ? HL_STATE_TOPIC : slot == n + 1 ? HL_TRANSITIONS_TOPIC : (uint16_t)slot);
 }
 
 /* The range that a message belongs to; NO_RANGE: none. */
 static uint32_t range_of(struct pass *s, const rd_kafka_message_t *m)
 {
-    const struct hl_kafka_config *c = &s->k->config;
     if (!m->rkt || m->partition < 0 || m->partition >= s->k->n_partitions) return NO_RANGE;
-    for (size_t i = 0; i <= c->n_inputs; i++)
+    for (size_t i = 0; i < slots(s); i++)
         if (s->topics[i] == m->rkt) return *lookup_at(s, i, m->partition);
-    for (size_t i = 0; i <= c->n_inputs; i++) {
-        const char *name = i == c->n_inputs ? c->outputs[HL_OUT_STATE] : c->inputs[i];
-        if (strcmp(name, rd_kafka_topic_name(m->rkt)) != 0) continue;
+    for (size_t i = 0; i < slots(s); i++) {
+        if (strcmp(name_of(s, i), rd_kafka_topic_name(m->rkt)) != 0) continue;
         s->topics[i] = m->rkt;
         return *lookup_at(s, i, m->partition);
     }
@@ -183,13 +194,13 @@ static enum hl_status run(struct pass *s, hl_record_fn *fn, void *ctx, struct hl
 /* False: no memory. */
 static bool pass_init(struct pass *s)
 {
-    size_t slots = (s->k->config.n_inputs + 1) * (size_t)s->k->n_partitions;
+    size_t places = slots(s) * (size_t)s->k->n_partitions;
     s->left = s->n;
     s->target = malloc(s->n * sizeof(*s->target));
     s->done = calloc(s->n, sizeof(*s->done));
-    s->lookup = malloc(slots * sizeof(*s->lookup));
+    s->lookup = malloc(places * sizeof(*s->lookup));
     if (!s->target || !s->done || !s->lookup) return false;
-    memset(s->lookup, 0xff, slots * sizeof(*s->lookup));
+    memset(s->lookup, 0xff, places * sizeof(*s->lookup));
     for (size_t i = 0; i < s->n; i++) {
         s->target[i] = -1;
         s->ranges[i].position = -1;
