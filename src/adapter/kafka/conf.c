@@ -19,9 +19,11 @@ static const struct setting CONSUMER_DEFAULTS[] = {
     {"fetch.message.max.bytes", "4194304"}, {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "100"},
     {NULL, NULL},
 };
+/* retry.backoff.ms: while the broker writes the markers of a transaction, it answers the next one's first requests with CONCURRENT_TRANSACTIONS, and
+ * the library's 100 ms are then the latency of a commit. */
 static const struct setting PRODUCER_DEFAULTS[] = {
     {"compression.type", "lz4"}, {"linger.ms", "1"}, {"queue.buffering.max.messages", "1000000"}, {"socket.nagle.disable", "true"},
-    {"message.max.bytes", "2097152"}, {NULL, NULL},
+    {"message.max.bytes", "2097152"}, {"retry.backoff.ms", "5"}, {NULL, NULL},
 };
 static const struct setting COMMON_DEFAULTS[] = {
     {"client.id", "hotlead"}, {"reconnect.backoff.max.ms", "2000"}, {"log.connection.close", "false"}, {NULL, NULL},
