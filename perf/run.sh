@@ -5,12 +5,13 @@
 #   perf/run.sh simulate [--rounds N] [--json FILE] [--events N] [--contacts N] [--before BINARY]      rate of simulate; 3.3 GB in TMPDIR
 #   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
 #   perf/run.sh pipeline [--rounds N] [--json FILE] [--events N] [--contacts N] [--workers N] [--before BINARY]      the engine without a network
+#   perf/run.sh latency [--rounds N] [--json FILE] [--rate N] [--seconds N]      event appended to transition readable
 #   perf/run.sh peers|all    not there yet
 set -euo pipefail
-usage() { sed -n '2,8p' "$0" | cut -c3-; }
+usage() { sed -n '2,9p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | micro | simulate | restore | pipeline) shift ;;
+    system | micro | simulate | restore | pipeline | latency) shift ;;
     peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
@@ -22,10 +23,10 @@ cd "$root"
 
 build() {
     cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
-        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-match hotlead-events hotlead-pipeline
+        cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-transaction hotlead-match hotlead-events hotlead-pipeline
 }
 
-if [ "$what" != system ] && [ "$what" != restore ]; then
+if [ "$what" != system ] && [ "$what" != restore ] && [ "$what" != latency ]; then
     install_packages $BUILD_PACKAGES $(need python3 python3) >&2
     python=python3
 else
