@@ -766,7 +766,7 @@ static int stop(void **state)
 enum { FETCHED = 3000 };
 
 struct fetched {
-    char values[FETCHED][16]; /* "-": absent; "": not asked for */
+    char values[FETCHED][32]; /* "-": absent; "": not asked for */
     size_t calls;
     enum hl_status refuse;
 };
@@ -788,7 +788,7 @@ static struct hl_store_wanted wanted(int32_t partition, int64_t position, const 
 /* Partition p has the ids 0 to n - 1, each with "p/id" as its value, and the marker at 10. */
 static void fill(struct hl_store *s, int32_t p, size_t n)
 {
-    char ids[300][16], values[300][16];
+    char ids[300][32], values[300][32];
     struct hl_store_record r[300];
     for (size_t i = 0; i < n; i++) {
         snprintf(ids[i], sizeof(ids[i]), "%zu", i);
@@ -801,7 +801,7 @@ static void fill(struct hl_store *s, int32_t p, size_t n)
 static void many_contacts_of_many_partitions_come_at_once(void **state)
 {
     static struct fetched f;
-    static char ids[FETCHED][16];
+    static char ids[FETCHED][32];
     struct hl_store *s = store_at(server.url);
     struct hl_store_wanted w[FETCHED];
     (void)state;
@@ -816,7 +816,7 @@ static void many_contacts_of_many_partitions_come_at_once(void **state)
         assert_ok(s->fetch(s, w, FETCHED, on_fetched, &f, &err));
         assert_int_equal(f.calls, FETCHED);
         for (size_t i = 0; i < FETCHED; i++) {
-            char expected[16];
+            char expected[32];
             snprintf(expected, sizeof(expected), "%zu/%zu", i / 600, i % 600);
             assert_string_equal(f.values[i], i % 600 < 300 ? expected : "-");
         }
