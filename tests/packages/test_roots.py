@@ -21,7 +21,6 @@ import servers
 
 ROOT = harness.ROOT
 ROOTS = ROOT / "build" / "roots"
-MIRROR = os.environ.get("HL_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 # What a library of the release is called: a package of the one does not install in the other.
 RELEASES = {"bookworm": "libhiredis0.14", "trixie": "libhiredis1.1.0"}
 INPUTS = ("web.engagement", "email.engagement", "crm.activity", "contact.profile")
@@ -32,6 +31,15 @@ def run(*words, ok=(0,), seconds=1200, **kw):
     if done.returncode not in ok:
         raise AssertionError(f"{words}: status {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
     return done
+
+
+def mirror():
+    """HL_DEBIAN_MIRROR, or where this machine has its own packages from."""
+    told = os.environ.get("HL_DEBIAN_MIRROR")
+    if told:
+        return told
+    lines = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages").stdout.splitlines()
+    return next(uri for uri, release in map(str.split, lines) if release in RELEASES or release in ("stable", "oldstable"))
 
 
 class Root:
@@ -45,7 +53,7 @@ class Root:
         if tar.exists():
             run("tar", "-C", self.path, "--strip-components=1", "-xpf", tar)
         else:
-            run("debootstrap", "--variant=minbase", release, self.path, MIRROR)
+            run("debootstrap", "--variant=minbase", release, self.path, mirror())
             run("tar", "-C", ROOTS, f"--transform=s,^{self.path.name},{release},", "-cf", tar, self.path.name)
         shutil.copy("/etc/resolv.conf", self.path / "etc/resolv.conf")
         (self.path / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
