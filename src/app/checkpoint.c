@@ -25,6 +25,7 @@
 #define QUICK_COMMIT_NS 5000000ll /* a transition waits this long for company, where there is time for it */
 #define COMMIT_SHARE 4            /* a worker that is behind waits until the commit has taken but one part in this many of the time */
 #define EVENTS_PER_COMMIT 500000
+#define LATE_NS 1000000000ll /* a commit that takes longer is waited for: something is wrong, and who watches over us must hear what */
 #define RECORDS_PER_LOOK 8 /* at the clock, while a round is written */
 
 static int64_t commit_deadline_ns(const struct hl_worker *w)
@@ -215,7 +216,8 @@ enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error 
 {
     bool done;
     if (!w->flight.on) return HL_OK;
-    enum hl_status status = w->stream->finish(w->stream, wait, &done, err);
+    bool late = hl_clock_mono_ns() - w->flight.start_ns > LATE_NS;
+    enum hl_status status = w->stream->finish(w->stream, wait || late, &done, err);
     if (status || !done) return status;
     HL_FAILPOINT(COMMIT_DONE);
     committed(w);

@@ -115,7 +115,9 @@ class Page(unittest.TestCase):
             # everything has come, and what others wrote is text
             page.wait("document.querySelectorAll('#live button.id').length >= 20")
             page.wait("document.querySelectorAll('#funnel tr').length >= 10 && document.querySelector('#chart svg') && document.getElementById('state-text').innerText === 'Ready'")
-            shown = page.js("[...document.querySelectorAll('#hot button.id')].map(b => b.textContent)")
+            ids = "[...document.querySelectorAll('#hot button.id')].map(b => b.textContent)"
+            page.wait(f"{ids}.filter(id => !id.startsWith('c-')).length >= {len(HOSTILE)}")   # the first look at the table may have come too early
+            shown = page.js(ids)
             self.assertLessEqual({c.replace("\u202e", "\\u{202e}") for c in HOSTILE}, set(shown))   # what would turn the text around is written out
             self.assertIn("<b onclick=window.pwned=5>me", page.text("#hot"))
             rows = {r[0]: r for r in page.js("[...document.querySelectorAll('#funnel tr')].map(r => [r.cells[0].firstChild.data, r.cells[1].innerText])")}

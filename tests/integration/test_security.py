@@ -179,7 +179,7 @@ class Refusals(unittest.TestCase):
 
     def test_tls_where_the_broker_has_none(self):
         self.exits(69, {**tls(), "bootstrap.servers": BROKER.bootstrap, "startup_timeout": "2s"}, "no Kafka broker answers",
-                   "SSL handshake failed")
+                   "SSL ")
 
 
 class Permissions(unittest.TestCase):

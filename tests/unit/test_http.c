@@ -448,7 +448,7 @@ static void garbage_in_the_pipeline_ends_the_connection_only(void **state)
 struct counting {
     int n;
 };
-static int ended;
+static _Atomic int ended; /* counted on the thread of the server */
 
 static bool count_on(void *source, struct hl_buf *out)
 {

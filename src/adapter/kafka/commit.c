@@ -40,6 +40,8 @@ struct hl_kafka_committer {
     pthread_cond_t turn;
     enum work work;
     unsigned tries;
+    const char *call; /* that is on, and how long it may take */
+    int64_t limit_ms;
     rd_kafka_topic_partition_list_t *offsets;
     rd_kafka_consumer_group_metadata_t *group;
     enum hl_status status;
@@ -50,13 +52,15 @@ struct hl_kafka_committer {
 
 /* --- what the committer does --- */
 
-static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
+/* A call begins, perhaps anew: who waits for the committer says so. */
+static void announce(struct hl_kafka_committer *c, const char *call, int64_t limit_ms)
 {
-    if (!hl_kafka_is_to_repeat(s, e)) return false;
-    pthread_mutex_lock(&s->committer->mutex);
-    s->committer->tries++;
-    pthread_mutex_unlock(&s->committer->mutex);
-    return true;
+    pthread_mutex_lock(&c->mutex);
+    c->call = call;
+    c->limit_ms = limit_ms;
+    c->tries++;
+    pthread_cond_broadcast(&c->turn);
+    pthread_mutex_unlock(&c->mutex);
 }
 
 /* For failpoints: whether it happened or not, nobody heard of it. */
@@ -69,17 +73,22 @@ static inline enum hl_status unanswered(struct hl_kafka_stream *s, struct hl_err
 static enum hl_status send_offsets(struct hl_kafka_stream *s, struct hl_error *err)
 {
     rd_kafka_error_t *e;
-    do e = rd_kafka_send_offsets_to_transaction(s->producer, s->committer->offsets, s->committer->group, CALL_MS);
-    while (again(s, e));
+    do {
+        announce(s->committer, "send_offsets_to_transaction", CALL_MS + SOCKET_MS);
+        e = rd_kafka_send_offsets_to_transaction(s->producer, s->committer->offsets, s->committer->group, CALL_MS);
+    } while (hl_kafka_is_to_repeat(s, e));
     return e ? hl_kafka_transaction_error(s, e, "sending offsets to the transaction", err) : HL_OK;
 }
 
 static enum hl_status end_transaction(struct hl_kafka_stream *s, struct hl_error *err)
 {
     rd_kafka_error_t *e;
+    announce(s->committer, "commit_transaction", CALL_MS);
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    do e = rd_kafka_commit_transaction(s->producer, CALL_MS);
-    while (again(s, e));
+    do {
+        announce(s->committer, "commit_transaction", CALL_MS);
+        e = rd_kafka_commit_transaction(s->producer, CALL_MS);
+    } while (hl_kafka_is_to_repeat(s, e));
     if (e) return hl_kafka_transaction_error(s, e, "committing the transaction", err);
     s->in_transaction = false;
     return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
@@ -145,10 +154,12 @@ static bool is_at_work(struct hl_kafka_committer *c)
     return is;
 }
 
-/* Until the committer has ended, or made its call anew. */
-static void await_try(struct hl_kafka_committer *c)
+/* Until the committer has ended, or made another call. */
+static void await_try(struct hl_kafka_stream *s)
 {
+    struct hl_kafka_committer *c = s->committer;
     pthread_mutex_lock(&c->mutex);
+    hl_kafka_begin(s, c->call, c->limit_ms);
     for (unsigned tries = c->tries; c->work == ASKED && c->tries == tries;) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -163,10 +174,8 @@ static void await_try(struct hl_kafka_committer *c)
 void hl_kafka_commit_await(struct hl_kafka_stream *s)
 {
     if (!is_at_work(s->committer)) return;
-    do {
-        hl_kafka_begin(s, "commit_transaction", 2 * CALL_MS + SOCKET_MS); /* offsets and end, each with a limit of its own */
-        await_try(s->committer);
-    } while (is_at_work(s->committer));
+    do await_try(s);
+    while (is_at_work(s->committer));
     hl_kafka_end(s);
 }
 
@@ -294,6 +303,8 @@ enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position 
     c->offsets = offsets;
     c->group = rd_kafka_consumer_group_metadata(s->consumer);
     c->unfinished = true;
+    c->call = "send_offsets_to_transaction";
+    c->limit_ms = CALL_MS + SOCKET_MS;
     c->work = ASKED;
     pthread_cond_broadcast(&c->turn);
     pthread_mutex_unlock(&c->mutex);

@@ -146,12 +146,14 @@ void hl_kafka_producer_close(struct hl_kafka_stream *s)
     s->producer = NULL;
 }
 
-/* Fenced once is a timed-out transaction; fenced again and again is a second process of this name. A commit without an answer says nothing
+/* The first worker decides for its process: two producers of one name fence each other by turns, so one of them is the first to have had enough. If
+ * each worker could decide, both processes might end, one for one name and one for the other.
+ * Fenced once is a timed-out transaction; fenced again and again is a second process of this name. A commit without an answer says nothing
  * of the kind, however often it comes. */
 static bool fenced_often(struct hl_kafka_stream *s)
 {
     bool is = s->fenced || is_fence(rd_kafka_fatal_error(s->producer, NULL, 0));
-    return is && hl_kafka_too_often(s->fenced_ns);
+    return is && hl_kafka_too_often(s->fenced_ns) && s->index == 0;
 }
 
 static enum hl_status renew(struct hl_kafka_stream *s, struct hl_error *err)

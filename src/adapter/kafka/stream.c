@@ -111,7 +111,7 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, 
     }
     snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
     if (code == RD_KAFKA_RESP_ERR__FATAL) code = rd_kafka_fatal_error(rk, text, sizeof(text));
-    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !hl_kafka_too_often(s->expelled_ns)) {
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && (!hl_kafka_too_often(s->expelled_ns) || s->index != 0)) { /* as with producers */
         hl_log(HL_LOG_WARN, "member_expelled", "worker=%u reason=%s", s->index, hl_log_quote(quoted, sizeof(quoted), text));
         s->expelled = true;
         return HL_OK;
