@@ -301,10 +301,14 @@ static enum hl_status follow_assignment(struct hl_worker *w, struct hl_error *er
 static void report_lag(struct hl_worker *w, int64_t now)
 {
     if (now < w->lag_due_ns) return;
-    w->lag_due_ns = now + LAG_NS;
+    bool known = w->n_parts > 0;
     for (size_t i = 0; i < w->n_parts; i++)
-        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++)
-            hl_metrics_set_lag(w->e->metrics, t, w->parts[i]->id, w->stream->lag(w->stream, t, w->parts[i]->id, w->parts[i]->next[t]));
+        for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) {
+            int64_t lag = w->stream->lag(w->stream, t, w->parts[i]->id, w->parts[i]->next[t]);
+            hl_metrics_set_lag(w->e->metrics, t, w->parts[i]->id, lag);
+            known = known && lag >= 0;
+        }
+    w->lag_due_ns = now + (known ? LAG_NS : LAG_NS / 20); /* what is not known yet will be soon */
 }
 
 enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)

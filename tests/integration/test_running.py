@@ -6,6 +6,7 @@ import unittest
 import gen_events
 import harness
 import reference
+import servers
 
 
 class Running(unittest.TestCase):
@@ -61,6 +62,8 @@ class Running(unittest.TestCase):
             gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
                 [harness.event("ann", "form_submitted", attributes=harness.GOOD_FIT, form="demo")], setup.inputs))
             setup.wait_done(h)
+            servers.wait_for("the lag, which is looked at now and then",
+                             lambda: "hotlead_consumer_lag_records" in {n for n, _ in h.metrics()}, 5)
             names = {n for n, _ in h.metrics()}
             for name in ("events_total", "transitions_total", "contacts", "consumer_lag_records", "redis_up", "model_info", "build_info"):
                 self.assertIn(f"hotlead_{name}", names)
