@@ -34,7 +34,7 @@ from system import ROOT, Failed, Watch, servers, value
 TOPIC, PARTITIONS, EVENTS_PER_CONTACT = system.TOPIC, system.PARTITIONS, 4
 SOURCES = ("redis", "changelog", "live")
 TAIL_EVENTS = 300_000   # that the killed process has before it
-Start = collections.namedtuple("Start", "seconds restore cpu rss_mb contacts parts")
+Start = collections.namedtuple("Start", "seconds restore cpu rss_mb contacts records replayed parts")
 
 
 def contacts_to_ask(n):
@@ -93,6 +93,11 @@ class Bench:
             time.sleep(system.POLL_S)
         raise Failed("not ready in time")
 
+    @staticmethod
+    def read(w):
+        """/metrics answers late where all cores are busy."""
+        return servers.wait_for("/metrics", w.read, 60)
+
     def behind(self):
         """Records of the state topic that Redis does not have yet."""
         from confluent_kafka import Consumer, TopicPartition
@@ -119,7 +124,7 @@ class Bench:
         child, w, _ = self.run(self.args.build / "hotlead")
         self.ready(w)
         servers.wait_for("copy in Redis", lambda: self.behind() <= 0, 1800, every=1)
-        self.contacts = int(value(w.read().text, "hotlead_contacts"))
+        self.contacts = int(value(self.read(w).text, "hotlead_contacts"))
         servers.stop(child, 60)
 
     def kill_under_load(self, binary):
@@ -127,7 +132,7 @@ class Bench:
         child, w, _ = self.run(binary)
         self.ready(w)
         self.tails += 1
-        before = w.read().consumed
+        before = self.read(w).consumed
         self.load(10_000, TAIL_EVENTS, self.args.seed + self.tails)   # others than those before
         w.until(before + TAIL_EVENTS // 2)
         servers.stop(child, 0)
@@ -139,11 +144,13 @@ class Bench:
         child, w, began = self.run(binary, redis=source != "changelog")
         try:
             at, cpu = self.ready(w), w.cpu()
-            reading = w.read()
+            reading = self.read(w)
             contacts = int(value(reading.text, "hotlead_contacts"))
             log = (self.dir / "log").read_text()
             parts = [{k: float(v) for k, v in re.findall(r"(seconds|bounds|redis|state|input)=([\d.]+)", line)}
                      for line in log.splitlines() if " event=restored " in " " + line]
+            read = [tuple(map(int, got)) for got in re.findall(r"from_redis=(\d+) from_changelog=(\d+) replayed=(\d+)", log)]
+            records, replayed = sum(a + b for a, b, _ in read), sum(c for _, _, c in read)
             if source != "live" and contacts != self.contacts:
                 raise Failed(f"{source}: {contacts} contacts, and there were {self.contacts}")
             if source == "live" and contacts < self.contacts:
@@ -151,11 +158,11 @@ class Bench:
             if source == "changelog" and any(p["redis"] > 0.5 for p in parts) or "redis_copy" in log:
                 raise Failed(f"{source}: not restored from there:\n{log[-2000:]}")
             self.contacts = contacts
-            return Start(at - began, max(p["seconds"] for p in parts), cpu, w.peak_mb(), contacts, parts)
+            return Start(at - began, max(p["seconds"] for p in parts), cpu, w.peak_mb(), contacts, records, replayed, parts)
         finally:
             if source == "live":
                 w.until(0)
-                servers.wait_for("the events that were left", lambda: w.read() and self.caught_up(w), 300, every=0.2)
+                servers.wait_for("the events that were left", lambda: self.caught_up(w), 300, every=0.2)
                 servers.stop(child, 600)   # the next round starts with nothing to replay
             else:
                 servers.stop(child, 0)
@@ -163,7 +170,8 @@ class Bench:
 
     @staticmethod
     def caught_up(w):
-        return value(w.read().text, "hotlead_consumer_lag_records") == 0
+        reading = w.read()
+        return reading and value(reading.text, "hotlead_consumer_lag_records") == 0
 
 
 def measurements(rounds):
@@ -173,9 +181,9 @@ def measurements(rounds):
         runs = [r[name] for r in rounds]
         m = system.measurement("restore_seconds" if source != "live" else "live_after_kill_seconds", "s", [r.seconds for r in runs])
         cpu = statistics.median(r.cpu for r in runs)
-        m |= {"source": source if source != "live" else "redis", "program": binary, "contacts": runs[-1].contacts,
+        m |= {"source": source if source != "live" else "redis", "program": binary, "contacts": runs[-1].contacts, "records": runs[-1].records, "replayed": runs[-1].replayed,
               "restoring_seconds": round(statistics.median(r.restore for r in runs), 3), "cpu_seconds": round(cpu, 3),
-              "contacts_per_cpu_second": round(runs[-1].contacts / cpu), "memory_mb": round(max(r.rss_mb for r in runs))}
+              "contacts_per_cpu_second": round(runs[-1].contacts / cpu), "records_per_cpu_second": round(runs[-1].records / cpu), "memory_mb": round(max(r.rss_mb for r in runs))}
         if ("before", source) in rounds[0] and binary == "now":
             m |= {"against": "before", "ratio": round(statistics.median(r[name].seconds / r["before", source].seconds for r in rounds), 4)}
         out.append(m)
@@ -189,13 +197,13 @@ def markdown(results, args, load):
              f"{system.machine()}.  ", f"{system.versions(args.build)}.  ",
              f"{args.contacts:,} contacts asked for, {PARTITIONS} partitions, {args.threads} workers, seed {args.seed}. Broker and Redis on the same "
              f"machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.", "",
-             "| | from | contacts | start to ready, s: median (min to max) | restoring, s | contacts/s | CPU s | contacts/s and core | peak MiB |",
-             "|---|---|---|---|---|---|---|---|---|"]
+             "| | from | contacts | records read | replayed | start to ready, s: median (min to max) | restoring, s | contacts/s | CPU s | contacts/s and core | "
+             "records/s and core | peak MiB |", "|---|---|---|---|---|---|---|---|---|---|---|---|"]
     for m in results:
         what = "start" if m["name"] == "restore_seconds" else "after kill -9"
-        lines.append(f"| {what}, {m['program']} | {m['source']} | {m['contacts']:,} | {m['median']:.2f} ({m['min']:.2f} to {m['max']:.2f}) | "
+        lines.append(f"| {what}, {m['program']} | {m['source']} | {m['contacts']:,} | {m['records']:,} | {m['replayed']:,} | {m['median']:.2f} ({m['min']:.2f} to {m['max']:.2f}) | "
                      f"{m['restoring_seconds']:.2f} | {m['contacts'] / m['restoring_seconds']:,.0f} | {m['cpu_seconds']:.2f} | "
-                     f"{m['contacts_per_cpu_second']:,} | {m['memory_mb']:,} |")
+                     f"{m['contacts_per_cpu_second']:,} | {m['records_per_cpu_second']:,} | {m['memory_mb']:,} |")
     return "\n".join(lines + ["", "What was measured:", "", "```", __doc__.strip(), "```"])
 
 
