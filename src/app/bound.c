@@ -9,8 +9,9 @@
  *
  * The stamp is the age, too: who was written long ago goes first. So an event pays nothing for being remembered.
  *
- *   soft limit 7/8 of the bound: contacts leave, stripe by stripe, so that each finds what it frees when it grows again
- *   hard limit: the worker reads no further (its session, commits, checkpoints and timers' bookkeeping go on) until there is room
+ *   soft limit, 13/16 of the bound: contacts leave, stripe by stripe, so that each finds what it frees when it grows again
+ *   hard limit, 15/16: the worker reads no further, until there is room; its session, commits and checkpoints go on. The rest is what slabs have
+ *   taken ahead
  *
  * What a stripe uses is asked as its turn comes, a few stripes for each batch. Memory that a slab has taken is not given back: where a stripe has
  * taken more than its part, by chance or because its free blocks are of other sizes, its limit is that much lower.
@@ -41,6 +42,9 @@
 #define NUDGE_NS (2000 * NS_PER_MS)
 #define REDIS_MS 20000 /* the store's own limits are shorter */
 #define AGES 256
+#define SOFT 13 /* sixteenths of the bound */
+#define RESUME 14
+#define HARD 15
 #define LOOKED_AT 16
 
 enum hl_status hl_bound_init(struct hl_worker *w, struct hl_error *err)
@@ -110,7 +114,7 @@ static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes
 {
     size_t max = w->bound.max, ghosts = ghost_bytes(w->e);
     size_t part = (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / hl_table_stripes(w->e->table);
-    size_t excess = bytes.reserved > part ? bytes.reserved - part : 0, limit = part / 8 * 7;
+    size_t excess = bytes.reserved > part ? bytes.reserved - part : 0, limit = part / 16 * SOFT;
     return limit > excess && limit - excess > part / 2 ? limit - excess : part / 2;
 }
 
@@ -396,7 +400,7 @@ static bool can_fetch(struct hl_worker *w)
 static bool is_full(const struct hl_worker *w)
 {
     const struct hl_bound *b = &w->bound;
-    return b->used + ghost_bytes(w->e) >= (b->full ? b->max / 16 * 15 : b->max);
+    return b->used + ghost_bytes(w->e) >= b->max / 16 * (b->full ? RESUME : HARD);
 }
 
 enum hl_status hl_bound_tend(struct hl_worker *w, size_t events, struct hl_error *err)
