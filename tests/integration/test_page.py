@@ -120,6 +120,7 @@ class Page(unittest.TestCase):
             shown = page.js(ids)
             self.assertLessEqual({c.replace("\u202e", "\\u{202e}") for c in HOSTILE}, set(shown))   # what would turn the text around is written out
             self.assertIn("<b onclick=window.pwned=5>me", page.text("#hot"))
+            page.wait("[...document.querySelectorAll('#funnel tr')].some(r => r.cells[0].firstChild.data === 'Subscriber' && r.cells[1].innerText === '30')")   # so may the funnel's
             rows = {r[0]: r for r in page.js("[...document.querySelectorAll('#funnel tr')].map(r => [r.cells[0].firstChild.data, r.cells[1].innerText])")}
             self.assertEqual(rows["Subscriber"][1], "30")
             self.assertEqual(rows["MQL"][1], str(len(HOSTILE)))
