@@ -65,7 +65,7 @@ python_suite() { # folder, name, lanes
 suite install install || exit 1
 suite python-tools python_tools
 if [ -n "$packages" ]; then
-    suite kafka-jars kafka_jars && suite packages python_suite tests/packages packages
+    suite kafka-jars kafka_jars && suite build-dev build dev && suite packages python_suite tests/packages packages
     exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"
 fi
 suite build-dev build dev && suite ctest-dev tests dev -LE 'integration|bench'
