@@ -147,7 +147,7 @@ function showTiles(s) {
   set($("tiles"), [
     tile("Events", rate === null ? "–" : brief(rate), "/s", rates.length > 1 ? sparkline(rates) : "measuring"),
     tile("Transitions", s.transitions_per_s === null ? "–" : brief(s.transitions_per_s), "/s", count(s.transitions) + " since the start"),
-    tile("Latency", l ? under(l.p50) : "–", l ? "ms median" : "", l ? `99 %: ${under(l.p99)}, 99.9 %: ${under(l.p999)}` : "no events just now"),
+    tile("Latency", l ? under(l.p50) : "–", l ? "ms median" : "", l ? `99\u00a0%:\u00a0${under(l.p99)}, 99.9\u00a0%:\u00a0${under(l.p999)}` : "no events just now"),
     tile("Lag", brief(lag), "records", lag && worst ? "most in " + worst.topic : "caught up"),
     tile("Checkpoint", s.checkpoint_age_s === null ? "–" : span(1000 * s.checkpoint_age_s), "old", s.delivery.replace("_", " ")),
     tile("Redis", {up: "up", down: "away", none: "none"}[s.redis], "", {up: "the copy follows", down: "scoring goes on, the copy waits", none: "not configured"}[s.redis], s.redis === "down" ? "bad" : ""),
