@@ -266,6 +266,8 @@ static bool is_redis_url(const char *url)
     return known;
 }
 
+#define HOST_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
 static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
@@ -283,6 +285,8 @@ static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node 
     bool loopback = starts_with(listen, "127.") || starts_with(listen, "localhost:") || starts_with(listen, "[::1]:");
     if (listen && listen[0] && !loopback && c->http_token_file && !c->http_token_file[0])
         hl_problem_error(&r->p, hl_node_find(http, "listen"), "http.listen is beyond loopback: set http.token_file");
+    if (c->http_hosts && c->http_hosts[strspn(c->http_hosts, HOST_LETTERS ", \t")])
+        hl_problem_error(&r->p, hl_node_find(http, "hosts"), "http.hosts wants names apart by commas, without scheme, port and path, not '%s'", c->http_hosts);
 }
 
 static void check_memory(struct hl_config_reader *r, const struct hl_yaml_node *root)

@@ -89,6 +89,9 @@ const struct hl_config_key hl_config_keys[] = {
     {"http", "listen", HL_CONFIG_TEXT, AT(http_listen), "127.0.0.1:8080", 0, 200, NULL,
      "ADDRESS:PORT of health, metrics and API. Empty: no HTTP. Beyond loopback token_file is needed."},
     {"http", "token_file", HL_CONFIG_FILE, AT(http_token_file), "", 0, 0, NULL, "File with the bearer token that /v1 asks for."},
+    {"http", "hosts", HL_CONFIG_TEXT, AT(http_hosts), "", 0, 1000, NULL,
+     "Without token_file, a request must call this process localhost, by an address of loopback, or by one of these names, apart by commas: a page of "
+     "elsewhere whose name is made to lead here gets no answer. Behind a proxy that passes on the Host of its clients, name that."},
     {"http", "hung_after", HL_CONFIG_DURATION, AT(http_hung_after_ms), "30s", SECOND, HOUR, NULL,
      "A thread that gives no sign of life for so long makes /livez answer 503. A call that may take longer by its own limit is given that."},
     {"", "max_clock_skew", HL_CONFIG_DURATION, AT(max_clock_skew_ms), "5m", 0, 24 * HOUR, NULL,

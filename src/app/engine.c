@@ -171,7 +171,8 @@ static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
     *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table,
                                    .config = e->config, .model = e->model, .holdings = e->holdings,
                                    .census = e->census, .flow = e->flow, .history = e->history, .epoch = hl_clock_wall_ms()};
-    struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file)};
+    struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file),
+                               .hosts = e->config->http_hosts};
     enum hl_status status = hl_http_start(&c, hl_http_api_handle, e->api, &e->http, err);
     if (!status) hl_log(HL_LOG_INFO, "http_listening", "port=%d", hl_http_port(e->http));
     return status;

@@ -54,6 +54,13 @@ STRUCTURE = """(() => {
   return wrong;
 })()"""
 
+# Tiles that cut their text, were it the longest.
+CUT = """(() => {
+  const dds = [...document.querySelectorAll('#tiles dd.sub')];
+  for (const e of dds) e.textContent = '99\u00a0%:\u00a012,345, 99.9\u00a0%:\u00a067,890';
+  return dds.filter(e => e.scrollWidth > e.clientWidth || getComputedStyle(e).textOverflow !== 'clip').map(e => e.parentElement.innerText);
+})()"""
+
 
 def nodes(page, *roles):
     tree = page.call("Accessibility.getFullAXTree")["nodes"]
@@ -159,6 +166,7 @@ class Page(unittest.TestCase):
                 time.sleep(0.3)
                 self.readable(page, name)
                 self.assertLessEqual(page.js("document.documentElement.scrollWidth"), width, name)
+                self.assertEqual(page.js(CUT), [], name)
                 if str(pictures) != ".":
                     page.picture(pictures / f"{name}.png")
             page.js("document.querySelector('#hot button.id').click()")
@@ -181,6 +189,23 @@ class Page(unittest.TestCase):
             page.wait("document.getElementById('state-text').innerText === 'No answer' && document.getElementById('trouble').innerText.includes('does not answer, since')")
             self.assertGreaterEqual(page.js("document.querySelectorAll('#hot button.id').length"), 7)
             self.nothing_ran(page)
+
+    def test_a_page_of_elsewhere_whose_name_leads_here_learns_nothing(self):
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)
+        with setup.run() as h, browser.Browser("--host-resolver-rules=MAP *.example 127.0.0.1") as page:
+            h.wait_ready()
+            page.call("Page.setBypassCSP", enabled=True)   # that page would have been served by somebody else, without our policy
+            page.go(self.url(h).replace("127.0.0.1", "elsewhere.example"))
+            self.assertIn("the request's Host is neither localhost", page.js("document.body.innerText"))
+            asked = "Promise.all(['/v1/rank', '/metrics', '/livez'].map(p => fetch(p).then(r => r.status)))"
+            self.assertEqual(page.js(asked), [421, 421, 421])
+            page.go(self.url(h))
+            self.assertEqual(page.js(asked), [200, 200, 200])
+        setup.config["http"]["hosts"] = "lead.example"
+        with setup.run() as h, browser.Browser("--host-resolver-rules=MAP *.example 127.0.0.1") as page:
+            h.wait_ready()
+            page.go(self.url(h).replace("127.0.0.1", "lead.example"))
+            page.wait("document.getElementById('state-text').innerText === 'Ready'")
 
 
 if __name__ == "__main__":

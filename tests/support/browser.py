@@ -21,12 +21,12 @@ def program():
 class Browser:
     """One browser with one page. `console` holds what the page complained of; requests that left the machine are in `foreign`."""
 
-    def __init__(self):
+    def __init__(self, *flags):
         self.profile = tempfile.TemporaryDirectory(prefix="hotlead-browser-", ignore_cleanup_errors=True)
         to_child, self.writer = os.pipe()
         self.reader, from_child = os.pipe()
         redirect = f'exec "$@" 3<&{to_child} 4>&{from_child}'
-        self.child = subprocess.Popen(["bash", "-c", redirect, "browser", program(), *FLAGS, f"--user-data-dir={self.profile.name}", "about:blank"],
+        self.child = subprocess.Popen(["bash", "-c", redirect, "browser", program(), *FLAGS, *flags, f"--user-data-dir={self.profile.name}", "about:blank"],
                                       pass_fds=(to_child, from_child), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                       start_new_session=True)
         os.close(to_child)

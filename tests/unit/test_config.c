@@ -90,6 +90,7 @@ static void what_is_not_written_has_the_defaults_of_the_contract(void **state)
     assert_string_equal(c->model, "dir/model.yaml");
     assert_string_equal(c->http_listen, "127.0.0.1:8080");
     assert_string_equal(c->http_token_file, "");
+    assert_string_equal(c->http_hosts, "");
     assert_string_equal(c->log_level, "info");
     assert_false(c->core_dumps);
     assert_int_equal(c->n_inputs, 1);
@@ -113,7 +114,7 @@ static void every_key_lands_in_its_field(void **state)
                                "checkpoint: {interval: 1m, max_share: 1, max_replay: 2m}\n"
                                "schemas: {registry: \"https://r\", dir: /abs, user_file: u, token_file: t, ca_file: ca}\n"
                                "redis: {url: unix:///r.sock, user: hot, password_file: pw, cluster: true}\n"
-                               "memory: {max_bytes: 4GiB}\nthreads: 256\nmodel: /m.yaml\nhttp: {listen: \"0.0.0.0:80\", token_file: tok}\n"
+                               "memory: {max_bytes: 4GiB}\nthreads: 256\nmodel: /m.yaml\nhttp: {listen: \"0.0.0.0:80\", token_file: tok, hosts: \"a.example, b\"}\n"
                                "max_clock_skew: 1h\nmax_record_bytes: 512KiB\non_gap: accept\nlog_level: debug\ncore_dumps: true\n");
     assert_int_equal(c->n_kafka, 2);
     assert_string_equal(property(c, "linger.ms"), "5");
@@ -275,6 +276,8 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:3:13: error: checkpoint.max_replay is below checkpoint.interval\n");
     refuses(SMALL "http: {listen: \"0.0.0.0:8080\"}\n",
             "c.yaml:3:16: error: http.listen is beyond loopback: set http.token_file\n");
+    refuses(SMALL "http: {hosts: \"a.example, https://b.example:443\"}\n",
+            "c.yaml:3:15: error: http.hosts wants names apart by commas, without scheme, port and path, not 'a.example, https://b.example:443'\n");
     refuses(SMALL "outputs: {state: \"a b\"}\n",
             "c.yaml:3:18: error: 'a b' is no topic name: letters, digits, '.', '_' and '-', at most 249\n");
     refuses("kafka: {bootstrap.servers: b:1, replication_factor: 0}\ninputs: [{topic: web}]\n",

@@ -63,7 +63,7 @@ static const char *asked(const struct hl_http *h, const char *method, const char
 {
     char request[8192];
     int n =
-        snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, target, headers);
+        snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n", method, target, headers);
     return exchange(h, request, (size_t)n);
 }
 
@@ -120,8 +120,48 @@ static void other_methods_are_refused(void **state)
         assert_contains(answer, "application/problem+json");
         assert_contains(answer, "\"status\":405");
     }
-    const char *post = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
+    const char *post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
     assert_contains(exchange(h, post, strlen(post)), "HTTP/1.1 405 ");
+    hl_http_stop(h);
+}
+
+static const char *called(const struct hl_http *h, const char *target, const char *host)
+{
+    char request[1000];
+    int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", target, host);
+    return exchange(h, request, (size_t)n);
+}
+
+static void without_a_token_only_its_own_names_are_answered(void **state)
+{
+    static const char *const own[] = {"localhost", "LocalHost:8080", "localhost.:1", "127.0.0.1", "127.0.0.1:8080", "127.1.2.3:80", "[::1]", "[::1]:8080",
+                                      "lead.example:443", "INNER", "inner.:80"};
+    static const char *const others[] = {"evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "evil-localhost", "10.0.0.1",
+                                         "[::2]:8080", "lead.example.evil.example", "lead", "inner, lead.example", "", ":8080", "[]", "."};
+    struct hl_http *h = NULL;
+    const struct hl_http_config config = {.listen = "127.0.0.1:0", .hosts = " lead.example,\tinner, "};
+    (void)state;
+    assert_int_equal(hl_http_start(&config, echo, NULL, &h, &err), HL_OK);
+    for (size_t i = 0; i < HL_ARRAY_LEN(own); i++) assert_contains(called(h, "/livez", own[i]), "path=/livez");
+    for (size_t i = 0; i < HL_ARRAY_LEN(others); i++) {
+        const char *answer = called(h, i % 2 ? "/v1/rank" : "/metrics", others[i]);
+        if (strstr(answer, "path=") || !strstr(answer, "HTTP/1.1 421 ")) fail_msg("called '%s': %s", others[i], answer);
+        assert_contains(answer, "\"detail\":\"the request's Host is neither localhost, an address of loopback, nor a name of http.hosts: add it there, or set "
+                                "http.token_file\"");
+    }
+    static const char ancient[] = "GET /livez HTTP/1.0\r\n\r\n"; /* no browser leaves it out */
+    assert_contains(exchange(h, ancient, sizeof(ancient) - 1), "path=/livez");
+    hl_http_stop(h);
+}
+
+static void with_a_token_it_answers_to_any_name(void **state)
+{
+    (void)state;
+    const char *file = token_file("secret\n");
+    struct hl_http *h = started("127.0.0.1:0", file);
+    assert_contains(called(h, "/livez", "lead.example"), "path=/livez");
+    assert_contains(called(h, "/v1/rank", "lead.example"), "HTTP/1.1 401 ");
+    unlink(file);
     hl_http_stop(h);
 }
 
@@ -134,7 +174,7 @@ static const char *asked_long(const struct hl_http *h, size_t bytes, bool with_q
     if (with_query) target[100] = '?';
     target[bytes + with_query] = '\0';
     static char request[9100];
-    int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", target);
+    int n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target);
     return exchange(h, request, (size_t)n);
 }
 
@@ -254,10 +294,10 @@ static void nonsense_and_oversize_leave_the_server_well(void **state)
         {"GET / HTTP/9.9\r\n\r\n", 18},
         {"\0\1\2\3\r\n\r\n", 8},
         {"\x16\x03\x01\x02\x00\x01", 6},
-        {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: -5\r\n\r\n", 46},
-        {"GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 48},
-        {"GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 58},
-        {"GET /%00%zz?%00 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 56},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n", 54},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 56},
+        {"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 66},
+        {"GET /%00%zz?%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", 64},
     };
     (void)state;
     struct hl_http *h = started("127.0.0.1:0", NULL);
@@ -342,7 +382,7 @@ static struct hl_http *started_in_haste(int request_ms, int answer_ms)
 /* A byte now and then starts no clock anew. */
 static void a_request_that_trickles_in_is_ended(void **state)
 {
-    static const char request[] = "GET /slow HTTP/1.1\r\nHost: h\r\nX-Slow: ";
+    static const char request[] = "GET /slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
     (void)state;
     struct hl_http *h = started_in_haste(200, 0);
     int fd = connected(h);
@@ -361,7 +401,7 @@ static void a_request_that_trickles_in_is_ended(void **state)
 
 static void a_kept_connection_that_goes_on_asking_is_not_ended(void **state)
 {
-    static const char request[] = "GET /again HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char request[] = "GET /again HTTP/1.1\r\nHost: localhost\r\n\r\n";
     char answer[1024];
     (void)state;
     struct hl_http *h = started_in_haste(1000, 0);
@@ -385,7 +425,7 @@ static void large(void *ctx, const struct hl_http_request *q, struct hl_http_res
 
 static void an_answer_that_nobody_takes_is_ended(void **state)
 {
-    static const char request[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char request[] = "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n";
     static char answer[1 << 16];
     size_t n = 0;
     (void)state;
@@ -406,13 +446,13 @@ static void headers_that_are_too_large_are_refused(void **state)
     static char request[50000], name[64];
     (void)state;
     struct hl_http *h = started("127.0.0.1:0", NULL);
-    size_t n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: h\r\nX-Big: ");
+    size_t n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: localhost\r\nX-Big: ");
     memset(request + n, 'a', 40000);
     memcpy(request + n + 40000, "\r\n\r\n", 4);
     const char *answer = exchange(h, request, n + 40004);
     assert_true(!answer[0] || strstr(answer, "HTTP/1.1 431 ") || strstr(answer, "HTTP/1.1 413 "));
     assert_null(strstr(answer, "200 OK"));
-    n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: h\r\n");
+    n = (size_t)snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: localhost\r\n");
     for (int i = 0; n < 40000; i++) { /* many small ones */
         int len = snprintf(name, sizeof(name), "X-%d: a\r\n", i);
         memcpy(request + n, name, (size_t)len);
@@ -427,7 +467,7 @@ static void headers_that_are_too_large_are_refused(void **state)
 /* What comes behind a good request is not taken for a part of it, and ends the connection. */
 static void garbage_in_the_pipeline_ends_the_connection_only(void **state)
 {
-    static const char good[] = "GET /one HTTP/1.1\r\nHost: h\r\n\r\n";
+    static const char good[] = "GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n";
     char request[300];
     (void)state;
     struct hl_http *h = started("127.0.0.1:0", NULL);
@@ -435,7 +475,7 @@ static void garbage_in_the_pipeline_ends_the_connection_only(void **state)
     const char *answer = exchange(h, request, (size_t)n);
     assert_contains(answer, "path=/one");
     assert_null(strstr(strstr(answer, "path=/one") + 1, "path=/one"));
-    n = snprintf(request, sizeof(request), "%s%sGET /three HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", good, good);
+    n = snprintf(request, sizeof(request), "%s%sGET /three HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", good, good);
     answer = exchange(h, request, (size_t)n);
     assert_contains(strstr(answer, "path=/one") + 1, "path=/one");
     assert_contains(answer, "path=/three");
@@ -501,7 +541,7 @@ static bool end_comes(int n)
 static int left_open(const struct hl_http *h, const char *target)
 {
     char request[200];
-    int fd = connected(h), n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
+    int fd = connected(h), n = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
     assert_int_equal(send(fd, request, (size_t)n, MSG_NOSIGNAL), n);
     return fd;
 }
@@ -510,7 +550,7 @@ static void an_answer_goes_on_until_its_source_ends(void **state)
 {
     (void)state;
     struct hl_http *h = counting(0);
-    const char *request = "GET /count HTTP/1.1\r\nHost: h\r\nConnection: close\r\nLast-Event-ID: 7-8\r\n\r\n";
+    const char *request = "GET /count HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nLast-Event-ID: 7-8\r\n\r\n";
     static char answer[4096];
     size_t n = 0;
     int fd = connected(h);
@@ -585,6 +625,8 @@ int main(void)
         cmocka_unit_test(problems_are_escaped_json),
         cmocka_unit_test(v1_needs_the_token_and_the_rest_does_not),
         cmocka_unit_test(the_world_is_not_served_without_a_token),
+        cmocka_unit_test(without_a_token_only_its_own_names_are_answered),
+        cmocka_unit_test(with_a_token_it_answers_to_any_name),
         cmocka_unit_test(bad_settings_are_said),
         cmocka_unit_test(nonsense_and_oversize_leave_the_server_well),
         cmocka_unit_test(who_waits_longest_of_an_address_gives_way_to_its_newcomer),

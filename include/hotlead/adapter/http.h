@@ -3,6 +3,8 @@
  * 30 s to be taken. Of more than 16 connections of one address, or 48 of all, the one that has waited longest is ended.
  * An answer may go on: its handler is asked again and again for what follows, at most 8 such answers at a time; one that its client does not
  * take for 30 s ends.
+ * Without a token, a request that calls the server by a name that is not its own is refused (421): a page of elsewhere may have made its name
+ * lead here.
  * Errors are problem details (RFC 9457). Works with libmicrohttpd from 0.9.75 to 1.0. */
 #ifndef HOTLEAD_ADAPTER_HTTP_H
 #define HOTLEAD_ADAPTER_HTTP_H
@@ -42,6 +44,7 @@ struct hl_http_config {
     const char *listen; /* "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"; port 0 picks one */
     const char
         *token_file; /* bearer token for paths under /v1; NULL: none. Must be set to listen beyond loopback (HL_E_CONFIG) */
+    const char *hosts; /* names by which it may be called without a token, beside localhost, loopback and that of `listen`; apart by commas. NULL: none */
     int request_ms, answer_ms; /* 0: 10 s and 30 s */
 };
 /* HL_E_CONFIG: bad address or token; HL_E_UNAVAILABLE: the address cannot be listened on. `handler` may be called before this

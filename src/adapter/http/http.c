@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "host.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/slice.h"
 #include "stream.h"
@@ -31,6 +32,7 @@
 #define REQUEST_BYTES ((size_t)32 << 10)
 #define TARGET_BYTES ((size_t)8 << 10)
 #define TOKEN_CAP 512
+#define HOST_CAP 256
 #define ASK_NS (HL_HTTP_ASK_MS * INT64_C(1000000))
 #define LAST_RUNS 50
 
@@ -46,6 +48,8 @@ struct hl_http {
     void *ctx;
     int port;
     char token[TOKEN_CAP]; /* "": none */
+    char own[HOST_CAP];    /* the name that is listened on */
+    char *others;          /* more names that it is called by */
 };
 
 /* What is kept from the request line until the answer. */
@@ -101,6 +105,12 @@ static bool allowed(const struct hl_http *h, struct MHD_Connection *c, const cha
     if (strncmp(path, "/v1", 3) != 0 || (path[3] != '/' && path[3] != '\0')) return true;
     const char *given = MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
     return given && strncasecmp(given, "Bearer ", 7) == 0 && same_secret(h->token, given + 7);
+}
+
+/* A page of elsewhere has no token; where none is asked for, the name tells it from those who mean this server. */
+static bool is_meant(const struct hl_http *h, struct MHD_Connection *c)
+{
+    return h->token[0] || hl_http_host_is_known(MHD_lookup_connection_value(c, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST), h->own, h->others);
 }
 
 static struct hl_http_seat *seat_of(struct MHD_Connection *c)
@@ -184,7 +194,10 @@ static enum MHD_Result answer(struct hl_http *h, struct MHD_Connection *c, const
                                 .last_event_id = last ? last : ""};
     struct hl_http_response r = {.status = 200, .content_type = "text/plain; charset=utf-8"};
     hl_buf_init(&r.body);
-    if (!is_read(method))
+    if (!is_meant(h, c))
+        hl_http_problem(&r, 421, "Misdirected Request",
+                        "the request's Host is neither localhost, an address of loopback, nor a name of http.hosts: add it there, or set http.token_file");
+    else if (!is_read(method))
         hl_http_problem(&r, 405, "Method Not Allowed", "only GET and HEAD are answered");
     else if (!allowed(h, c, path))
         hl_http_problem(&r, 401, "Unauthorized", "a bearer token is needed for /v1");
@@ -320,12 +333,11 @@ static bool split_listen(const char *listen, char *host, size_t cap, const char 
     return true;
 }
 
-static enum hl_status resolve(const char *listen, struct addrinfo **out, struct hl_error *err)
+static enum hl_status resolve(const char *listen, char host[HOST_CAP], struct addrinfo **out, struct hl_error *err)
 {
-    char host[256];
     const char *port;
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    if (!split_listen(listen, host, sizeof(host), &port)) {
+    if (!split_listen(listen, host, HOST_CAP, &port)) {
         return hl_error_set(err, HL_E_CONFIG, HL_STOP, "http listen address %s: expected host:port or [address]:port", listen);
     }
     int rc = getaddrinfo(host, port, &hints, out);
@@ -391,13 +403,15 @@ enum hl_status hl_http_start(const struct hl_http_config *config, hl_http_handle
     h->ctx = ctx;
     h->guard.request_ns = or_default_ns(config->request_ms, REQUEST_MS);
     h->guard.answer_ns = or_default_ns(config->answer_ms, ANSWER_MS);
+    h->others = strdup(config->hosts ? config->hosts : "");
     h->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (h->wake < 0) {
-        free(h);
-        return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server: %s", strerror(errno));
+    if (h->wake < 0 || !h->others) {
+        hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "http server: %s", strerror(errno));
+        hl_http_stop(h);
+        return HL_E_UNAVAILABLE;
     }
     enum hl_status status = config->token_file && config->token_file[0] ? read_token(h, config->token_file, err) : HL_OK;
-    if (!status) status = resolve(config->listen, &a, err);
+    if (!status) status = resolve(config->listen, h->own, &a, err);
     if (!status) status = serve(h, config->listen, a, err);
     if (a) freeaddrinfo(a);
     if (status)
@@ -419,7 +433,8 @@ void hl_http_stop(struct hl_http *h)
     atomic_store(&h->stop, true);
     if (h->started && write(h->wake, &one, sizeof(one)) == sizeof(one)) pthread_join(h->thread, NULL);
     if (h->daemon) MHD_stop_daemon(h->daemon);
-    close(h->wake);
+    if (h->wake >= 0) close(h->wake);
+    free(h->others);
     explicit_bzero(h->token, sizeof(h->token));
     free(h);
 }
