@@ -17,7 +17,10 @@ static const char USAGE[] =
     "happens before the event that is later.\n"
     "\n"
     "  -m, --model FILE      the scoring model\n"
-    "  -a, --against FILE    a second model: who becomes an MQL under one of them only, and what changes in each stage\n"
+    "  -a, --against FILE    a second model: what changes in each stage, how many contacts differ, what share of the MQLs of each\n"
+    "                        bought, and who becomes an MQL under one of them only\n"
+    "      --bought TYPE     with --against: the type of event that is a purchase (default: opportunity_won)\n"
+    "      --first N         with --against: how many of those who differ are named (default: 20; json: all)\n"
     "      --mapping FILE    the shape of the records in the EVENTS that follow: where their fields are, and how their types\n"
     "                        are called; the keys of an input in hotlead.yaml, in a file of their own (default: the\n"
     "                        canonical names)\n"
@@ -38,6 +41,7 @@ struct simulate {
     struct hl_model *model, *against;
     struct hl_sim_sources events;
     bool json;
+    int64_t first; /* -1: not said */
     struct hl_sim_options o;
 };
 
@@ -47,7 +51,8 @@ static int wrong_use(const char *what, const char *value)
     return hl_status_exit_code(HL_E_USAGE);
 }
 
-enum { FILE_OF_EVENTS = 1, OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_ALERTS, OPT_MAPPING };
+enum { FILE_OF_EVENTS = 1, OPT_ARRIVAL = 256, OPT_UNTIL, OPT_STATE, OPT_ALERTS, OPT_MAPPING, OPT_BOUGHT, OPT_FIRST };
+#define FIRST 20
 
 static int read_choice(struct simulate *s, int option, const char *value)
 {
@@ -72,6 +77,18 @@ static int read_number(struct simulate *s, int option, const char *value)
     return 0;
 }
 
+static int read_bought(struct simulate *s, const char *value)
+{
+    s->o.bought = hl_event_type_find(hl_slice_of(value));
+    return s->o.bought != HL_EVENT_UNKNOWN ? 0 : wrong_use("bought wants a type of event such as opportunity_won, not ", value);
+}
+
+static int read_first(struct simulate *s, const char *value)
+{
+    bool ok = hl_slice_parse_i64(hl_slice_of(value), &s->first) && s->first >= 0;
+    return ok ? 0 : wrong_use("first wants a number of contacts, not ", value);
+}
+
 static int read_option(struct simulate *s, int option)
 {
     switch (option) {
@@ -81,6 +98,8 @@ static int read_option(struct simulate *s, int option)
     case FILE_OF_EVENTS: hl_sim_sources_add(&s->events, optarg); return 0;
     case OPT_MAPPING: return hl_sim_sources_map(&s->events, optarg) == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
     case OPT_ALERTS: s->alerts_path = optarg; return 0;
+    case OPT_BOUGHT: return read_bought(s, optarg);
+    case OPT_FIRST: return read_first(s, optarg);
     case 'o':
     case OPT_ARRIVAL: return read_choice(s, option, optarg);
     case 't':
@@ -97,7 +116,8 @@ static int read_options(struct simulate *s, int argc, char **argv)
         {"output", required_argument, NULL, 'o'},          {"threads", required_argument, NULL, 't'},
         {"arrival", required_argument, NULL, OPT_ARRIVAL}, {"until", required_argument, NULL, OPT_UNTIL},
         {"state", required_argument, NULL, OPT_STATE},     {"alerts", required_argument, NULL, OPT_ALERTS},
-        {"mapping", required_argument, NULL, OPT_MAPPING}, {"help", no_argument, NULL, 'h'},
+        {"mapping", required_argument, NULL, OPT_MAPPING}, {"bought", required_argument, NULL, OPT_BOUGHT},
+        {"first", required_argument, NULL, OPT_FIRST},     {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     /* - in front: files come in their place among the options, since a mapping is for those behind it. */
@@ -139,10 +159,11 @@ static enum hl_status report(const struct simulate *s, const struct hl_sim *sim,
     struct hl_sim_contact *contacts;
     size_t n;
     bool quiet = s->json && !s->against && !s->state_path;
+    size_t most = s->first >= 0 ? (size_t)s->first : s->json ? SIZE_MAX : FIRST;
     if (quiet) return HL_OK;
     if (hl_sim_contacts(sim, &contacts, &n) != HL_OK) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     if (!s->json) hl_sim_report_summary(stdout, sim, contacts, n);
-    if (s->against) hl_sim_report_against(stdout, sim, contacts, n, s->json);
+    if (s->against) hl_sim_report_against(stdout, sim, contacts, n, most, s->json);
     enum hl_status st = s->state_path ? hl_sim_write_states(s->state_path, sim, contacts, n, err) : HL_OK;
     free(contacts);
     return st;
@@ -190,7 +211,7 @@ static int load_and_simulate(struct simulate *s)
 
 int hl_cmd_simulate(int argc, char **argv)
 {
-    struct simulate s = {.o = {.until = HL_NO_TIME, .threads = processors()}};
+    struct simulate s = {.first = -1, .o = {.until = HL_NO_TIME, .threads = processors(), .bought = HL_EVENT_OPPORTUNITY_WON}};
     int code = hl_status_exit_code(HL_E_NOMEM);
     if (hl_sim_sources_init(&s.events, argc) == HL_OK) code = read_options(&s, argc, argv);
     if (code < 0) code = load_and_simulate(&s);

@@ -111,11 +111,78 @@ static int64_t first_mql_at(const struct hl_sim_contact *c)
     return c->memo->first_mql_at != HL_NO_TIME ? c->memo->first_mql_at : c->other_memo->first_mql_at;
 }
 
-static void print_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
+/* What the two models come to, over all contacts. */
+struct comparison {
+    size_t other_stage, one_only[2], buyers;
+    size_t mqls[2], bought[2]; /* MQLs; of them those that bought at the same time or later */
+    enum hl_event_type is_bought;
+};
+
+static void compare_side(struct comparison *k, unsigned side, const struct hl_sim_memo *memo, int64_t bought_at)
+{
+    if (memo->first_mql_at == HL_NO_TIME) return;
+    k->mqls[side]++;
+    k->bought[side] += bought_at != HL_NO_TIME && bought_at >= memo->first_mql_at;
+}
+
+/* A purchase counts under both where one model has the contact disqualified by then. */
+static int64_t bought_at(const struct hl_sim_contact *c)
+{
+    return c->memo->bought_at != HL_NO_TIME ? c->memo->bought_at : c->other_memo->bought_at;
+}
+
+static struct comparison compare_sides(const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
+{
+    struct comparison k = {.is_bought = sim->shards[0].bought};
+    for (size_t i = 0; i < n; i++) {
+        const struct hl_sim_contact *c = &contacts[i];
+        k.other_stage += c->c->stage != c->other->stage;
+        if (differs(c)) k.one_only[c->memo->first_mql_at == HL_NO_TIME]++;
+        k.buyers += bought_at(c) != HL_NO_TIME;
+        compare_side(&k, 0, c->memo, bought_at(c));
+        compare_side(&k, 1, c->other_memo, bought_at(c));
+    }
+    return k;
+}
+
+static double share(size_t part, size_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+static void print_comparison(FILE *to, const struct comparison *k, size_t n)
+{
+    size_t one_only = k->one_only[0] + k->one_only[1];
+    fprintf(to, "\n%zu of %zu contacts (%.1f%%) end in another stage; %zu (%.1f%%) become an MQL under one model only: %zu under A, %zu under B\n", k->other_stage, n,
+            100 * share(k->other_stage, n), one_only, 100 * share(one_only, n), k->one_only[0], k->one_only[1]);
+    fprintf(to, "\n%-30s %12s %12s\n%-30s %12zu %12zu\n%-30s %12zu %12zu\n", "MQLs and purchases", "A", "B", "contacts that became an MQL", k->mqls[0], k->mqls[1],
+            "of them bought then or later", k->bought[0], k->bought[1]);
+    fprintf(to, "%-30s %11.1f%% %11.1f%%\n%-30s %11.1f%% %11.1f%%\n", "share of MQLs that bought", 100 * share(k->bought[0], k->mqls[0]),
+            100 * share(k->bought[1], k->mqls[1]), "share of buyers found", 100 * share(k->bought[0], k->buyers), 100 * share(k->bought[1], k->buyers));
+    fprintf(to, "A purchase is the first %s; %zu contacts bought.\n", hl_event_type_name(k->is_bought), k->buyers);
+}
+
+static void print_differences(FILE *to, const struct comparison *k, const struct hl_sim_contact *contacts, size_t n, size_t most)
+{
+    char at[HL_ISO8601_SIZE];
+    size_t all = k->one_only[0] + k->one_only[1], told = 0;
+    fputs("\nMQL under one model only", to);
+    if (all > most) fprintf(to, ", the first %zu of %zu (--first)", most, all);
+    fputc('\n', to);
+    for (size_t i = 0; i < n && told < most; i++) {
+        const struct hl_sim_contact *c = &contacts[i];
+        if (!differs(c)) continue;
+        told++;
+        fprintf(to, "  %c  %s  %.*s%s\n", c->memo->first_mql_at != HL_NO_TIME ? 'A' : 'B', hl_iso8601_format(first_mql_at(c), at), HL_SLICE_ARG(hl_contact_id(c->c)),
+                bought_at(c) != HL_NO_TIME ? ", bought" : "");
+    }
+}
+
+static void print_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n, size_t most)
 {
     uint64_t stages[2][HL_STAGE_COUNT];
     const struct hl_model *m[2] = {model_of(sim, 0), model_of(sim, 1)};
-    char at[HL_ISO8601_SIZE];
+    struct comparison compared = compare_sides(sim, contacts, n);
     for (unsigned k = 0; k < 2; k++) {
         count_stages(contacts, n, k, stages[k]);
         fprintf(to, "%smodel %c is %s, version %s\n", k ? "" : "\n", "AB"[k], m[k]->name, m[k]->version);
@@ -124,11 +191,8 @@ static void print_against(FILE *to, const struct hl_sim *sim, const struct hl_si
     for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
         fprintf(to, "%-14s %12" PRIu64 " %12" PRIu64 " %+12" PRId64 "\n", hl_stage_name((enum hl_stage)s), stages[0][s],
                 stages[1][s], (int64_t)(stages[1][s] - stages[0][s]));
-    fputs("\nMQL under one model only\n", to);
-    for (size_t i = 0; i < n; i++)
-        if (differs(&contacts[i]))
-            fprintf(to, "  %c  %s  %.*s\n", contacts[i].memo->first_mql_at != HL_NO_TIME ? 'A' : 'B',
-                    hl_iso8601_format(first_mql_at(&contacts[i]), at), HL_SLICE_ARG(hl_contact_id(contacts[i].c)));
+    print_comparison(to, &compared, n);
+    print_differences(to, &compared, contacts, n, most);
 }
 
 static void put_model(struct hl_buf *b, const char *key, const struct hl_model *m)
@@ -152,34 +216,52 @@ static void put_stages(struct hl_buf *b, const struct hl_sim_contact *contacts, 
     hl_json_put_raw(b, "],");
 }
 
-static void put_differences(struct hl_buf *b, const struct hl_sim_contact *contacts, size_t n)
+static void put_side(struct hl_buf *b, const struct comparison *k, unsigned side)
 {
-    bool first = true;
+    hl_buf_printf(b, "\"%c\":{\"mqls\":%zu,\"bought\":%zu,\"precision\":%.6g,\"recall\":%.6g}", "ab"[side], k->mqls[side], k->bought[side],
+                  share(k->bought[side], k->mqls[side]), share(k->bought[side], k->buyers));
+}
+
+static void put_comparison(struct hl_buf *b, const struct comparison *k, size_t n)
+{
+    hl_buf_printf(b, "\"contacts\":%zu,\"differ\":{\"stage\":%zu,\"mql_under_a_only\":%zu,\"mql_under_b_only\":%zu},", n, k->other_stage, k->one_only[0],
+                  k->one_only[1]);
+    hl_buf_printf(b, "\"mql_to_customer\":{\"bought_is\":\"%s\",\"buyers\":%zu,", hl_event_type_name(k->is_bought), k->buyers);
+    put_side(b, k, 0);
+    hl_buf_put_u8(b, ',');
+    put_side(b, k, 1);
+    hl_json_put_raw(b, "},");
+}
+
+static void put_differences(struct hl_buf *b, const struct hl_sim_contact *contacts, size_t n, size_t most)
+{
+    size_t told = 0;
     hl_json_put_raw(b, "\"mql_under_one_only\":[");
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && told < most; i++) {
         if (!differs(&contacts[i])) continue;
-        hl_json_put_raw(b, first ? "{\"contact_id\":" : ",{\"contact_id\":");
+        hl_json_put_raw(b, told++ ? ",{\"contact_id\":" : "{\"contact_id\":");
         hl_json_put_text(b, hl_contact_id(contacts[i].c));
         hl_buf_printf(b, ",\"under\":\"%c\",\"at\":%" PRId64 "}", contacts[i].memo->first_mql_at != HL_NO_TIME ? 'a' : 'b',
                       first_mql_at(&contacts[i]));
-        first = false;
     }
     hl_json_put_raw(b, "]}\n");
 }
 
-void hl_sim_report_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n, bool json)
+void hl_sim_report_against(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n, size_t most, bool json)
 {
     if (!json) {
-        print_against(to, sim, contacts, n);
+        print_against(to, sim, contacts, n, most);
         return;
     }
+    struct comparison compared = compare_sides(sim, contacts, n);
     struct hl_buf b;
     hl_buf_init(&b);
     hl_buf_put_u8(&b, '{');
     put_model(&b, "a", model_of(sim, 0));
     put_model(&b, "b", model_of(sim, 1));
     put_stages(&b, contacts, n);
-    put_differences(&b, contacts, n);
+    put_comparison(&b, &compared, n);
+    put_differences(&b, contacts, n, most);
     fwrite(b.data, 1, b.len, to);
     hl_buf_fini(&b);
 }

@@ -348,6 +348,7 @@ static enum hl_status prepare(struct run *r, struct hl_error *err)
         unsigned i = sim->n_shards++;
         if (hl_sim_shard_init(&sim->shards[i], i, o->threads, o->model, o->against, o->transitions, o->alerts) != HL_OK)
             return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+        sim->shards[i].bought = o->bought;
     }
     return start_threads(r, err);
 }

@@ -16,6 +16,7 @@ struct hl_sim_options {
     FILE *transitions, *alerts; /* where they go, as JSON; NULL: nowhere */
     bool progress;        /* a bar on stderr, once it takes longer than a second */
     int64_t until;        /* HL_NO_TIME: no further than the stream */
+    enum hl_event_type bought; /* what is a purchase, for the comparison of two models */
 };
 
 struct hl_sim {

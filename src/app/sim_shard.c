@@ -111,7 +111,7 @@ static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct h
         s->memos = grown;
         s->cap_memos = cap;
     }
-    s->memos[s->n_memos] = (struct hl_sim_memo){HL_NO_TIME};
+    s->memos[s->n_memos] = (struct hl_sim_memo){HL_NO_TIME, HL_NO_TIME};
     c->applied = (uint32_t)s->n_memos++; /* that field is the engine's, and the engine is we */
     return c;
 }
@@ -229,6 +229,11 @@ static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const
 
 /* ---- events ---- */
 
+static void note_purchase(struct hl_sim_memo *memo, int64_t at)
+{
+    if (memo->bought_at == HL_NO_TIME || at < memo->bought_at) memo->bought_at = at;
+}
+
 static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i)
 {
     const struct hl_event *ev = &b->events[i];
@@ -241,6 +246,7 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     hl_table_release(side->t, hash);
     if (!ok) return false;
     side->counts.results[out.result]++;
+    if (ev->type == s->bought && out.result == HL_RESULT_SCORED) note_purchase(&side->memos[c->applied], ev->occurred_at);
     ok = note(s, side, c, &out, &place, true) && (out.result != HL_RESULT_SCORED || set_moment(side, c));
     while (ok && c->timer != HL_NO_TIME && c->timer <= place.stream)
         ok = act(s, side, c, &place, true); /* the event came late: the moment has passed already */

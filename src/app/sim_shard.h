@@ -10,6 +10,7 @@
  * it. */
 struct hl_sim_memo {
     int64_t first_mql_at; /* HL_NO_TIME: it has not been one */
+    int64_t bought_at;    /* first event of the type hl_sim_shard.bought; HL_NO_TIME: none */
 };
 
 struct hl_sim_moment {
@@ -60,6 +61,7 @@ struct hl_sim_shard {
     uint32_t *own;     /* indexes of this shard's events in a batch */
     size_t cap_own;
     enum hl_status status;
+    enum hl_event_type bought; /* what is a purchase, for the comparison of two models */
 };
 
 /* HL_E_NOMEM. against may be NULL. */
