@@ -333,6 +333,28 @@ class Requirements(unittest.TestCase):
         self.assertEqual(re.search(edge, story.described())[1], "75", "written from the model, so always current")
         self.assertEqual((SOURCE / "config" / "MODEL.md").read_text(), text)
 
+    def R15_a_model_is_drafted_from_buyers_and_held_against_the_one_in_use(self):
+        """Of 200 contacts half see the prices; of those 80 buy, of the others 10. What test_calibrate.py tells in full."""
+        story, lines = self.story(), []
+        for i in range(200):
+            story.lines, story.now, story.contact = [], T0, f"c{i}"
+            story.then(LEAD, after(DAY, page("/pricing" if i % 2 else "/blog")))
+            if i % 10 in (1, 3, 5, 7) or i % 20 == 0:
+                story.then(after(10 * DAY, ("opportunity_won", {})))
+            lines += story.lines
+        story.lines = lines + [{"event_id": "end", "contact_id": "last", "occurred_at": T0 + 30 * DAY, "type": "page_viewed"}]
+        story.put("events.jsonl", "".join(json.dumps(ev) + "\n" for ev in story.lines))
+        story.put("draft.yaml", story.run("calibrate", "--holdout", "30", "events.jsonl"))
+        story.run("check", "--strict", "--model", "draft.yaml")
+        draft = (story.folder / "draft.yaml").read_text()
+        self.assertRegex(draft, r'did it, \d+ of them bought: .*\n    - {name: page-pricing, on: page_viewed, path: "/pricing\*", points: \d+')
+        self.assertRegex(draft, r'name: page-blog, .*points: -\d+')
+        self.assertIn("Contacts that nothing above was taken from: ", draft)
+        got = json.loads(story.run("simulate", "-m", "model.yaml", "--against", "draft.yaml", "--arrival", "time", "-o", "json", "events.jsonl"))
+        self.assertEqual(got["mql_to_customer"]["a"], {"mqls": 0, "bought": 0, "precision": 0, "recall": 0})
+        self.assertEqual(got["mql_to_customer"]["b"], {"mqls": 100, "bought": 80, "precision": .8, "recall": .888889})
+        self.assertEqual(got["differ"], {"stage": 100, "mql_under_a_only": 0, "mql_under_b_only": 100})
+
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()

@@ -10,6 +10,7 @@
     X(check, "validate the configuration and the scoring model")                                                                          \
     X(describe, "a scoring model in plain words, with a flow chart")                                                                      \
     X(simulate, "what a model would make of events that lie in files, or one model against another")                                      \
+    X(calibrate, "draft a model from what contacts did before they bought")                                                                \
     X(explain, "why a contact has its score and its stage, to the last point")                                                           \
     X(show, "everything that is kept of one contact, from a running process or from Redis")                                                \
     X(rank, "the hottest contacts first, from the warm copy in Redis")                                                                    \
