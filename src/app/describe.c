@@ -294,7 +294,11 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
     put(w, m->reset_behavior ? "- Giving a contact back sets its behavior points to zero.\n"
                              : "- Giving a contact back leaves its points as they are.\n");
     put(w, "- A contact that comes back to MQL starts a new visit; the visits are counted.\n"
-           "- An event that comes late counts at the time at which it happened. The same event twice counts once.\n\n");
+           "- An event that comes late counts at the time at which it happened. The same event twice counts once.\n");
+    if (m->touches_keep)
+        hl_buf_printf(w->b, "- Of each contact the first touch with its source is kept, and the %u kinds of touches (an event and what it was about) that came\n"
+                            "  last, with their counts.\n", m->touches_keep);
+    put(w, "\n");
 }
 
 void hl_describe_markdown(const struct hl_model *m, struct hl_buf *out)

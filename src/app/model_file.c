@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "hotlead/core/touches.h"
 #include "lint.h"
 #include "model_read.h"
 
@@ -37,6 +38,20 @@ static void read_subscribe(struct hl_model_reader *r, const struct hl_yaml_node 
     if (!n || !hl_node_check_map(&r->p, n, "subscribe", known)) return;
     const struct hl_yaml_node *on = hl_node_find(n, "on");
     if (on) hl_model_read_types(r, on, &r->m->subscribe_on);
+}
+
+static void read_touches(struct hl_model_reader *r, const struct hl_yaml_node *n)
+{
+    static const char *const known[] = {"keep", "on", NULL};
+    int64_t keep = 0;
+    if (!n || !hl_node_check_map(&r->p, n, "touches", known)) return;
+    const struct hl_yaml_node *on = hl_node_find(n, "on"), *at = hl_node_find(n, "keep");
+    bool is_number = at && at->kind == HL_YAML_SCALAR && hl_slice_parse_i64(at->text, &keep);
+    if (!is_number || keep < 1 || keep > HL_TOUCHES_MAX)
+        hl_problem_error(&r->p, at ? at : n, "touches.keep is how many kinds of touches are kept of a contact: from 1 to %d", HL_TOUCHES_MAX);
+    else
+        r->m->touches_keep = (uint8_t)keep;
+    if (on) hl_model_read_types(r, on, &r->m->touches_on);
 }
 
 static void read_threshold(struct hl_model_reader *r, const struct hl_yaml_node *thresholds, const char *key,
@@ -87,7 +102,8 @@ static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *roo
 {
     static const char *const known[] = {"model",    "version",    "preset",  "lists",      "fit",
                                         "behavior", "hand_raise", "qualify", "thresholds", "stages",
-                                        "recycle",  "subscribe",  "sla",     "routing",    NULL};
+                                        "recycle",  "subscribe",  "sla",     "routing",    "touches",
+                                        NULL};
     if (!hl_node_check_map(&r->p, root, "the model", known)) return;
     struct hl_model *m = r->m;
     r->lists = hl_node_find(root, "lists");
@@ -103,6 +119,7 @@ static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *roo
     hl_model_read_stages(r, hl_node_find(root, "stages"));
     read_recycle(r, hl_node_find(root, "recycle"));
     read_subscribe(r, hl_node_find(root, "subscribe"));
+    read_touches(r, hl_node_find(root, "touches"));
     hl_model_read_sla(r, root);
     hl_model_read_routing(r, root);
     hl_model_warn_of_unused_lists(r);

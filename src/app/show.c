@@ -4,6 +4,7 @@
 
 #include "hotlead/base/iso8601.h"
 #include "hotlead/core/score.h"
+#include "hotlead/core/touches.h"
 #include "json_text.h"
 #include "sim_json.h"
 #include "words.h"
@@ -23,7 +24,7 @@ static void put_attributes(const struct hl_contact *c, struct hl_buf *out)
     bool first = true;
     hl_json_put_raw(out, ",\"attributes\":{");
     for (size_t pos = 0; hl_contact_next_attribute(c, &pos, &key, &value, &time);) {
-        if (hl_slice_is_null(value)) continue;
+        if (hl_slice_is_null(value) || hl_is_own_key(key)) continue;
         if (!first) hl_json_put_raw(out, ",");
         first = false;
         hl_json_put_text(out, key);
@@ -175,7 +176,7 @@ static void put_attribute_lines(const struct hl_contact *c, struct hl_buf *out)
     int64_t time;
     bool first = true;
     for (size_t pos = 0; hl_contact_next_attribute(c, &pos, &key, &value, &time);) {
-        if (hl_slice_is_null(value)) continue;
+        if (hl_slice_is_null(value) || hl_is_own_key(key)) continue;
         if (first) hl_buf_printf(out, "\nattributes\n");
         first = false;
         hl_buf_printf(out, "  ");
@@ -192,6 +193,36 @@ static void put_row_lines(const struct hl_contact *c, const struct hl_model *m, 
     for (unsigned i = 0; i < c->n_rows; i++) {
         const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
         hl_buf_printf(out, "  %-40.40s%12.*f  %5u\n", rule->name, DECIMALS, hl_fixed_to_double(hl_row_value(&c->rows[i], rule, at)), c->rows[i].count);
+    }
+}
+
+static void put_touch_line(struct hl_buf *out, uint32_t type, struct hl_slice what)
+{
+    const char *name = hl_touch_type_name(type);
+    hl_buf_printf(out, "%s", name ? name : "?");
+    if (what.len) hl_buf_printf(out, ", ");
+    hl_buf_put_plain(out, what);
+}
+
+static void put_touches(const struct hl_contact *c, int64_t now, struct hl_buf *out)
+{
+    struct hl_touches t;
+    if (!hl_touches_get(c, &t)) return;
+    hl_buf_printf(out, "\ntouches: %u, the first ", t.count);
+    put_moment(out, t.first_at, now);
+    hl_buf_printf(out, "\n  ");
+    put_touch_line(out, t.first_type, t.first_what);
+    hl_buf_printf(out, "; source ");
+    hl_buf_put_plain(out, t.source.len ? t.source : HL_SLICE_LIT("not said"));
+    if (t.campaign.len) hl_buf_printf(out, ", campaign ");
+    hl_buf_put_plain(out, t.campaign);
+    hl_buf_printf(out, "\n\n  touched last                times  what\n");
+    for (unsigned i = 0; i < t.n; i++) {
+        hl_buf_printf(out, "  ");
+        put_time(out, t.last[i].last_at);
+        hl_buf_printf(out, "  %8u  ", t.last[i].count);
+        put_touch_line(out, t.last[i].type, t.last[i].what);
+        hl_buf_printf(out, "\n");
     }
 }
 
@@ -220,6 +251,7 @@ void hl_show_put_text(const struct hl_contact *c, const struct hl_model *m, int6
     put_handoff(c, m, now, out);
     put_attribute_lines(c, out);
     put_row_lines(c, m, at, out);
+    put_touches(c, now, out);
     put_waiting(c, m, now, out);
     hl_buf_printf(out, "\nlast event of ");
     put_moment(out, c->clock, now);

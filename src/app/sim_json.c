@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "hotlead/core/touches.h"
 #include "json_text.h"
 
 static void put_points(struct hl_buf *b, const char *key, hl_fixed v)
@@ -124,6 +125,36 @@ static void put_rows(struct hl_buf *b, const struct hl_contact *c, const struct 
     hl_buf_put_u8(b, ']');
 }
 
+static void put_touch(struct hl_buf *b, int64_t at, uint32_t type, struct hl_slice what)
+{
+    hl_json_put_raw(b, "{");
+    hl_json_put_member_int(b, "at", at);
+    hl_json_put_member(b, "type", hl_slice_of(hl_touch_type_name(type)));
+    hl_json_put_member(b, "what", what.len ? what : HL_SLICE_NULL);
+}
+
+/* Behind the fields of the schema: where the model does not ask for touches there are none. */
+static void put_touches(struct hl_buf *b, const struct hl_contact *c)
+{
+    struct hl_touches t;
+    if (!hl_touches_get(c, &t)) return;
+    hl_json_put_key(b, "touches");
+    hl_json_put_raw(b, "{");
+    hl_json_put_member_int(b, "count", t.count);
+    hl_json_put_key(b, "first");
+    put_touch(b, t.first_at, t.first_type, t.first_what);
+    hl_json_put_member(b, "source", t.source.len ? t.source : HL_SLICE_NULL);
+    hl_json_put_member(b, "campaign", t.campaign.len ? t.campaign : HL_SLICE_NULL);
+    hl_json_put_raw(b, "},\"last\":[");
+    for (unsigned i = 0; i < t.n; i++) {
+        if (i) hl_json_put_raw(b, ",");
+        put_touch(b, t.last[i].last_at, t.last[i].type, t.last[i].what);
+        hl_json_put_member_int(b, "count", t.last[i].count);
+        hl_json_put_raw(b, "}");
+    }
+    hl_json_put_raw(b, "]}");
+}
+
 void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at)
 {
     hl_json_put_raw(b, "{\"contact_id\":");
@@ -141,5 +172,6 @@ void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct
     hl_json_put_member(b, "owner", hl_contact_owner(c));
     put_model(b, m);
     put_time(b, "sla_due", hl_contact_sla_due(c));
+    put_touches(b, c);
     hl_json_put_raw(b, "}\n");
 }

@@ -9,6 +9,7 @@
 #include "contact_private.h"
 #include "handoff.h"
 #include "hotlead/base/hash.h"
+#include "hotlead/core/touches.h"
 #include "lifecycle.h"
 #include "match_cache_private.h"
 
@@ -65,7 +66,7 @@ static enum hl_status apply_attributes(struct hl_step *s)
     bool changed = false;
     if (!(SETS_ATTRIBUTES & hl_match_bit(ev->type)) || ev->n_attributes == 0) return HL_OK;
     for (size_t i = 0; i < ev->n_attributes; i++) {
-        if (hl_slice_is_null(ev->attributes[i].value)) continue;
+        if (hl_slice_is_null(ev->attributes[i].value) || hl_is_own_key(ev->attributes[i].key)) continue;
         enum hl_status status = hl_contact_set_attribute(s->c, s->slab, ev->attributes[i].key, ev->attributes[i].value,
                                                          ev->occurred_at, &changed);
         if (status == HL_E_NOMEM) return status; /* one too many is dropped */
@@ -181,6 +182,7 @@ static enum hl_status apply_all(struct hl_step *s)
     if (status == HL_OK) status = apply_latches(s);
     if (status == HL_OK) status = apply_facts(s);
     if (status == HL_OK) status = hl_handoff_assign(s);
+    if (status == HL_OK && m->touches_keep && (m->touches_on & hl_match_bit(s->ev->type))) status = hl_touches_add(s->c, s->slab, m, s->ev);
     return status;
 }
 

@@ -50,6 +50,17 @@ static uint64_t scorable_types(void)
     return bits;
 }
 
+/* What people do: web, offline, clicks and answers to mail. Not what is sent to them, nor opens, which machines do, too. */
+static uint64_t touching_types(void)
+{
+    uint64_t bits = hl_match_bit(HL_EVENT_EMAIL_CLICKED) | hl_match_bit(HL_EVENT_EMAIL_REPLIED);
+    for (unsigned t = 0; t < HL_EVENT_TYPE_COUNT; t++) {
+        enum hl_event_class class = hl_event_type_class((enum hl_event_type)t);
+        if (class == HL_CLASS_WEB || class == HL_CLASS_OFFLINE) bits |= hl_match_bit((enum hl_event_type)t);
+    }
+    return bits;
+}
+
 struct hl_model *hl_model_new(void)
 {
     struct hl_model *m = calloc(1, sizeof *m);
@@ -59,6 +70,7 @@ struct hl_model *hl_model_new(void)
                       hl_match_bit(HL_EVENT_DEMO_REQUESTED) | hl_match_bit(HL_EVENT_TRIAL_STARTED) |
                       hl_match_bit(HL_EVENT_LIST_IMPORTED) | hl_match_bit(HL_EVENT_EVENT_ATTENDED);
     m->scorable_types = scorable_types();
+    m->touches_on = touching_types();
     return m;
 }
 

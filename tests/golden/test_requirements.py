@@ -355,6 +355,26 @@ class Requirements(unittest.TestCase):
         self.assertEqual(got["mql_to_customer"]["b"], {"mqls": 100, "bought": 80, "precision": .8, "recall": .888889})
         self.assertEqual(got["differ"], {"stage": 100, "mql_under_a_only": 0, "mql_under_b_only": 100})
 
+    def R17_what_a_contact_touched_first_and_last_and_how_often(self):
+        def state(model):
+            story = self.story(("page_viewed", {"url": "https://www.example.com/?utm=x", "source": "google", "campaign": "spring"}), LEAD,
+                               page("/pricing"), page("/pricing?plan=pro"), EBOOK, ("email_sent", {}), ("email_clicked", {"campaign": "june"}), page("/blog"),
+                               model=model)
+            story.transitions("--state", "state.jsonl")
+            return json.loads((story.folder / "state.jsonl").read_text()), story.described()
+        kept, described = state(MODEL + "touches: {keep: 4}\n")
+        touches = kept["touches"]
+        self.assertEqual(touches["count"], 7)
+        self.assertEqual(touches["first"], {"at": T0 + MINUTE, "type": "page_viewed", "what": "/", "source": "google", "campaign": "spring"})
+        self.assertEqual([(t["type"], t["what"], t["count"]) for t in touches["last"]],
+                         [("page_viewed", "/blog", 1), ("email_clicked", "june", 1), ("file_downloaded", "ebook/published-today.pdf", 1),
+                          ("page_viewed", "/pricing", 2)])
+        self.assertIn("Of each contact the first touch with its source is kept, and the 4 kinds", described)
+        without, described = state(MODEL)
+        self.assertNotIn("touches", without)
+        self.assertNotIn("first touch", described)
+        self.assertEqual({k: v for k, v in kept.items() if k != "touches"}, without, "what is kept does not change the score")
+
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()

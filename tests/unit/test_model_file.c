@@ -216,7 +216,10 @@ static void the_lifecycle_lands_in_the_model(void **state)
         "  facts_valid_for: 10d\n"
         "  extra: [{name: skip, from: [lead, mql], to: opportunity, on: quote_requested}, {name: back, from: sql, to: lead}]\n"
         "recycle: {cooldown: 90d, reset_behavior: true}\n"
-        "subscribe: {on: [chat_started, trial_started]}\n");
+        "subscribe: {on: [chat_started, trial_started]}\n"
+        "touches: {keep: 12, on: [page_viewed]}\n");
+    assert_int_equal(m->touches_keep, 12);
+    assert_true(m->touches_on == UINT64_C(1) << HL_EVENT_PAGE_VIEWED);
     assert_true(m->score_driven);
     assert_int_equal(m->n_hand_raise, 2);
     assert_string_equal(m->hand_raise[0].match.forms[1], "quote");
@@ -399,6 +402,14 @@ static void numbers_and_durations_have_their_range(void **state)
     refuses(HEAD HAND "recycle: {cooldown: 30, reset_behavior: maybe}\n",
             "m.yaml:4:21: error: cooldown has no unit: write 30ms, 30s, 30m, 30h, 30d or 30w\n"
             "m.yaml:4:41: error: reset_behavior must be true or false, not 'maybe'\n");
+    char text[256], expected[256];
+    static const char keep[] = "error: touches.keep is how many kinds of touches are kept of a contact: from 1 to 32\n";
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const wrong[] = {"touches: {keep: 0}\n", "touches: {keep: 33}\n", "touches: {keep: all}\n", "touches: {on: page_viewed}\n"};
+        snprintf(text, sizeof(text), HEAD HAND "%s", wrong[i]);
+        snprintf(expected, sizeof(expected), "m.yaml:4:%d: %s", i < 3 ? 17 : 10, keep);
+        refuses(text, expected);
+    }
     refuses(HEAD "hand_raise: [{name: h, on: demo_requested, valid_for: 0s}]\n",
             "m.yaml:3:55: error: valid_for must be from 1ms to 100 years, not 0s\n");
     refuses(HEAD HAND "stages: {facts_valid_for: 5}\n",

@@ -148,6 +148,8 @@ struct hl_model {
     bool score_driven; /* preset */
     bool sal;
     uint64_t subscribe_on; /* event type bits */
+    uint64_t touches_on;   /* event type bits: what counts as a touch, see touches.h */
+    uint8_t touches_keep;  /* kinds that are kept of a contact; 0: no touches at all */
     struct hl_fit_rule *must_have, *disqualify, *suspect, *fit;
     size_t n_must_have, n_disqualify, n_suspect, n_fit;
     struct hl_grade *grades; /* highest cut-off first; below all: 'D' */
