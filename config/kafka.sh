@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # A Kafka of one node to try things out on: fetched from Maven Central, listens on 127.0.0.1:9092 (or the port given), data in build/kafka-data,
 # ends with Ctrl-C. Not for anything that must not be lost.
+#   config/kafka.sh [PORT]
 set -euo pipefail
+case "${1:-}" in
+    -h | --help) sed -n '2,4p' "$0" | cut -c3-; exit 0 ;;
+    *[!0-9]*) echo "config/kafka.sh: a port is wanted, not $1" >&2; exit 64 ;;
+esac
 here=$(cd "$(dirname "$0")/.." && pwd)
 port=${1:-9092}
 . "$here/config/packages.sh"
 . "$here/tests/support/prepare.sh"
-install_packages $(need java default-jre-headless) $(need mvn maven) $(need kcat kcat) $(need jq jq)
+install_packages $(need java default-jre-headless) $(need mvn maven) $(need kcat kcat) $(need jq jq) $(need curl curl)
 cd "$here" && mkdir -p build && kafka_jars
 data=$here/build/kafka-data
 mkdir -p "$data"

@@ -37,7 +37,7 @@ suite() {
 
 install() {
     local needed="$BUILD_PACKAGES $PACKAGE_PACKAGES $TEST_PACKAGES $(need systemd-analyze systemd) $(need python3 python3) $(need redis-server redis-server) $(kubectl_renders || need go golang-go)"
-    [ -n "$quick" ] || needed="$needed $(need javac default-jdk-headless) $(need jq jq)"
+    [ -n "$quick" ] || needed="$needed $(need javac default-jdk-headless) $(need jq jq) $(need curl curl)"
     [ -z "$packages" ] || needed="$needed $(need debootstrap debootstrap) $(need buildah buildah) $(need strace strace)"
     install_packages $needed
 }
