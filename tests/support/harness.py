@@ -262,8 +262,14 @@ class Hotlead:
         servers.stop(self.child, 0)
 
     def stop(self, seconds=30):
-        """SIGTERM; the exit status."""
-        return servers.stop(self.child, seconds)
+        """SIGTERM; the exit status. One that does not end tells where it stands, and is killed."""
+        if self.child.poll() is None:
+            self.child.terminate()
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            print(f"    hotlead does not end within {seconds} s of SIGTERM; /livez: {self.get('/livez')}\n{self.log()[-4000:]}", flush=True)
+            return servers.stop(self.child, 0)
 
     def wait_exit(self, seconds=60):
         try:
