@@ -23,7 +23,7 @@ struct check {
 
 static int usage(FILE *to, int code)
 {
-    fputs("usage: hotlead check [-c CONFIG] [--model MODEL] [--strict] [-o text|json]\n"
+    fputs("Usage: hotlead check [-c CONFIG] [--model MODEL] [--strict] [-o text|json]\n"
           "\n"
           "Reads the configuration (default: " DEFAULT_CONFIG ") and the model that it names, and prints every problem as\n"
           "FILE:LINE:COLUMN: error|warning: message. An error of a model is also what it cannot mean: a stage that no contact\n"

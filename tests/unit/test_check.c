@@ -208,10 +208,10 @@ static void help_goes_to_stdout_and_wrong_use_to_stderr(void **state)
 {
     (void)state;
     assert_int_equal(check(2, "check", "--help"), 0);
-    assert_memory_equal(out, "usage: hotlead check ", 21);
+    assert_memory_equal(out, "Usage: hotlead check ", 21);
     assert_string_equal(errors, "");
     assert_int_equal(check(2, "check", "--frobnicate"), 64);
-    assert_non_null(strstr(errors, "usage: hotlead check "));
+    assert_non_null(strstr(errors, "Usage: hotlead check "));
     assert_string_equal(out, "");
     assert_int_equal(check(2, "check", "stray"), 64);
     assert_int_equal(check(3, "check", "-o", "xml"), 64);
