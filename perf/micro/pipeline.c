@@ -244,7 +244,7 @@ static void engine_init(struct bench *b, const struct hl_model *model, const cha
     if (hl_schemas_open(&r, &s, &err) || hl_avro_decoder_new(HL_AVRO_CONFLUENT, s, NULL, NULL, 0, &b->decoder, &err)) fail(err.message);
     b->e = (struct hl_engine){.config = &b->config, .model = model, .decoders = &b->decoder, .transition_schema = 2, .state_schema = 3,
                               .alert_schema = 4, .n_partitions = PARTITIONS, .workers = b->workers, .n_workers = b->n};
-    b->e.table = hl_table_new(HL_STRIPES);
+    b->e.table = hl_table_new_for((unsigned)b->n, HL_STRIPES);
     b->e.metrics = hl_metrics_new(&m);
     b->e.health = hl_health_new((int)b->n, 0, hl_clock_mono_ns());
     if (!b->e.table || !b->e.metrics || !b->e.health) fail("out of memory");

@@ -109,12 +109,25 @@ static void publish(struct hl_worker *w)
     atomic_store_explicit(&w->metrics->ghosts, w->bound.n_ghosts, memory_order_relaxed);
 }
 
-/* What a stripe may use before contacts of it leave. */
-static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes)
+/* What the contacts of this worker may use, by the number of its partitions. */
+static size_t fair_share(const struct hl_worker *w, size_t soft)
 {
-    size_t max = w->bound.max, ghosts = ghost_bytes(w->e);
-    size_t part = (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / hl_table_stripes(w->e->table);
-    size_t excess = bytes.reserved > part ? bytes.reserved - part : 0, limit = part / 16 * SOFT;
+    size_t all = 0, mine = atomic_load_explicit(&w->bound.parts, memory_order_relaxed);
+    for (size_t i = 0; i < w->e->n_workers; i++) all += atomic_load_explicit(&w->e->workers[i].bound.parts, memory_order_relaxed);
+    return all > mine ? soft / all * mine : soft;
+}
+
+/* What a stripe of this worker may use before contacts of it leave. Beyond its share a worker has what nobody else uses; while it restores, the
+ * books are not up to date, and it keeps to its share. */
+static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes, bool restoring)
+{
+    const struct hl_bound *b = &w->bound;
+    size_t max = b->max, ghosts = ghost_bytes(w->e);
+    size_t soft = (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / 16 * SOFT, share = fair_share(w, soft);
+    size_t taken = b->mine + (soft > b->used ? soft - b->used : 0);
+    unsigned first, n = hl_table_stripes_of(w->e->table, w->index, &first);
+    size_t limit = (restoring || share > taken ? share : taken) / n, part = limit / SOFT * 16;
+    size_t excess = bytes.reserved > part ? bytes.reserved - part : 0;
     return limit > excess && limit - excess > part / 2 ? limit - excess : part / 2;
 }
 
@@ -204,11 +217,18 @@ static void sweep(struct hl_worker *w, unsigned stripe, size_t need)
 
 /* --- looking round --- */
 
+static bool is_mine(const struct hl_worker *w, unsigned stripe)
+{
+    unsigned first, n = hl_table_stripes_of(w->e->table, w->index, &first);
+    return stripe - first < n; /* below `first` it wraps */
+}
+
 static struct hl_stripe_bytes note(struct hl_worker *w, unsigned stripe)
 {
     struct hl_bound *b = &w->bound;
     struct hl_stripe_bytes bytes = hl_table_stripe_bytes(w->e->table, stripe);
     b->used = b->used + bytes.used - b->seen[stripe];
+    if (is_mine(w, stripe)) b->mine = b->mine + bytes.used - b->seen[stripe];
     b->seen[stripe] = bytes.used;
     return bytes;
 }
@@ -217,7 +237,8 @@ static void look_at(struct hl_worker *w, unsigned stripe)
 {
     struct hl_bound *b = &w->bound;
     struct hl_stripe_bytes bytes = note(w, stripe);
-    size_t limit = soft_limit(w, bytes);
+    if (!is_mine(w, stripe)) return;
+    size_t limit = soft_limit(w, bytes, false);
     if (bytes.used > limit) {
         b->over++;
         sweep(w, stripe, bytes.used - limit + limit / 16);
@@ -441,8 +462,8 @@ bool hl_bound_restored(struct hl_worker *w, struct hl_partition *p, struct hl_co
 {
     c->stamp = (uint8_t)(p->away.stamp - from_copy);
     if (!w->bound.max || !from_copy) return false;
-    struct hl_stripe_bytes bytes = hl_table_bytes_at(w->e->table, c->hash);
-    return bytes.used > soft_limit(w, bytes) && is_leavable(w, p, c) && leave(w, p, c);
+    struct hl_stripe_bytes bytes = hl_table_bytes_at(w->e->table, c->worker, c->hash);
+    return bytes.used > soft_limit(w, bytes, true) && is_leavable(w, p, c) && leave(w, p, c);
 }
 
 void hl_bound_forget(struct hl_worker *w)

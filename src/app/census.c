@@ -516,10 +516,11 @@ static void look_again(struct hl_census *c, const struct hl_census_source *s, st
     uint64_t hash = hl_hash64(id);
     int32_t p = hl_partition_of(id, c->n);
     if (s->from[p] != HL_CENSUS_MEMORY) return;
-    hl_table_acquire(c->config.table, hash);
-    const struct hl_contact *contact = hl_table_find(c->config.table, hl_holdings_worker(c->done->tickets[p]), hash, id);
+    uint16_t holder = hl_holdings_worker(c->done->tickets[p]);
+    hl_table_acquire(c->config.table, holder, hash);
+    const struct hl_contact *contact = hl_table_find(c->config.table, holder, hash, id);
     if (contact) hl_rank_offer(r, contact);
-    hl_table_release(c->config.table, hash);
+    hl_table_release(c->config.table, holder, hash);
 }
 
 static int by_id(const void *a, const void *b)

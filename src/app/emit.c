@@ -188,7 +188,7 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     }
     hl_buf_clear(&w->engine_buf);
     hl_buf_clear(&w->record_buf);
-    hl_table_acquire(e->table, c->hash);
+    hl_table_acquire(e->table, c->worker, c->hash);
     bool erased = c->flags & HL_C_ERASED;
     if (!erased) {
         hl_state_encode(c, e->model, &w->engine_buf);
@@ -196,7 +196,7 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     }
     c->dirty &= HL_DIRTY_ERASED;
     c->stamp = p->away.stamp;
-    hl_table_release(e->table, c->hash);
+    hl_table_release(e->table, c->worker, c->hash);
     if (w->engine_buf.failed || w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     struct hl_header version = {"model.version", hl_slice_of(e->model->version)};
     /* the id's bytes are stable while the partition is ours */

@@ -34,10 +34,12 @@ size_t hl_engine_threads(const struct hl_config *c)
 }
 
 /* Where memory is bounded, a stripe's part must hold a good number of contacts, or it is always too full or too empty. */
-static unsigned stripe_count(const struct hl_config *c)
+/* Of each worker. */
+static unsigned stripe_count(const struct hl_config *c, size_t workers)
 {
-    unsigned n = HL_STRIPES;
-    while (c->memory_max_bytes && n > 64 && c->memory_max_bytes / n < STRIPE_BYTES) n /= 2;
+    unsigned n = HL_STRIPES, least = workers < 4 ? 64 : 16;
+    while (n > least && n * workers > HL_STRIPES) n /= 2;
+    while (c->memory_max_bytes && n > least && (size_t)c->memory_max_bytes / (n * workers) < STRIPE_BYTES) n /= 2;
     return n;
 }
 
@@ -203,7 +205,7 @@ static enum hl_status workers_start(struct hl_engine *e, struct hl_error *err)
 static enum hl_status start(struct hl_engine *e, struct hl_error *err)
 {
     e->n_workers = hl_engine_threads(e->config);
-    e->table = hl_table_new(stripe_count(e->config));
+    e->table = hl_table_new_for((unsigned)e->n_workers, stripe_count(e->config, e->n_workers));
     if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = hl_engine_codecs_open(e, err);
     if (!status) status = kafka_open(e, err);

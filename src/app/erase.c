@@ -87,10 +87,11 @@ static void drop_entries(struct hl_partition *p)
 static void leave(struct hl_table *t, struct hl_contact *c)
 {
     uint64_t hash = c->hash;
+    uint16_t worker = c->worker;
     HL_BUG_ON(c->refs != 1 && c->refs != UINT16_MAX);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, worker, hash);
     hl_table_remove(t, c);
-    hl_table_release(t, hash);
+    hl_table_release(t, worker, hash);
 }
 
 void hl_forget_erased(struct hl_worker *w, struct hl_partition *p)

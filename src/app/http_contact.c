@@ -51,11 +51,11 @@ static enum hl_status copy_out(struct look *l, uint16_t worker)
     struct hl_http_api *api = l->api;
     struct hl_subject *s = &l->s;
     hl_buf_clear(&api->state);
-    hl_table_acquire(api->table, s->c.hash);
+    hl_table_acquire(api->table, worker, s->c.hash);
     const struct hl_contact *c = hl_table_find(api->table, worker, s->c.hash, hl_contact_id(&s->c));
     if (c && (c->flags & HL_C_ERASED)) c = NULL;
     if (c) hl_state_encode(c, api->model, &api->state);
-    hl_table_release(api->table, s->c.hash);
+    hl_table_release(api->table, worker, s->c.hash);
     s->found = c != NULL;
     if (!c) return HL_OK;
     return api->state.failed ? HL_E_NOMEM : hl_state_decode(&s->c, &s->slab, api->model, hl_buf_slice(&api->state));

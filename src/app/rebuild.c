@@ -286,9 +286,9 @@ static enum hl_status follow_all(struct session *s)
         const struct hl_latest_record *l = &s->latest.records[i];
         struct hl_said said;
         memcpy(&said, hl_latest_value(l).data, sizeof(said));
-        struct hl_slab *slab = hl_table_acquire(s->engine.table, l->hash);
+        struct hl_slab *slab = hl_table_acquire(s->engine.table, s->w->index, l->hash);
         status = follow(s, slab, l->hash, hl_latest_id(l), &said);
-        hl_table_release(s->engine.table, l->hash);
+        hl_table_release(s->engine.table, s->w->index, l->hash);
     }
     return status;
 }
@@ -324,10 +324,10 @@ static bool is_there(struct session *s, struct hl_slice key)
 {
     uint64_t hash;
     if (!hl_grave_read_id(key, &hash)) hash = hl_hash64(key);
-    hl_table_acquire(s->engine.table, hash);
+    hl_table_acquire(s->engine.table, s->w->index, hash);
     const struct hl_contact *c = hl_table_find(s->engine.table, s->w->index, hash, key);
     bool there = c && !(c->flags & HL_C_ERASED);
-    hl_table_release(s->engine.table, hash);
+    hl_table_release(s->engine.table, s->w->index, hash);
     return there;
 }
 

@@ -115,7 +115,7 @@ static enum hl_status open_record(struct recovery *r, struct stored *s)
     int64_t offsets[64];
     size_t n;
     s->grave = hl_grave_read_id(s->id, &s->hash);
-    hl_table_prefetch(r->w->e->table, s->hash);
+    hl_table_prefetch(r->w->e->table, r->w->index, s->hash);
     if (hl_slice_is_null(s->value)) return HL_OK;
     enum hl_status status = hl_avro_get_state(s->value, &s->engine, applied, HL_ARRAY_LEN(applied), &n);
     if (status) return status;
@@ -131,7 +131,7 @@ static enum hl_status restore_contact(struct recovery *r, const struct stored *s
     bool created;
     enum hl_status status = HL_OK;
     struct hl_contact *c;
-    struct hl_slab *slab = hl_table_acquire(e->table, s->hash);
+    struct hl_slab *slab = hl_table_acquire(e->table, r->w->index, s->hash);
     if (hl_slice_is_null(s->value)) {
         c = hl_table_find(e->table, r->w->index, s->hash, s->id);
         if (c) hl_table_remove(e->table, c);
@@ -143,7 +143,7 @@ static enum hl_status restore_contact(struct recovery *r, const struct stored *s
     } else {
         status = HL_E_NOMEM;
     }
-    hl_table_release(e->table, s->hash);
+    hl_table_release(e->table, r->w->index, s->hash);
     r->w->n_graves += s->grave; /* at least as many as there are */
     return status;
 }
@@ -169,10 +169,10 @@ static enum hl_status take_back(struct recovery *r, const struct stored *group, 
 static enum hl_status restore_group(struct recovery *r, struct stored *group, size_t n, size_t *failed)
 {
     enum hl_status status = HL_OK;
-    for (size_t i = 0; i < n; i++) hl_table_prefetch_stripe(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < n; i++) hl_table_prefetch_stripe(r->w->e->table, r->w->index, group[i].hash);
     for (size_t i = 0; i < n && !status; i++) status = open_record(r, &group[*failed = i]);
     if (!status && !r->loading) status = take_back(r, group, n);
-    for (size_t i = 0; i < n && !status; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < n && !status; i++) hl_table_prefetch_contact(r->w->e->table, r->w->index, group[i].hash);
     for (size_t i = 0; i < n && !status; i++) status = restore_contact(r, &group[*failed = i]);
     return status;
 }
@@ -373,7 +373,7 @@ static enum hl_status replay_event(struct recovery *r, const struct hl_record *r
 {
     struct hl_engine *e = r->w->e;
     struct hl_partition *p = r->w->by_id[rec->partition];
-    struct hl_slab *slab = hl_table_acquire(e->table, hash);
+    struct hl_slab *slab = hl_table_acquire(e->table, r->w->index, hash);
     struct hl_outcome *o = r->w->outcome;
     bool adopted;
     hl_outcome_clear(o);
@@ -387,7 +387,7 @@ static enum hl_status replay_event(struct recovery *r, const struct hl_record *r
         count(r, p, HL_RESTORE_INPUT, 1);
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c);
-    hl_table_release(e->table, hash);
+    hl_table_release(e->table, r->w->index, hash);
     return status ? hl_error_set(r->err, status, HL_STOP, "replay: %s", hl_status_name(status)) : HL_OK;
 }
 
@@ -409,11 +409,11 @@ static enum hl_status on_replayed(void *ctx, const struct hl_record *records, si
         if (status == HL_E_PENDING) return hl_error_set(r->err, HL_E_END, HL_STOP, "stopped while waiting for a schema");
         if (status || ev->type == HL_EVENT_UNKNOWN) continue; /* it went to the dead letters, or was ignored, the first time */
         group[k] = (struct replayed){&records[i], hl_hash64(ev->contact_id)};
-        hl_table_prefetch(r->w->e->table, group[k++].hash);
+        hl_table_prefetch(r->w->e->table, r->w->index, group[k++].hash);
     }
     for (size_t i = 0; i < k && r->w->bound.n_ghosts; i++) hl_spill_want(r->w, group[i].rec->partition, group[i].hash, r->w->events[i].contact_id);
     if (n) status = fetch_away(r);
-    for (size_t i = 0; i < k; i++) hl_table_prefetch_contact(r->w->e->table, group[i].hash);
+    for (size_t i = 0; i < k; i++) hl_table_prefetch_contact(r->w->e->table, r->w->index, group[i].hash);
     for (size_t i = 0; i < k && !status; i++) status = replay_event(r, group[i].rec, &r->w->events[i], group[i].hash);
     return status ? status : tick(r, n);
 }
@@ -475,6 +475,7 @@ void hl_drop_partitions(struct hl_worker *w)
     }
     if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
     w->n_parts = w->n_graves = 0;
+    atomic_store_explicit(&w->bound.parts, 0, memory_order_relaxed);
     hl_bound_forget(w);
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
@@ -501,6 +502,7 @@ static enum hl_status survey(struct recovery *r)
     struct hl_worker *w = r->w;
     size_t inputs = hl_engine_inputs(w->e);
     int64_t state = 0, input = 0, t0 = hl_clock_mono_ns();
+    atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
     enum hl_status status = committed_positions(w, r->err);
     for (size_t i = 0; i < w->n_assigned && !status; i++) {
         status = look_up(r);

@@ -409,9 +409,9 @@ static void find_others(struct collection *l, size_t from)
 {
     for (size_t i = from; l->other && i < l->n; i++) {
         struct hl_sim_contact *each = &l->all[i];
-        hl_table_acquire(l->other->t, each->c->hash);
+        hl_table_acquire(l->other->t, 0, each->c->hash);
         each->other = hl_table_find(l->other->t, 0, each->c->hash, hl_contact_id(each->c));
-        hl_table_release(l->other->t, each->c->hash);
+        hl_table_release(l->other->t, 0, each->c->hash);
         HL_BUG_ON(!each->other);
         each->other_memo = &l->other->memos[each->other->applied];
     }

@@ -187,9 +187,9 @@ static bool act(struct hl_sim_shard *s, struct hl_sim_side *side, struct hl_cont
     int64_t moment = c->timer;
     c->timer = HL_NO_TIME;
     struct place place = {at->event, at->stream, HL_SLICE_NULL, HL_SLICE_NULL, moment};
-    struct hl_slab *slab = hl_table_acquire(side->t, c->hash);
+    struct hl_slab *slab = hl_table_acquire(side->t, 0, c->hash);
     bool ok = hl_due_act(c, slab, side->m, moment, &out) == HL_OK;
-    hl_table_release(side->t, c->hash);
+    hl_table_release(side->t, 0, c->hash);
     ok = ok && note(s, side, c, &out, &place, by_event) && set_moment(side, c);
     HL_BUG_ON(c->timer != HL_NO_TIME && c->timer <= moment && !hl_outcome_is_final(&out)); /* time would stand still */
     return ok;
@@ -240,10 +240,10 @@ static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
     uint64_t hash = b->hashes[i];
     struct hl_outcome out;
     struct place place = {b->first + i, b->stream[i], ev->event_id, ev->source, HL_NO_TIME};
-    struct hl_slab *slab = hl_table_acquire(side->t, hash);
+    struct hl_slab *slab = hl_table_acquire(side->t, 0, hash);
     struct hl_contact *c = contact(side, hash, ev->contact_id);
     bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;
-    hl_table_release(side->t, hash);
+    hl_table_release(side->t, 0, hash);
     if (!ok) return false;
     side->counts.results[out.result]++;
     if (ev->type == s->bought && out.result == HL_RESULT_SCORED) note_purchase(&side->memos[c->applied], ev->occurred_at);
@@ -257,9 +257,9 @@ static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const st
 {
     bool ok = true;
     for (size_t k = 0; ok && k < n_own; k++) {
-        if (k + AHEAD_INDEX < n_own) hl_table_prefetch(side->t, b->hashes[s->own[k + AHEAD_INDEX]]);
-        if (k + AHEAD_CONTACT < n_own) hl_table_prefetch_contact(side->t, b->hashes[s->own[k + AHEAD_CONTACT]]);
-        if (k + AHEAD_BLOCKS < n_own) hl_table_prefetch_blocks(side->t, b->hashes[s->own[k + AHEAD_BLOCKS]]);
+        if (k + AHEAD_INDEX < n_own) hl_table_prefetch(side->t, 0, b->hashes[s->own[k + AHEAD_INDEX]]);
+        if (k + AHEAD_CONTACT < n_own) hl_table_prefetch_contact(side->t, 0, b->hashes[s->own[k + AHEAD_CONTACT]]);
+        if (k + AHEAD_BLOCKS < n_own) hl_table_prefetch_blocks(side->t, 0, b->hashes[s->own[k + AHEAD_BLOCKS]]);
         size_t i = s->own[k];
         ok = let_time_act(s, side, b, b->stream[i]);
         if (b->events[i].type == HL_EVENT_UNKNOWN)

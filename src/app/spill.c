@@ -60,9 +60,9 @@ bool hl_spill_is_away(const struct hl_partition *p, uint64_t hash)
 
 static bool is_here(struct hl_worker *w, uint64_t hash, struct hl_slice id)
 {
-    hl_table_acquire(w->e->table, hash);
+    hl_table_acquire(w->e->table, w->index, hash);
     bool here = hl_table_find(w->e->table, w->index, hash, id);
-    hl_table_release(w->e->table, hash);
+    hl_table_release(w->e->table, w->index, hash);
     return here;
 }
 
@@ -128,7 +128,7 @@ static enum hl_status put_back(struct hl_worker *w, struct hl_partition *p, cons
     enum hl_status status = hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n);
     if (!status) status = applied_of(w, p, applied, n, &vector);
     if (status) return status;
-    struct hl_slab *slab = hl_table_acquire(w->e->table, who->hash);
+    struct hl_slab *slab = hl_table_acquire(w->e->table, w->index, who->hash);
     struct hl_contact *c = hl_table_put(w->e->table, w->index, who->hash, who->id, (uint16_t)p->id, NULL);
     status = c ? hl_state_decode(c, slab, w->e->model, engine) : HL_E_NOMEM;
     if (!status) {
@@ -142,7 +142,7 @@ static enum hl_status put_back(struct hl_worker *w, struct hl_partition *p, cons
     } else if (c) {
         hl_table_remove(w->e->table, c);
     }
-    hl_table_release(w->e->table, who->hash);
+    hl_table_release(w->e->table, w->index, who->hash);
     return status;
 }
 

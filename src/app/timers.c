@@ -114,7 +114,7 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
 {
     struct hl_engine *e = w->e;
     enum hl_status status = HL_OK;
-    struct hl_slab *slab = hl_table_acquire(e->table, t.c->hash);
+    struct hl_slab *slab = hl_table_acquire(e->table, t.c->worker, t.c->hash);
     hl_outcome_clear(w->outcome);
     if (t.c->timer == t.moment) {
         t.c->timer = HL_NO_TIME;
@@ -122,7 +122,7 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
         if (!status && hl_outcome_is_final(w->outcome) && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
         if (!status && !hl_timers_note(p, e->model, t.c)) status = HL_E_NOMEM;
     }
-    hl_table_release(e->table, t.c->hash);
+    hl_table_release(e->table, t.c->worker, t.c->hash);
     return status;
 }
 

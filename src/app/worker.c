@@ -94,7 +94,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     struct hl_outcome *o = w->outcome;
     hl_outcome_clear(o);
     o->result = HL_RESULT_DUPLICATE;
-    struct hl_slab *slab = hl_table_acquire(e->table, hash);
+    struct hl_slab *slab = hl_table_acquire(e->table, w->index, hash);
     bool adopted;
     struct hl_contact *c = hl_contact_for_event(w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
@@ -107,7 +107,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
-    hl_table_release(e->table, hash);
+    hl_table_release(e->table, w->index, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
     if (hl_outcome_is_final(o)) {
         sample_latency(w, r->timestamp_ms, 1);
@@ -158,13 +158,15 @@ static enum hl_status do_group(struct hl_worker *w, const struct hl_record *reco
         d[i].hash = hl_hash64(w->events[i].contact_id);
         if (w->bound.n_ghosts && !hl_slice_eq(w->events[i].contact_id, records[i].key))
             hl_spill_want(w, records[i].partition, d[i].hash, w->events[i].contact_id); /* its key was asked for with the batch */
-        hl_table_prefetch(w->e->table, d[i].hash);
+        hl_table_prefetch_stripe(w->e->table, w->index, d[i].hash); /* the other workers wrote to it */
     }
     for (size_t i = 0; i < n; i++)
-        if (!d[i].status) hl_table_prefetch_contact(w->e->table, d[i].hash);
+        if (!d[i].status) hl_table_prefetch(w->e->table, w->index, d[i].hash);
+    for (size_t i = 0; i < n; i++)
+        if (!d[i].status) hl_table_prefetch_contact(w->e->table, w->index, d[i].hash);
     enum hl_status status = hl_spill_fetch(w, err);
     for (size_t i = 0; i < n && !status; i++)
-        if (!d[i].status) hl_table_prefetch_blocks(w->e->table, d[i].hash);
+        if (!d[i].status) hl_table_prefetch_blocks(w->e->table, w->index, d[i].hash);
     for (size_t i = 0; i < n && !status; i++) status = finish_record(w, &records[i], &w->events[i], &d[i], err);
     return status;
 }

@@ -32,7 +32,7 @@
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
-#define HL_STRIPES 1024 /* of the table: enough that workers seldom meet, few enough that their heads stay in the second-level cache */
+#define HL_STRIPES 1024 /* of the table, shared out among the workers: few enough that their heads stay in the second-level cache */
 
 struct hl_contact_list {
     struct hl_contact **items;
@@ -136,6 +136,8 @@ struct hl_bound {
     size_t n_ghosts; /* of all partitions */
     size_t *seen;    /* what each stripe used when it was looked at last */
     size_t used;     /* their sum */
+    size_t mine;     /* of which in the stripes of this worker */
+    _Atomic uint32_t parts; /* partitions of this worker; read by the others */
     unsigned hand;   /* the stripe to be looked at next */
     unsigned over;   /* stripes of this round that were above their limit */
     bool pressed;    /* some are: contacts should leave */

@@ -16,6 +16,8 @@
  * WHY NOT
  * Chaining costs a dependent miss for each link. A 16-byte slot (pointer and 32-bit tag) costs 11 to 21 bytes more for each
  * contact, when 200 bytes are the aim. One table with striped locks has to stop everybody to grow.
+ * Stripes for all workers alike, as it was: a thread that loses its processor inside a stripe stops the others there, until it is
+ * given one again. With more threads than cores workers stood still for 40% of the time, and each stripe's lines went to and fro.
  *
  * THREADS
  * Everything in a stripe is written under its lock. `slots` and `mask` are also read without it, by the prefetch, which
@@ -45,8 +47,9 @@ struct stripe {
 };
 
 struct hl_table {
+    unsigned n_workers;
+    unsigned bits; /* log2 of the stripes of a worker */
     unsigned n_stripes;
-    unsigned bits; /* log2(n_stripes) */
     void *raw;
     struct hl_pool pool;
     struct stripe stripes[];
@@ -55,9 +58,14 @@ struct hl_table {
 /* Index of a stripe that never had a contact; never written, as it may not be filled. */
 static uint64_t no_slots[1];
 
-static struct stripe *stripe_of(const struct hl_table *t, uint64_t hash)
+static size_t first_of(const struct hl_table *t, uint16_t worker)
 {
-    size_t i = (size_t)(hash >> 1 >> (63 - t->bits)); /* in two steps: a shift by 64 is undefined */
+    return (size_t)(t->n_workers > 1 ? worker % t->n_workers : 0) << t->bits;
+}
+
+static struct stripe *stripe_of(const struct hl_table *t, uint16_t worker, uint64_t hash)
+{
+    size_t i = first_of(t, worker) + (size_t)(hash >> 1 >> (63 - t->bits)); /* in two steps: a shift by 64 is undefined */
     return (struct stripe *)(uintptr_t)&t->stripes[i];
 }
 
@@ -186,18 +194,24 @@ static size_t table_bytes(unsigned stripes)
     return sizeof(struct hl_table) + stripes * sizeof(struct stripe) + LINE;
 }
 
-struct hl_table *hl_table_new(unsigned stripes)
+struct hl_table *hl_table_new_for(unsigned workers, unsigned stripes)
 {
-    HL_BUG_ON(stripes == 0 || stripes > 65536 || (stripes & (stripes - 1)));
-    char *raw = hl_slab_system_alloc(table_bytes(stripes));
+    HL_BUG_ON(stripes == 0 || stripes > 65536 || (stripes & (stripes - 1)) || workers == 0);
+    char *raw = hl_slab_system_alloc(table_bytes(workers * stripes));
     if (!raw) return NULL;
     struct hl_table *t = (struct hl_table *)(void *)(raw + (0 - (uintptr_t)raw) % LINE);
-    t->n_stripes = stripes;
+    t->n_workers = workers;
+    t->n_stripes = workers * stripes;
     t->bits = (unsigned)__builtin_ctz(stripes);
     t->raw = raw;
     hl_pool_init(&t->pool);
-    for (unsigned i = 0; i < stripes; i++) stripe_init(&t->stripes[i], &t->pool);
+    for (unsigned i = 0; i < t->n_stripes; i++) stripe_init(&t->stripes[i], &t->pool);
     return t;
+}
+
+struct hl_table *hl_table_new(unsigned stripes)
+{
+    return hl_table_new_for(1, stripes);
 }
 
 void hl_table_free(struct hl_table *t)
@@ -209,17 +223,17 @@ void hl_table_free(struct hl_table *t)
     free(t->raw);
 }
 
-void hl_table_prefetch_stripe(const struct hl_table *t, uint64_t hash)
+void hl_table_prefetch_stripe(const struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    const struct stripe *st = stripe_of(t, hash);
+    const struct stripe *st = stripe_of(t, worker, hash);
     __builtin_prefetch(&st->lock, 1);
     __builtin_prefetch(&st->slots, 1);
     __builtin_prefetch(&st->slab.p, 1);
 }
 
-void hl_table_prefetch(const struct hl_table *t, uint64_t hash)
+void hl_table_prefetch(const struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    const struct stripe *st = stripe_of(t, hash);
+    const struct stripe *st = stripe_of(t, worker, hash);
     __builtin_prefetch(&st->lock, 1);
     uintptr_t bucket = (uintptr_t)slots_of(st) + (hash & mask_of(st)) * sizeof(uint64_t);
     __builtin_prefetch((const void *)bucket);
@@ -240,9 +254,9 @@ static void fetch(const void *block, size_t bytes)
     for (size_t n = 0; block && n < bytes; n += LINE) __builtin_prefetch((const char *)block + n, 1);
 }
 
-void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash)
+void hl_table_prefetch_contact(const struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    struct stripe *st = stripe_of(t, hash);
+    struct stripe *st = stripe_of(t, worker, hash);
     if (!hl_lock_try(&st->lock)) return;
     const struct hl_contact *c = likely(st, hash);
     const char *room = st->slab.p, *back = st->slab.end;
@@ -251,9 +265,9 @@ void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash)
     if (!c && back) fetch(back - MORE_BYTES, MORE_BYTES); /* it will be made, mostly */
 }
 
-void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash)
+void hl_table_prefetch_blocks(const struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    struct stripe *st = stripe_of(t, hash);
+    struct stripe *st = stripe_of(t, worker, hash);
     if (!hl_lock_try(&st->lock)) return;
     const struct hl_contact *c = likely(st, hash);
     if (c) {
@@ -265,28 +279,28 @@ void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash)
     hl_lock_release(&st->lock);
 }
 
-struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash)
+struct hl_slab *hl_table_acquire(struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    struct stripe *st = stripe_of(t, hash);
+    struct stripe *st = stripe_of(t, worker, hash);
     hl_lock_acquire(&st->lock);
     return &st->slab;
 }
 
-void hl_table_release(struct hl_table *t, uint64_t hash)
+void hl_table_release(struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    hl_lock_release(&stripe_of(t, hash)->lock);
+    hl_lock_release(&stripe_of(t, worker, hash)->lock);
 }
 
 struct hl_contact *hl_table_find(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id)
 {
-    const struct stripe *st = stripe_of(t, hash);
+    const struct stripe *st = stripe_of(t, worker, hash);
     return slot_contact(slots_of(st)[probe(st, worker, hash, id)]);
 }
 
 struct hl_contact *hl_table_put(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id, uint16_t partition,
                                 bool *created)
 {
-    struct stripe *st = stripe_of(t, hash);
+    struct stripe *st = stripe_of(t, worker, hash);
     if (created) *created = false;
     struct hl_contact *c = hl_table_find(t, worker, hash, id);
     if (c) return c;
@@ -306,7 +320,7 @@ struct hl_contact *hl_table_put(struct hl_table *t, uint16_t worker, uint64_t ha
 
 void hl_table_remove(struct hl_table *t, struct hl_contact *c)
 {
-    struct stripe *st = stripe_of(t, c->hash);
+    struct stripe *st = stripe_of(t, c->worker, c->hash);
     size_t i = probe(st, c->worker, c->hash, hl_contact_id(c));
     HL_BUG_ON(slot_contact(slots_of(st)[i]) != c);
     vacate(st, i);
@@ -346,6 +360,12 @@ unsigned hl_table_stripes(const struct hl_table *t)
     return t->n_stripes;
 }
 
+unsigned hl_table_stripes_of(const struct hl_table *t, uint16_t worker, unsigned *first)
+{
+    *first = (unsigned)first_of(t, worker);
+    return 1u << t->bits;
+}
+
 size_t hl_table_scan_stripe(struct hl_table *t, unsigned stripe, hl_table_scan_fn *fn, void *ctx)
 {
     struct stripe *st = &t->stripes[stripe];
@@ -372,7 +392,8 @@ static bool is_to_drop(void *ctx, struct hl_contact *c)
 size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition)
 {
     struct drop drop = {.worker = worker, .partition = partition};
-    hl_table_scan(t, is_to_drop, &drop);
+    unsigned first, n = hl_table_stripes_of(t, worker, &first);
+    for (unsigned i = 0; i < n; i++) hl_table_scan_stripe(t, first + i, is_to_drop, &drop);
     return drop.dropped;
 }
 
@@ -396,9 +417,9 @@ struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe
     return bytes;
 }
 
-struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint64_t hash)
+struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint16_t worker, uint64_t hash)
 {
-    return bytes_of(stripe_of(t, hash));
+    return bytes_of(stripe_of(t, worker, hash));
 }
 
 struct hl_table_stats hl_table_stats(struct hl_table *t)
@@ -422,7 +443,7 @@ static const char *verify_slot(const struct hl_table *t, const struct stripe *st
     const struct hl_contact *c = slot_contact(slot);
     if ((uintptr_t)c % LINE) return "contact is not on a cache line";
     if ((slot ^ c->hash) & TAG_MASK) return "tag is not the hash's";
-    if (stripe_of(t, c->hash) != st) return "contact of another stripe";
+    if (stripe_of(t, c->worker, c->hash) != st) return "contact of another stripe";
     if (!c->id && c->id_len) return "contact without its id";
     if (probe(st, c->worker, c->hash, hl_contact_id(c)) != i) return "contact is not found, or is there twice";
     return NULL;

@@ -55,7 +55,7 @@ static bool put(struct hl_table *t, struct reference *ref, unsigned i, unsigned 
     char buf[64];
     bool created = false;
     uint16_t partition = ref->at[i] ? ref->partition[i] : (uint16_t)draw(5);
-    hl_table_acquire(t, ref->hash[i]);
+    hl_table_acquire(t, 0, ref->hash[i]);
     struct hl_contact *c = hl_table_put(t, 0, ref->hash[i], id_of(i, buf), partition, &created);
     check(created == (c && !ref->at[i]), "created is wrong", step);
     if (ref->at[i]) {
@@ -66,28 +66,28 @@ static bool put(struct hl_table *t, struct reference *ref, unsigned i, unsigned 
         c->seq = ref->mark[i] = draw(UINT32_MAX);
         ref->n++;
     }
-    hl_table_release(t, ref->hash[i]);
+    hl_table_release(t, 0, ref->hash[i]);
     return c != NULL;
 }
 
 static void find(struct hl_table *t, const struct reference *ref, unsigned i, unsigned step)
 {
     char buf[64];
-    hl_table_prefetch(t, ref->hash[i]);
-    hl_table_prefetch_contact(t, ref->hash[i]);
-    hl_table_prefetch_blocks(t, ref->hash[i]);
-    hl_table_acquire(t, ref->hash[i]);
+    hl_table_prefetch(t, 0, ref->hash[i]);
+    hl_table_prefetch_contact(t, 0, ref->hash[i]);
+    hl_table_prefetch_blocks(t, 0, ref->hash[i]);
+    hl_table_acquire(t, 0, ref->hash[i]);
     struct hl_contact *c = hl_table_find(t, 0, ref->hash[i], id_of(i, buf));
     check(c == ref->at[i] && (!c || c->seq == ref->mark[i]), "find differs", step);
-    hl_table_release(t, ref->hash[i]);
+    hl_table_release(t, 0, ref->hash[i]);
 }
 
 static void take_out(struct hl_table *t, struct reference *ref, unsigned i)
 {
     if (!ref->at[i]) return;
-    hl_table_acquire(t, ref->hash[i]);
+    hl_table_acquire(t, 0, ref->hash[i]);
     hl_table_remove(t, ref->at[i]);
-    hl_table_release(t, ref->hash[i]);
+    hl_table_release(t, 0, ref->hash[i]);
     ref->at[i] = NULL;
     ref->n--;
 }

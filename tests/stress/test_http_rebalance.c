@@ -23,11 +23,11 @@ static void restore(void)
     for (int i = 0; i < CONTACTS; i++) {
         struct hl_slice id = hl_slice_of(names[i]);
         uint64_t hash = hl_hash64(id);
-        struct hl_slab *slab = hl_table_acquire(table, hash);
+        struct hl_slab *slab = hl_table_acquire(table, 0, hash);
         struct hl_contact *c = hl_table_put(table, 0, hash, id, 0, NULL);
         struct hl_contact_ext *ext = c ? hl_contact_ext(c, slab, f.m) : NULL;
         if (ext) ext->manual = HL_FIXED_OF_INT(7); /* a contact without it was seen half restored */
-        hl_table_release(table, hash);
+        hl_table_release(table, 0, hash);
     }
 }
 
@@ -160,12 +160,12 @@ static void what_left_while_the_reader_waited_is_refused(const char *path)
     pthread_t thread;
     restore();
     hl_holdings_set(holdings, 0, 0, HL_HOLD_LIVE);
-    hl_table_acquire(table, hash);
+    hl_table_acquire(table, 0, hash);
     int started = pthread_create(&thread, NULL, ask_once, &q);
     nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     hl_holdings_set(holdings, 0, 0, HL_HOLD_RESTORING);
     hl_table_remove(table, hl_table_find(table, 0, hash, id));
-    hl_table_release(table, hash);
+    hl_table_release(table, 0, hash);
     assert_int_equal(started, 0);
     pthread_join(thread, NULL);
     assert_int_equal(q.t.refused, 1);

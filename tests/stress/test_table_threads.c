@@ -73,22 +73,22 @@ static void *work(void *arg)
         struct hl_slice id = {buf, (size_t)snprintf(buf, sizeof buf, "contact-%u", (unsigned)draw(w, IDS))};
         uint64_t hash = hl_hash64(id);
         uint32_t what = draw(w, 1000);
-        hl_table_prefetch(t, hash);
-        hl_table_prefetch_contact(t, hash);
-        hl_table_prefetch_blocks(t, hash);
+        hl_table_prefetch(t, 0, hash);
+        hl_table_prefetch_contact(t, 0, hash);
+        hl_table_prefetch_blocks(t, 0, hash);
         if (what == 0) {
             hl_table_scan(t, look, w);
             hl_table_stats(t);
             continue;
         }
-        hl_table_acquire(t, hash);
+        hl_table_acquire(t, 0, hash);
         if (what < 600)
             step_put(w, hash, id);
         else if (what < 750)
             step_remove(w, hash, id);
         else if (hl_table_find(t, 0, hash, id))
             w->scanned++;
-        hl_table_release(t, hash);
+        hl_table_release(t, 0, hash);
     }
     return NULL;
 }

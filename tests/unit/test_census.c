@@ -91,7 +91,7 @@ static void add(struct world *w, struct process *p, const char *name, enum hl_st
 {
     struct hl_slice id = hl_slice_of(name);
     uint64_t hash = hl_hash64(id);
-    struct hl_slab *slab = hl_table_acquire(p->table, hash);
+    struct hl_slab *slab = hl_table_acquire(p->table, 0, hash);
     struct hl_contact *c = hl_table_put(p->table, 0, hash, id, (uint16_t)hl_partition_of(id, PARTITIONS), NULL);
     assert_non_null(c);
     for (unsigned i = 0; i < views; i++) {
@@ -100,7 +100,7 @@ static void add(struct world *w, struct process *p, const char *name, enum hl_st
         assert_int_equal(hl_apply(c, slab, w->f.m, NULL, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
     }
     c->stage = (uint8_t)stage;
-    hl_table_release(p->table, hash);
+    hl_table_release(p->table, 0, hash);
 }
 
 /* A committed transition of the contact. */

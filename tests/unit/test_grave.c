@@ -129,7 +129,7 @@ static void a_new_contact_takes_over_from_its_grave(void **state)
     fx_usual(&f);
     fx_seal(&f);
     struct hl_table *t = hl_table_new(4);
-    struct hl_slab *slab = hl_table_acquire(t, hash);
+    struct hl_slab *slab = hl_table_acquire(t, 0, hash);
     struct hl_contact *c = hl_table_put(t, 3, hash, id, 7, NULL);
     assert_int_equal(hl_contact_erase(c, slab, f.m, FX_T0), HL_OK);
     struct hl_contact *grave = hl_grave_put(t, c, &created);
@@ -147,7 +147,7 @@ static void a_new_contact_takes_over_from_its_grave(void **state)
     c = hl_table_put(t, 3, hash, id, 7, NULL);
     assert_int_equal(hl_grave_adopt(c, slab, f.m, grave), HL_OK);
     assert_true(c->ext->erased_at == FX_T0 + 5 && c->applied == 9 && (c->flags & HL_C_ERASED));
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
     struct hl_error err;
     assert_true(hl_table_verify(t, &err));
     hl_table_free(t);

@@ -68,12 +68,12 @@ static int32_t add(struct world *w, const char *name, enum hl_stage stage)
     int32_t partition = hl_partition_of(id, PARTITIONS);
     struct hl_event ev = fx_event(&w->f, HL_EVENT_PAGE_VIEWED, FX_T0);
     ev.contact_id = id;
-    struct hl_slab *slab = hl_table_acquire(w->api.table, hash);
+    struct hl_slab *slab = hl_table_acquire(w->api.table, 0, hash);
     struct hl_contact *c = hl_table_put(w->api.table, 0, hash, id, (uint16_t)partition, NULL);
     assert_non_null(c);
     assert_int_equal(hl_apply(c, slab, w->f.m, NULL, &ev, HL_APPLY_LIVE, &w->f.out), HL_OK);
     c->stage = (uint8_t)stage;
-    hl_table_release(w->api.table, hash);
+    hl_table_release(w->api.table, 0, hash);
     return partition;
 }
 

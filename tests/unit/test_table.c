@@ -50,9 +50,9 @@ static struct hl_contact *put(unsigned n, uint16_t partition)
     char buf[32];
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     struct hl_contact *c = hl_table_put(t, 0, hash, id, partition, NULL);
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
     return c;
 }
 
@@ -61,9 +61,9 @@ static struct hl_contact *find(unsigned n)
     char buf[32];
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     struct hl_contact *c = hl_table_find(t, 0, hash, id);
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
     return c;
 }
 
@@ -72,9 +72,9 @@ static void take_out(unsigned n)
     char buf[32];
     struct hl_slice id = id_of(n, buf);
     uint64_t hash = hl_hash64(id);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     hl_table_remove(t, hl_table_find(t, 0, hash, id));
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
 }
 
 static void an_empty_table_finds_nothing(void **state)
@@ -83,11 +83,11 @@ static void an_empty_table_finds_nothing(void **state)
     assert_null(find(1));
     assert_int_equal(hl_table_stats(t).contacts, 0);
     assert_int_equal(hl_table_drop(t, 0, 0), 0);
-    hl_table_prefetch_stripe(t, UINT64_MAX);
-    hl_table_prefetch(t, 0);
-    hl_table_prefetch(t, UINT64_MAX);
-    hl_table_prefetch_contact(t, UINT64_MAX);
-    hl_table_prefetch_blocks(t, UINT64_MAX);
+    hl_table_prefetch_stripe(t, 0, UINT64_MAX);
+    hl_table_prefetch(t, 0, 0);
+    hl_table_prefetch(t, 0, UINT64_MAX);
+    hl_table_prefetch_contact(t, 0, UINT64_MAX);
+    hl_table_prefetch_blocks(t, 0, UINT64_MAX);
 }
 
 static void put_makes_once_and_then_finds(void **state)
@@ -96,7 +96,7 @@ static void put_makes_once_and_then_finds(void **state)
     bool created = false;
     struct hl_slice id = HL_SLICE_LIT("ann");
     uint64_t hash = hl_hash64(id);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     struct hl_contact *c = hl_table_put(t, 0, hash, id, 7, &created);
     assert_non_null(c);
     assert_true(created);
@@ -106,9 +106,9 @@ static void put_makes_once_and_then_finds(void **state)
     assert_ptr_not_equal(c->id, id.data);
     assert_ptr_equal(hl_table_put(t, 0, hash, id, 7, &created), c);
     assert_false(created);
-    hl_table_release(t, hash);
-    hl_table_prefetch_contact(t, hash);
-    hl_table_prefetch_blocks(t, hash);
+    hl_table_release(t, 0, hash);
+    hl_table_prefetch_contact(t, 0, hash);
+    hl_table_prefetch_blocks(t, 0, hash);
 }
 
 static void addresses_are_stable_while_the_table_grows(void **state)
@@ -149,13 +149,13 @@ static void stripes_follow_the_high_bits_of_the_hash(void **state)
 {
     (void)state;
     for (uint64_t quarter = 0; quarter < 4; quarter++) {
-        struct hl_slab *slab = hl_table_acquire(t, quarter << 62);
-        hl_table_release(t, quarter << 62);
-        assert_ptr_equal(hl_table_acquire(t, (quarter << 62) + (UINT64_MAX >> 2)), slab);
-        hl_table_release(t, quarter << 62);
+        struct hl_slab *slab = hl_table_acquire(t, 0, quarter << 62);
+        hl_table_release(t, 0, quarter << 62);
+        assert_ptr_equal(hl_table_acquire(t, 0, (quarter << 62) + (UINT64_MAX >> 2)), slab);
+        hl_table_release(t, 0, quarter << 62);
         if (quarter == 0) continue;
-        assert_ptr_not_equal(hl_table_acquire(t, (quarter - 1) << 62), slab);
-        hl_table_release(t, (quarter - 1) << 62);
+        assert_ptr_not_equal(hl_table_acquire(t, 0, (quarter - 1) << 62), slab);
+        hl_table_release(t, 0, (quarter - 1) << 62);
     }
 }
 
@@ -232,20 +232,20 @@ static void workers_do_not_see_each_others_contacts(void **state)
     struct hl_slice id = HL_SLICE_LIT("ann");
     uint64_t hash = hl_hash64(id);
     (void)state;
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     struct hl_contact *mine = hl_table_put(t, 1, hash, id, 5, NULL), *theirs = hl_table_put(t, 2, hash, id, 5, NULL);
     assert_ptr_not_equal(mine, theirs);
     assert_ptr_equal(hl_table_find(t, 1, hash, id), mine);
     assert_ptr_equal(hl_table_find(t, 2, hash, id), theirs);
     assert_null(hl_table_find(t, 0, hash, id));
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
     assert_true(hl_table_verify(t, &err));
     assert_int_equal(hl_table_drop(t, 1, 4), 0);
     assert_int_equal(hl_table_drop(t, 1, 5), 1);
-    hl_table_acquire(t, hash);
+    hl_table_acquire(t, 0, hash);
     assert_null(hl_table_find(t, 1, hash, id));
     assert_ptr_equal(hl_table_find(t, 2, hash, id), theirs);
-    hl_table_release(t, hash);
+    hl_table_release(t, 0, hash);
     assert_int_equal(hl_table_drop(t, 2, -1), 1);
 }
 

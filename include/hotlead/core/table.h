@@ -1,6 +1,6 @@
 /* The lock-striped table: contact id -> contact.
  *
- * Stripe from the high bits of the hash, bucket from the low bits. Each stripe is a padded lock with its own open-addressing index and its
+ * Each worker has stripes of its own; the stripe among them from the high bits of the hash, the bucket from the low bits. Each stripe is a padded lock with its own open-addressing index and its
  * own slab, so growth is local. Growth failure degrades (keeps serving while a free bucket is left) before it fails.
  *
  * A contact belongs to a worker. When a partition changes hands, the worker that lost it may not have noticed yet while the other one has
@@ -15,23 +15,25 @@
 
 struct hl_table;
 
-/* stripes: power of two, 1 .. 65536. NULL: no memory. */
+/* stripes: of each worker, a power of two, 1 .. 65536. NULL: no memory. */
+struct hl_table *hl_table_new_for(unsigned workers, unsigned stripes);
+/* One set of stripes, which all workers share. */
 struct hl_table *hl_table_new(unsigned stripes);
 void hl_table_free(struct hl_table *t);
 
 /* Hints, safe on any hash and without a lock. First of all, where there is time: fetch the lines of the stripe itself. */
-void hl_table_prefetch_stripe(const struct hl_table *t, uint64_t hash);
+void hl_table_prefetch_stripe(const struct hl_table *t, uint16_t worker, uint64_t hash);
 /* Then, for the whole group of records: fetch the lines of stripe and bucket. */
-void hl_table_prefetch(const struct hl_table *t, uint64_t hash);
+void hl_table_prefetch(const struct hl_table *t, uint16_t worker, uint64_t hash);
 /* Then, a few records later: look the contact up and fetch its lines, or those where it will be made. Takes the stripe's lock if it is free, else does nothing, so
  * the caller must not hold a stripe. */
-void hl_table_prefetch_contact(const struct hl_table *t, uint64_t hash);
+void hl_table_prefetch_contact(const struct hl_table *t, uint16_t worker, uint64_t hash);
 /* Last, when those lines have come: fetch the first lines of the contact's blocks. Lock as above. */
-void hl_table_prefetch_blocks(const struct hl_table *t, uint64_t hash);
+void hl_table_prefetch_blocks(const struct hl_table *t, uint16_t worker, uint64_t hash);
 
-/* Lock the stripe of `hash` and return its slab; every call below that takes a stripe's contact needs the lock held. */
-struct hl_slab *hl_table_acquire(struct hl_table *t, uint64_t hash);
-void hl_table_release(struct hl_table *t, uint64_t hash);
+/* Lock the worker's stripe of `hash` and return its slab; every call below that takes a stripe's contact needs the lock held. */
+struct hl_slab *hl_table_acquire(struct hl_table *t, uint16_t worker, uint64_t hash);
+void hl_table_release(struct hl_table *t, uint16_t worker, uint64_t hash);
 
 /* @locks requires the stripe of hash. NULL when the worker has none of this id. */
 struct hl_contact *hl_table_find(struct hl_table *t, uint16_t worker, uint64_t hash, struct hl_slice id);
@@ -49,14 +51,16 @@ size_t hl_table_drop(struct hl_table *t, uint16_t worker, int32_t partition);
 
 /* --- one stripe, for who keeps the table within a bound --- */
 
-unsigned hl_table_stripes(const struct hl_table *t);
+unsigned hl_table_stripes(const struct hl_table *t); /* of all workers */
+/* Those that hold the contacts of a worker: [*first, *first + the returned number). */
+unsigned hl_table_stripes_of(const struct hl_table *t, uint16_t worker, unsigned *first);
 /* What the contacts and the index of a stripe take; `reserved`: with what its slab has taken from the system beyond that. Takes the lock. */
 struct hl_stripe_bytes {
     size_t used, reserved;
 };
 struct hl_stripe_bytes hl_table_stripe_bytes(struct hl_table *t, unsigned stripe);
 /* The same of the stripe of hash. @locks requires it. */
-struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint64_t hash);
+struct hl_stripe_bytes hl_table_bytes_at(struct hl_table *t, uint16_t worker, uint64_t hash);
 /* As hl_table_scan, of one stripe. */
 size_t hl_table_scan_stripe(struct hl_table *t, unsigned stripe, hl_table_scan_fn *fn, void *ctx);
 

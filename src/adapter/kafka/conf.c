@@ -25,6 +25,11 @@ static const struct setting PRODUCER_DEFAULTS[] = {
     {"compression.type", "lz4"}, {"linger.ms", "1"}, {"queue.buffering.max.messages", "1000000"}, {"socket.nagle.disable", "true"},
     {"message.max.bytes", "2097152"}, {"retry.backoff.ms", "5"}, {NULL, NULL},
 };
+/* Nobody reads the records of a transaction before it ends, and its commit sends at once what is there. With 1 ms each partition made a request of its own
+ * for each record or two: a fifth of the CPU of hotlead, and a half of the broker's. */
+static const struct setting TRANSACTION_DEFAULTS[] = {
+    {"linger.ms", "100"}, {NULL, NULL},
+};
 static const struct setting COMMON_DEFAULTS[] = {
     {"client.id", "hotlead"}, {"reconnect.backoff.max.ms", "2000"}, {"log.connection.close", "false"}, {NULL, NULL},
 };
@@ -112,6 +117,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_WRITER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
+    if (ok && role == HL_KAFKA_PRODUCER && k->config.transactions) ok = set_all(conf, TRANSACTION_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);
     if (ok && !producer)
