@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Benchmarks with one command: installs what they need, builds, measures, prints a table in Markdown.
-#   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N]
+#   perf/run.sh system [--rounds N] [--json FILE] [--events N] [--contacts N] [--seed N] [--interval TIME] [--curve]      the whole program beside raw consume
+#   perf/run.sh scale [--rounds N] [--json FILE] [--events N] [--contacts N]      many contacts, a skew, one hot contact; memory of a contact
 #   perf/run.sh micro [--rounds N] [--json FILE] [--events N]      scale of rules; needs no server
 #   perf/run.sh simulate [--rounds N] [--json FILE] [--events N] [--contacts N] [--before BINARY]      rate of simulate; 3.3 GB in TMPDIR
 #   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
 #   perf/run.sh pipeline [--rounds N] [--json FILE] [--events N] [--contacts N] [--workers N] [--before BINARY]      the engine without a network
 #   perf/run.sh latency [--rounds N] [--json FILE] [--rate N] [--seconds N]      event appended to transition readable
-#   perf/run.sh peers|all    not there yet
+#   perf/run.sh all [--rounds N] [--only PART] [--from FILE]      all of it: the table of targets, figures and verdicts, into perf/results; an hour and more
+#   perf/run.sh peers    not there yet
 set -euo pipefail
-usage() { sed -n '2,9p' "$0" | cut -c3-; }
+usage() { sed -n '2,11p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | micro | simulate | restore | pipeline | latency) shift ;;
-    peers | all) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
+    system | scale | micro | simulate | restore | pipeline | latency | all) shift ;;
+    peers) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
 esac
@@ -26,7 +28,7 @@ build() {
         cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-transaction hotlead-match hotlead-events hotlead-pipeline
 }
 
-if [ "$what" != system ] && [ "$what" != restore ] && [ "$what" != latency ]; then
+if [ "$what" = micro ] || [ "$what" = simulate ] || [ "$what" = pipeline ]; then
     install_packages $BUILD_PACKAGES $(need python3 python3) >&2
     python=python3
 else

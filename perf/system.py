@@ -10,8 +10,10 @@ What is measured
            would be read at start, and its events skipped) and an emptied Redis. Read from outside, by /metrics and
            /proc/PID/stat, every 20 ms near the begin and the end: from the first reading that shows records to the first that
            shows all of them. What came before the first reading is not counted, nor are start and recovery. The last commit, at
-           most commit.max_interval later, lies outside; that it comes is checked. The first checkpoint begins 10 s after the
-           start (its default interval): a shorter run writes only the state of contacts that changed stage.
+           most commit.max_interval later, lies outside; that it comes is checked. Checkpoints as --interval says (30 s); the
+           first one begins so long after the start: a shorter run writes only the state of contacts that changed stage.
+           score_exactly_once_Ns: the same with another interval, for --curve.
+One scoring run comes before the first round and does not count: it warms the broker, whose code is compiled while it runs.
 CPU is user + system time of the client process alone, without broker and Redis. Memory is its peak resident set since it started.
 A run that loses or repeats a record, makes a dead letter, aborts a transaction, is rebalanced on the way, or ends with other
 numbers of transitions, contacts or scored events than the first one, ends the benchmark with status 1."""
@@ -54,8 +56,8 @@ def value(text, name, labels=""):
 
 
 class Bench:
-    def __init__(self, build, kafka, redis, events):
-        self.build, self.kafka, self.redis, self.events = build, kafka, redis, events
+    def __init__(self, build, kafka, redis, events, interval="30s", topic=TOPIC):
+        self.build, self.kafka, self.redis, self.events, self.interval, self.topic = build, kafka, redis, events, interval, topic
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hotlead-perf-"))
         self.runs = 0
         self.outcome = None   # of the first scoring run
@@ -67,18 +69,18 @@ class Bench:
             raise Failed(f"{name} ended with {done.returncode}")
         return json.loads(done.stdout)
 
-    def write(self, events, contacts, seed, skew=0.67):
+    def write(self, events, contacts, seed, skew=0.67, *more):
         """Events of 30 days that ended an hour ago."""
-        return self.tool("hotlead-load", "-b", self.kafka.bootstrap, "-t", TOPIC, "--backlog", "30d", "--events", events, "--contacts", contacts,
-                         "--skew", skew, "--seed", seed, "-o", "json")
+        return self.tool("hotlead-load", "-b", self.kafka.bootstrap, "-t", self.topic, "--backlog", "30d", "--events", events, "--contacts", contacts,
+                         "--skew", skew, "--seed", seed, "-o", "json", *more)
 
     def consume(self, threads):
-        got = self.tool("hotlead-consume", "--brokers", self.kafka.bootstrap, "--topics", TOPIC, "--threads", threads)
+        got = self.tool("hotlead-consume", "--brokers", self.kafka.bootstrap, "--topics", self.topic, "--threads", threads)
         if got["events"] != self.events:
             raise Failed(f"hotlead-consume got {got['events']} of {self.events} records")
         return Run(got["events"] / got["seconds"], got["cpu_seconds"] / got["events"] * 1e9, got["max_rss_bytes"] / 2**20, got)
 
-    def score(self, delivery):
+    def score(self, delivery, interval=None):
         self.runs += 1
         self.redis.call("FLUSHALL")
         name = f"perf{self.runs}"
@@ -86,7 +88,8 @@ class Bench:
         port = servers.free_port()
         config = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1},
-            "inputs": [{"topic": TOPIC, "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": WORKERS,
+            "inputs": [{"topic": self.topic, "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": WORKERS,
+            "checkpoint": {"interval": interval or self.interval},
             "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": self.redis.url},
             "model": str(ROOT / "config" / "model.yaml"), "http": {"listen": f"127.0.0.1:{port}"},
         }
@@ -136,7 +139,7 @@ class Bench:
     def check_committed(self, group):
         from confluent_kafka import Consumer, TopicPartition
         asker = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": group})
-        asked = [TopicPartition(TOPIC, p) for p in range(PARTITIONS)]
+        asked = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
 
         def done():
             return sum(p.offset for p in asker.committed(asked, timeout=10)) == self.events
@@ -209,13 +212,13 @@ def measurement(name, unit, values, against=None, ratio=None):
             "rounds": len(values), "against": against, "ratio": ratio and round(ratio, 4)}
 
 
-def measurements(rounds):
+def measurements(rounds, variants=VARIANTS):
     """rounds: a list of {variant: Run}. A ratio is the median of the ratios within each round."""
     def quotients(name, field):
         return [getattr(r[name], field) / getattr(r["raw_consume"], field) for r in rounds]
 
     out = []
-    for name, kind, _ in VARIANTS:
+    for name, *_ in variants:
         against = None if name == "raw_consume" else "raw_consume"
         ratio = statistics.median(quotients(name, "rate")) if against else None
         out.append(measurement(name, "events/s", [r[name].rate for r in rounds], against, ratio))
@@ -223,7 +226,7 @@ def measurements(rounds):
     out.append(measurement("cpu_per_event_ratio", "1", ratios, "raw_consume", statistics.median(ratios)))
     ratios = quotients("score_low_latency", "cpu_ns")
     out.append(measurement("cpu_per_event_ratio_low_latency", "1", ratios, "raw_consume", statistics.median(ratios)))
-    for name, _, _ in VARIANTS:
+    for name, *_ in variants:
         out.append(measurement(name + "_cpu", "ns/event", [r[name].cpu_ns for r in rounds]))
         out.append(measurement(name + "_memory", "MiB", [r[name].rss_mb for r in rounds]))
     return out
@@ -249,10 +252,10 @@ def versions(build):
     return f"{hotlead}; Apache Kafka {kafka}; {java}; {redis}"
 
 
-def markdown(results, rounds, written, args, load):
+def markdown(results, rounds, written, args, load, variants=VARIANTS):
     by_name = {m["name"]: m for m in results}
     score = rounds[0]["score_exactly_once"].details
-    seconds = {name: statistics.median(r[name].details["seconds"] for r in rounds) for name, _, _ in VARIANTS}
+    seconds = {name: statistics.median(r[name].details["seconds"] for r in rounds) for name, *_ in variants}
     now = datetime.datetime.now(datetime.timezone.utc)
     lines = [
         "# perf/run.sh system", "",
@@ -267,7 +270,7 @@ def markdown(results, rounds, written, args, load):
         "|---|---|---|---|---|---|---|",
     ]
     cpu_ratio = {"score_exactly_once": "cpu_per_event_ratio", "score_low_latency": "cpu_per_event_ratio_low_latency"}
-    for name, _, _ in VARIANTS:
+    for name, *_ in variants:
         m, cpu = by_name[name], by_name[name + "_cpu"]
         ratio = f"{m['ratio']:.3f}" if m["ratio"] else ""
         cpu_to = f"{by_name[cpu_ratio[name]]['ratio']:.2f}" if name in cpu_ratio else ""
@@ -289,25 +292,29 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that servers are stopped
     p = argparse.ArgumentParser(prog="perf/run.sh system", description="Scoring rate against raw consume rate.")
     p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--events", type=int, default=4_000_000)
+    p.add_argument("--events", type=int, default=30_000_000)
     p.add_argument("--contacts", type=int, default=1_000_000)
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--interval", default="30s", help="checkpoint.interval")
+    p.add_argument("--curve", action="store_true", help="checkpoint intervals of 5, 10 and 60 s, too")
     p.add_argument("--json", type=pathlib.Path, help="write the measurements here")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "perf", help=argparse.SUPPRESS)
     args = p.parse_args()
     load = os.getloadavg()
     with broker() as kafka, servers.Redis() as redis:
-        bench = Bench(args.build, kafka, redis, args.events)
+        bench = Bench(args.build, kafka, redis, args.events, args.interval)
+        variants = VARIANTS + ([(f"score_exactly_once_{s}s", "score", "exactly_once", f"{s}s") for s in (5, 10, 60)] if args.curve else [])
         kafka.create_topics(TOPIC, partitions=PARTITIONS)
         written = bench.write(args.events, args.contacts, args.seed)
         print(f"written: {written['events']:,} events, {written['rate']:,.0f}/s", file=sys.stderr)
         rounds = []
         try:
             bench.consume(WORKERS)   # warms the broker and the page cache
+            bench.score("exactly_once")
             for i in range(args.rounds):
                 runs = {}
-                for name, kind, what in VARIANTS[i % len(VARIANTS):] + VARIANTS[:i % len(VARIANTS)]:
-                    runs[name] = getattr(bench, kind)(what)
+                for name, kind, *what in variants[i % len(variants):] + variants[:i % len(variants)]:
+                    runs[name] = getattr(bench, kind)(*what)
                     r = runs[name]
                     print(f"round {i + 1} {name}: {r.rate:,.0f}/s, {r.cpu_ns:,.0f} ns, {r.rss_mb:,.0f} MiB, {r.details}",
                           file=sys.stderr)
@@ -316,10 +323,10 @@ def main():
             sys.exit(f"perf: {e}")
         finally:
             shutil.rmtree(bench.dir, ignore_errors=True)
-    results = measurements(rounds)
+    results = measurements(rounds, variants)
     if args.json:
         args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
-    print(markdown(results, rounds, written, args, load))
+    print(markdown(results, rounds, written, args, load, variants))
 
 
 if __name__ == "__main__":
