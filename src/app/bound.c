@@ -124,7 +124,7 @@ static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes
     const struct hl_bound *b = &w->bound;
     size_t max = b->max, ghosts = ghost_bytes(w->e);
     size_t soft = (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / 16 * SOFT, share = fair_share(w, soft);
-    size_t taken = b->mine + (soft > b->used ? soft - b->used : 0);
+    size_t taken = b->mine + soft > b->used ? b->mine + soft - b->used : 0;
     unsigned first, n = hl_table_stripes_of(w->e->table, w->index, &first);
     size_t limit = (restoring || share > taken ? share : taken) / n, part = limit / SOFT * 16;
     size_t excess = bytes.reserved > part ? bytes.reserved - part : 0;
