@@ -216,11 +216,11 @@ static void put_touches(const struct hl_contact *c, int64_t now, struct hl_buf *
     hl_buf_put_plain(out, t.source.len ? t.source : HL_SLICE_LIT("not said"));
     if (t.campaign.len) hl_buf_printf(out, ", campaign ");
     hl_buf_put_plain(out, t.campaign);
-    hl_buf_printf(out, "\n\n  touched last                times  what\n");
+    hl_buf_printf(out, "\n\nwhat was touched last      times\n");
     for (unsigned i = 0; i < t.n; i++) {
         hl_buf_printf(out, "  ");
         put_time(out, t.last[i].last_at);
-        hl_buf_printf(out, "  %8u  ", t.last[i].count);
+        hl_buf_printf(out, "  %5u  ", t.last[i].count);
         put_touch_line(out, t.last[i].type, t.last[i].what);
         hl_buf_printf(out, "\n");
     }

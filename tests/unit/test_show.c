@@ -82,6 +82,31 @@ static void the_page_has_all_there_is(void **state)
     hl_buf_fini(&out);
 }
 
+static void touches_are_told_and_are_no_attribute(void **state)
+{
+    struct fx *f = *state;
+    struct hl_buf out;
+    f->m->touches_keep = 4;
+    struct hl_event ev = fx_event(f, HL_EVENT_PAGE_VIEWED, FX_T0);
+    ev.url = HL_SLICE_LIT("https://acme.example/pricing?plan=pro");
+    ev.source = HL_SLICE_LIT("google\x1b[31m");
+    assert_int_equal(hl_apply(&f->c, &f->slab, f->m, NULL, &ev, HL_APPLY_LIVE, &f->out), HL_OK);
+    apply(f, HL_EVENT_CHAT_STARTED, FX_T0 + HOUR);
+    apply(f, HL_EVENT_CHAT_STARTED, FX_T0 + 2 * HOUR);
+    const char *page = text(f, FX_T0 + FX_DAY, &(struct hl_show_source){.partition = 3}, &out);
+    has(page, "\ntouches: 3, the first 2024-10-04T00:00:00.000Z (1 d ago)\n  page_viewed, /pricing; source google?[31m\n");
+    has(page, "\nwhat was touched last      times\n  2024-10-04T02:00:00.000Z      2  chat_started\n"
+              "  2024-10-04T00:00:00.000Z      1  page_viewed, /pricing\n");
+    assert_null(strstr(page, "attributes"));
+    hl_buf_clear(&out);
+    hl_show_put_json(&f->c, f->m, FX_T0 + FX_DAY, &(struct hl_show_source){.partition = 3}, &out);
+    hl_buf_put_u8(&out, 0);
+    has((const char *)out.data, "\"touches\":{\"count\":3,\"first\":{\"at\":1728000000000,\"type\":\"page_viewed\",\"what\":\"/pricing\","
+                                "\"source\":\"google\\u001b[31m\",\"campaign\":null},\"last\":[{\"at\":1728007200000,\"type\":\"chat_started\",\"what\":null,\"count\":2},");
+    has((const char *)out.data, ",\"attributes\":{},");
+    hl_buf_fini(&out);
+}
+
 static void what_is_to_come_is_told_so(void **state)
 {
     struct fx *f = *state;
@@ -128,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_page_has_all_there_is, make, drop),
+        cmocka_unit_test_setup_teardown(touches_are_told_and_are_no_attribute, make, drop),
         cmocka_unit_test_setup_teardown(what_is_to_come_is_told_so, make, drop),
         cmocka_unit_test_setup_teardown(a_fresh_contact_has_a_short_page, make, drop),
         cmocka_unit_test_setup_teardown(the_json_goes_on_behind_the_state, make, drop),
