@@ -156,7 +156,7 @@ static void a_contact_with_full_attributes_goes_on(void **state)
 {
     struct fx f;
     struct hl_touches t;
-    char key[8];
+    char key[16];
     (void)state;
     begin(&f, 4);
     for (int i = 0; i < 64; i++) {
