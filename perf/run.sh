@@ -7,14 +7,13 @@
 #   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
 #   perf/run.sh pipeline [--rounds N] [--json FILE] [--events N] [--contacts N] [--workers N] [--before BINARY]      the engine without a network
 #   perf/run.sh latency [--rounds N] [--json FILE] [--rate N] [--seconds N]      event appended to transition readable
+#   perf/run.sh peers [--rounds N] [--json FILE] [--events N] [--streams-events N] [--contacts N] [--seed N] [--keep FILE]      Flink, Kafka Streams
 #   perf/run.sh all [--rounds N] [--only PART] [--from FILE]      all of it: the table of targets, figures and verdicts, into perf/results; an hour and more
-#   perf/run.sh peers    not there yet
 set -euo pipefail
 usage() { sed -n '2,11p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | scale | micro | simulate | restore | pipeline | latency | all) shift ;;
-    peers) echo "perf/run.sh: $what is not there yet" >&2; exit 64 ;;
+    system | scale | micro | simulate | restore | pipeline | latency | peers | all) shift ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
 esac
@@ -28,17 +27,22 @@ build() {
         cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-transaction hotlead-match hotlead-events hotlead-pipeline
 }
 
+build_peers() { # build/peers: their jars
+    mvn -q -B -f perf/peers/pom.xml -Dpeers.build="$root/build/peers" package
+}
+
 if [ "$what" = micro ] || [ "$what" = simulate ] || [ "$what" = pipeline ]; then
     install_packages $BUILD_PACKAGES $(need python3 python3) >&2
     python=python3
 else
     install_packages $BUILD_PACKAGES $TEST_PACKAGES $(need python3 python3) $(need redis-server redis-server) \
-        $(need java default-jre-headless) >&2
+        $(need java default-jre-headless) $([ "$what" = peers ] || [ "$what" = all ] && need javac default-jdk-headless) >&2
     python_tools
     kafka_jars
     python=$root/build/venv/bin/python
 fi
 mkdir -p build/perf
 build >build/perf/build.log 2>&1 || { tail -n 40 build/perf/build.log >&2; exit 1; }
+if [ "$what" = peers ] || [ "$what" = all ]; then build_peers >build/perf/peers.log 2>&1 || { tail -n 40 build/perf/peers.log >&2; exit 1; }; fi
 cd "$caller"
 exec "$python" "$root/perf/$what.py" "$@"

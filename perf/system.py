@@ -55,6 +55,23 @@ def value(text, name, labels=""):
                if line.startswith((name + "{", name + " ")) and labels in line)
 
 
+def wait_committed(bootstrap, group, topic, events):
+    """Until the group has committed so many records."""
+    from confluent_kafka import Consumer, TopicPartition
+    asker = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    asked = [TopicPartition(topic, p) for p in range(PARTITIONS)]
+
+    def done():
+        return sum(p.offset for p in asker.committed(asked, timeout=10)) == events
+
+    try:
+        servers.wait_for("commit of all records", done, 10)
+    except TimeoutError as e:
+        raise Failed(str(e)) from None
+    finally:
+        asker.close()
+
+
 class Bench:
     def __init__(self, build, kafka, redis, events, interval="30s", topic=TOPIC):
         self.build, self.kafka, self.redis, self.events, self.interval, self.topic = build, kafka, redis, events, interval, topic
@@ -137,19 +154,7 @@ class Bench:
         return Run(events / details["seconds"], details["cpu_seconds"] / events * 1e9, w.peak_mb(), details)
 
     def check_committed(self, group):
-        from confluent_kafka import Consumer, TopicPartition
-        asker = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": group})
-        asked = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
-
-        def done():
-            return sum(p.offset for p in asker.committed(asked, timeout=10)) == self.events
-
-        try:
-            servers.wait_for("commit of all records", done, 10)
-        except TimeoutError as e:
-            raise Failed(str(e)) from None
-        finally:
-            asker.close()
+        wait_committed(self.kafka.bootstrap, group, self.topic, self.events)
 
 
 Reading = collections.namedtuple("Reading", "at cpu consumed text")

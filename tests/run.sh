@@ -72,6 +72,7 @@ suite build-dev build dev && suite ctest-dev tests dev -LE 'integration|bench'
 suite build-asan build asan && suite ctest-asan tests asan -LE 'integration|bench'
 suite build-tsan build tsan && suite ctest-tsan tests tsan -L '^(unit|prop|stress)$'
 suite reference python_suite tests/support reference
+suite perf python_suite tests/perf perf
 suite kustomize kustomize && suite deploy python_suite tests/deploy deploy 2
 if [ -z "$quick" ]; then
     suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 2
