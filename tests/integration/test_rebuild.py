@@ -68,7 +68,7 @@ class Rebuild(unittest.TestCase):
         self.refused(call("rebuild", "-c", config), 64, "it writes over the state of all contacts: --dry-run says what would be done, --yes does it")
         self.wait_empty_group(setup)
         with setup.run() as h:   # nothing starts anew in silence
-            self.assertEqual(h.wait_exit(), 65)
+            self.assertEqual(h.wait_exit(), 65, h.log()[-3000:])
             self.assertRegex(h.log(), r"lead.state \[\d\] has reached offset \d+ and ends at 0 now: its contacts are lost. 'hotlead rebuild' makes them anew")
         self.wait_empty_group(setup)
         plan = self.rebuild(config, "--dry-run")
