@@ -30,6 +30,8 @@ static const char USAGE[] =
     "      --min-contacts N    evidence takes this many contacts that did it, and that did not, and buyers (default: 20)\n"
     "      --capacity PERCENT  the share of contacts that may become MQLs by score, such as 5; without it, the threshold is where the share of\n"
     "                          buyers above it is furthest from that of others\n"
+    "      --together          weigh all rules at once: what goes together shares its points, and what only comes along with it gets none. Ranks\n"
+    "                          better where the keen do more of everything; but points no longer follow from the line above a rule alone\n"
     "      --holdout PERCENT   the share of contacts that nothing is learned from, by the hash of their id (default: 25)\n"
     "      --ignore ATTRIBUTE  an attribute that says nothing, or says too much; may be repeated\n"
     "  -n, --name NAME         of the model (default: calibrated)\n"
@@ -45,6 +47,7 @@ struct calibrate {
     struct hl_past_options o;
     int64_t min_contacts;
     double capacity;
+    bool together;
     const char *name, **ignored;
     size_t n_ignored;
     bool json;
@@ -54,7 +57,7 @@ struct calibrate {
     uint64_t n_bad;
 };
 
-enum { FILE_OF_EVENTS = 1, OPT_MAPPING = 256, OPT_AHEAD, OPT_MIN, OPT_CAPACITY, OPT_HOLDOUT, OPT_IGNORE };
+enum { FILE_OF_EVENTS = 1, OPT_MAPPING = 256, OPT_AHEAD, OPT_MIN, OPT_CAPACITY, OPT_HOLDOUT, OPT_IGNORE, OPT_TOGETHER };
 
 /* ---- options ---- */
 
@@ -111,6 +114,7 @@ static int read_option(struct calibrate *x, int option)
     case OPT_MIN: return read_number("min-contacts", optarg, 1, 1000000, &x->min_contacts);
     case OPT_CAPACITY: return read_capacity(x, optarg);
     case OPT_HOLDOUT: return read_holdout(x, optarg);
+    case OPT_TOGETHER: x->together = true; return 0;
     case OPT_IGNORE: x->ignored[x->n_ignored++] = optarg; return 0;
     case OPT_MAPPING: return hl_sim_sources_map(&x->events, optarg) == HL_OK ? 0 : hl_status_exit_code(HL_E_CONFIG);
     case FILE_OF_EVENTS: hl_sim_sources_add(&x->events, optarg); return 0;
@@ -126,7 +130,7 @@ static int read_options(struct calibrate *x, int argc, char **argv)
     static const struct option options[] = {
         {"bought", required_argument, NULL, 'b'},        {"mapping", required_argument, NULL, OPT_MAPPING},  {"window", required_argument, NULL, 'w'},
         {"ahead", required_argument, NULL, OPT_AHEAD},   {"min-contacts", required_argument, NULL, OPT_MIN}, {"capacity", required_argument, NULL, OPT_CAPACITY},
-        {"holdout", required_argument, NULL, OPT_HOLDOUT}, {"ignore", required_argument, NULL, OPT_IGNORE},  {"name", required_argument, NULL, 'n'},
+        {"holdout", required_argument, NULL, OPT_HOLDOUT}, {"ignore", required_argument, NULL, OPT_IGNORE},  {"together", no_argument, NULL, OPT_TOGETHER}, {"name", required_argument, NULL, 'n'},
         {"output", required_argument, NULL, 'o'},        {"help", no_argument, NULL, 'h'},                   {NULL, 0, NULL, 0}};
     /* - in front: a mapping is for the files behind it. */
     for (int o; (o = getopt_long(argc, argv, "-b:w:n:o:h", options, NULL)) != -1;) {
@@ -243,7 +247,8 @@ static int calibrate(struct calibrate *x)
     struct hl_error err = {.code = HL_OK};
     hl_past_init(&x->past, &x->o);
     enum hl_status st = read_events(x, &err);
-    if (st == HL_OK) st = hl_draft_make(&x->draft, &x->past, (uint64_t)x->min_contacts, x->capacity, &err);
+    const struct hl_draft_options o = {(uint64_t)x->min_contacts, x->capacity, x->together};
+    if (st == HL_OK) st = hl_draft_make(&x->draft, &x->past, &o, &err);
     if (st == HL_OK) st = print(x, &err);
     if (st == HL_OK) tell(x);
     if (x->n_bad) fprintf(stderr, "hotlead calibrate: %llu events could not be read\n", (unsigned long long)x->n_bad);

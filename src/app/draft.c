@@ -8,7 +8,7 @@ void hl_draft_fini(struct hl_draft *d)
 {
     free(d->items);
     free(d->rule_of_sort);
-    free(d->points_of_value);
+    free(d->rule_of_value);
     free(d->peaks);
     free(d->fits);
 }
@@ -17,10 +17,10 @@ static bool make_room(struct hl_draft *d)
 {
     const struct hl_past *p = d->past;
     d->rule_of_sort = malloc((p->names.n + 1) * sizeof(*d->rule_of_sort));
-    d->points_of_value = calloc(p->values.n + 1, sizeof(*d->points_of_value));
+    d->rule_of_value = malloc((p->values.n + 1) * sizeof(*d->rule_of_value));
     d->peaks = calloc(p->ids.n + 1, sizeof(*d->peaks));
     d->fits = calloc(p->ids.n + 1, sizeof(*d->fits));
-    return d->rule_of_sort && d->points_of_value && d->peaks && d->fits;
+    return d->rule_of_sort && d->rule_of_value && d->peaks && d->fits;
 }
 
 /* ---- what scores ---- */
@@ -43,13 +43,15 @@ static bool holds(const struct hl_draft *d, const struct hl_item *item, uint32_t
     return (!item->has_low || number >= item->low) && (!item->has_high || number <= item->high);
 }
 
+/* Values of one attribute exclude each other, and so do its ranges: there is one at most. */
 static void index_values(struct hl_draft *d)
 {
+    for (size_t v = 0; v < d->past->values.n; v++) d->rule_of_value[v] = -1;
     for (size_t i = 0; i < d->n_items; i++) {
         const struct hl_item *item = &d->items[i];
         if (item->kind == HL_ITEM_SORT || item->verdict != HL_KEPT) continue;
         for (uint32_t v = 0; v < d->past->values.n; v++)
-            if (holds(d, item, v)) d->points_of_value[v] += item->points;
+            if (holds(d, item, v)) d->rule_of_value[v] = (int32_t)i;
     }
 }
 
@@ -57,6 +59,12 @@ static int highest_first(const void *a, const void *b)
 {
     int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
     return (x < y) - (x > y);
+}
+
+static int32_t points_of(const struct hl_draft *d, const struct hl_trait *t)
+{
+    int32_t rule = t->value == HL_NO_TEXT ? -1 : d->rule_of_value[t->value];
+    return rule < 0 ? 0 : d->items[rule].points;
 }
 
 static enum hl_status set_fits(struct hl_draft *d)
@@ -68,7 +76,7 @@ static enum hl_status set_fits(struct hl_draft *d)
     for (size_t i = 0; i < p->ids.n; i++) {
         const struct hl_past_contact *c = &p->contacts[i];
         for (size_t k = c->first_trait; c->part != HL_PART_NONE && k < c->first_trait + c->n_traits; k++)
-            if (p->traits[k].value != HL_NO_TEXT) d->fits[i] += d->points_of_value[p->traits[k].value];
+            d->fits[i] += points_of(d, &p->traits[k]);
         if (c->part == HL_PART_FIT) sorted[n++] = d->fits[i];
     }
     qsort(sorted, n, sizeof(*sorted), highest_first);
@@ -119,9 +127,16 @@ static enum hl_status fit(struct hl_draft *d, struct hl_error *err)
     enum hl_status st = hl_draft_collect(d);
     if (st == HL_OK) st = hl_draft_choose(d);
     if (st != HL_OK) return st;
-    if (!speaks_for(d)) return nothing_found(d, err);
     index_sorts(d);
     index_values(d);
+    if (d->together) {
+        st = hl_draft_weigh_together(d);
+        hl_draft_sort(d);
+        index_sorts(d);
+        index_values(d);
+    }
+    if (st != HL_OK) return st;
+    if (!speaks_for(d)) return nothing_found(d, err);
     st = set_fits(d);
     if (st == HL_OK) st = hl_draft_set_decay(d);
     if (st == HL_OK && !hl_draft_set_threshold(d))
@@ -130,10 +145,10 @@ static enum hl_status fit(struct hl_draft *d, struct hl_error *err)
     return st;
 }
 
-enum hl_status hl_draft_make(struct hl_draft *d, const struct hl_past *past, uint64_t min_contacts, double capacity, struct hl_error *err)
+enum hl_status hl_draft_make(struct hl_draft *d, const struct hl_past *past, const struct hl_draft_options *o, struct hl_error *err)
 {
-    *d = (struct hl_draft){.past = past, .min_contacts = min_contacts, .capacity = capacity};
-    enum hl_status st = look_at_past(past, min_contacts, err);
+    *d = (struct hl_draft){.past = past, .min_contacts = o->min_contacts, .capacity = o->capacity, .together = o->together};
+    enum hl_status st = look_at_past(past, o->min_contacts, err);
     if (st != HL_OK) return st;
     st = make_room(d) ? fit(d, err) : HL_E_NOMEM;
     if (st == HL_OK) st = hl_draft_try(d, HL_PART_FIT);

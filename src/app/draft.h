@@ -55,6 +55,7 @@ struct hl_grid_point {
 struct hl_draft {
     const struct hl_past *past;
     uint64_t min_contacts;
+    bool together;   /* points of all rules at once, not of each alone */
     double capacity; /* share of contacts that may become MQLs by score; 0: where buyers and others are told apart best */
     struct hl_item *items;
     size_t n_items, cap_items;
@@ -67,14 +68,18 @@ struct hl_draft {
     struct hl_trial trials[HL_PART_COUNT];
     /* working room */
     int32_t *rule_of_sort;        /* index of the item that an act of the sort scores under; -1: none */
-    int32_t *points_of_value;
+    int32_t *rule_of_value;       /* likewise, of a value of an attribute */
     double *peaks;                /* of each contact */
     int32_t *fits;                /* of each contact, at its end */
 };
 
 /* HL_E_NOMEM; HL_E_DECODE: the past teaches nothing, err says why. hl_draft_fini is due in any case. */
-enum hl_status hl_draft_make(struct hl_draft *d, const struct hl_past *past, uint64_t min_contacts, double capacity, struct hl_error *err)
-    HL_WARN_UNUSED;
+struct hl_draft_options {
+    uint64_t min_contacts;
+    double capacity;
+    bool together;
+};
+enum hl_status hl_draft_make(struct hl_draft *d, const struct hl_past *past, const struct hl_draft_options *o, struct hl_error *err) HL_WARN_UNUSED;
 void hl_draft_fini(struct hl_draft *d);
 
 /* --- evidence.c --- */
@@ -84,6 +89,14 @@ void hl_item_weigh(struct hl_item *item, uint64_t n, uint64_t n_bought);
 /* Collect all items with their counts; then decide which are kept. */
 enum hl_status hl_draft_collect(struct hl_draft *d) HL_WARN_UNUSED;
 enum hl_status hl_draft_choose(struct hl_draft *d) HL_WARN_UNUSED;
+
+/* After points have changed: largest first, and counted anew. */
+void hl_draft_sort(struct hl_draft *d);
+
+/* --- joint.c --- */
+
+/* Points of the kept items, what goes together sharing them. */
+enum hl_status hl_draft_weigh_together(struct hl_draft *d) HL_WARN_UNUSED;
 
 /* --- trial.c --- */
 

@@ -206,6 +206,7 @@ static void put_head(const struct hl_draft *d, const struct hl_draft_title *t, s
     hl_buf_printf(out, "; of others, up to as long after their first event as a buyer, drawn by lot, took.\n"
                        "# Points are log odds: %d double the odds to buy. In brackets: 95 %% intervals. Little evidence is pulled towards 0.\n",
                   HL_POINTS_THAT_DOUBLE);
+    if (d->together) hl_json_put_raw(out, "# All rules were weighed together: the line above a rule tells what it says alone, its points what it says beside the others.\n");
 }
 
 void hl_draft_put_yaml(const struct hl_draft *d, const struct hl_draft_title *t, struct hl_buf *out)

@@ -347,6 +347,19 @@ static int by_weight(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+void hl_draft_sort(struct hl_draft *d)
+{
+    memset(d->n_kept, 0, sizeof(d->n_kept));
+    memset(d->n_verdicts, 0, sizeof(d->n_verdicts));
+    if (d->n_items) qsort(d->items, d->n_items, sizeof(*d->items), by_weight);
+    for (size_t i = 0; i < d->n_items; i++) {
+        const struct hl_item *item = &d->items[i];
+        tell_apart(d, i);
+        d->n_verdicts[item->verdict]++;
+        if (item->verdict == HL_KEPT) d->n_kept[item->kind]++;
+    }
+}
+
 enum hl_status hl_draft_choose(struct hl_draft *d)
 {
     const struct hl_past *p = d->past;
@@ -364,12 +377,6 @@ enum hl_status hl_draft_choose(struct hl_draft *d)
     hold_chance(weighed, n_weighed);
     free(weighed);
     drop_wholes(d);
-    if (d->n_items) qsort(d->items, d->n_items, sizeof(*d->items), by_weight);
-    for (size_t i = 0; i < d->n_items; i++) {
-        const struct hl_item *item = &d->items[i];
-        tell_apart(d, i);
-        d->n_verdicts[item->verdict]++;
-        if (item->verdict == HL_KEPT) d->n_kept[item->kind]++;
-    }
+    hl_draft_sort(d);
     return HL_OK;
 }

@@ -240,6 +240,52 @@ class Planted(unittest.TestCase):
             self.assertEqual(found["history"]["contacts"] + found["holdout"]["contacts"] + found["history"]["too_young"], 4001)
         self.assertLessEqual(kept_noise, .05 * false, f"of {false} that say nothing")
 
+    def test_weighed_together_what_only_comes_along_gets_little(self):
+        """The keen read more of every page; four pages lead to purchases, four say nothing."""
+        def keen(seed):
+            r, h = random.Random(seed), History()
+            for i in range(6000):
+                who, eager = f"u{i}", r.gauss(0, 1)
+                read = [r.random() < 1 / (1 + math.exp(1 - eager)) for _ in range(8)]
+                odds = -2.5 + sum(w for w, was in zip((1.2, .8, .6, -1.0), read) if was)
+                h.add(who, T0, "form_submitted", form="newsletter")
+                for k, was in enumerate(read):
+                    if was:
+                        h.add(who, T0 + DAY + k, "page_viewed", **page(f"/page-{'abcdefgh'[k]}"))
+                if r.random() < 1 / (1 + math.exp(-odds)):
+                    h.add(who, T0 + 20 * DAY, "opportunity_won")
+            h.add("late", T0 + 40 * DAY, "page_viewed", **page("/"))
+            return h.text()
+        for seed in (SEED, SEED + 1):
+            events, points, ranks = self.file("e.jsonl", keen(seed)), {}, {}
+            for args in ((), ("--together",)):
+                found = json.loads(run("calibrate", *args, "-o", "json", events).stdout)
+                points[args] = {r["name"][-1]: r["points"] for r in found["rules"] if r["name"].startswith("page-page-")}
+                ranks[args] = found["holdout"]["auc"]
+            alone, together = points[()], points["--together",]
+            self.assertTrue(together["a"] > together["b"] > 0 > together["d"], together)
+            self.assertLess(sum(abs(together[k]) for k in "efgh"), sum(abs(alone[k]) for k in "efgh") / 2, (alone, together))
+            self.assertLess(together["d"], alone["d"], "what it takes away was hidden by the keen")
+            self.assertGreater(ranks["--together",], ranks[()] - .03)
+            draft = self.file("draft.yaml", run("calibrate", "--together", events).stdout)
+            self.assertEqual(run("check", "--strict", "--model", draft).stderr, "")
+            self.assertIn("# All rules were weighed together", draft.read_text())
+
+    def test_one_rule_alone_gets_together_what_it_gets_alone(self):
+        """The mode of the posterior and the shrunk estimate are two sides of one formula: with much evidence they agree."""
+        h = History()
+        for i in range(2000):
+            h.add(f"u{i}", T0, "form_submitted", form="newsletter")
+            if i % 4 == 0:
+                h.add(f"u{i}", T0 + DAY, "page_viewed", **page("/pricing"))
+            if i % (8 if i % 4 == 0 else 10) == 0 or i % 50 == 1:
+                h.add(f"u{i}", T0 + 20 * DAY, "opportunity_won")
+        h.add("late", T0 + 40 * DAY, "chat_started")
+        events = self.file("e.jsonl", h.text())
+        found = [next(r for r in json.loads(run("calibrate", "--ignore", "x", *args, "-o", "json", events).stdout)["rules"] if r["name"] == "page-pricing")
+                 for args in ((), ("--together",))]
+        self.assertAlmostEqual(found[0]["shrunk"], found[1]["shrunk"], 1)
+
     def test_where_there_is_nothing_nothing_is_found(self):
         r, h = random.Random(SEED), History()
         for i in range(3000):
@@ -322,7 +368,7 @@ class Messages(unittest.TestCase):
     def test_help(self):
         got = run("calibrate", "--help")
         self.assertEqual(got.stderr, "")
-        for word in ("--bought", "--window", "--ahead", "--min-contacts", "--capacity", "--holdout", "--ignore", "--mapping"):
+        for word in ("--bought", "--window", "--ahead", "--min-contacts", "--capacity", "--holdout", "--ignore", "--mapping", "--together"):
             self.assertIn(word, got.stdout)
 
     def test_wrong_use(self):
