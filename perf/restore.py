@@ -50,7 +50,7 @@ class Bench:
         self.args, self.kafka, self.redis = args, kafka, redis
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hotlead-restore-"))
         self.outputs = {key: f"restore.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
-        self.contacts = self.written = self.tails = 0
+        self.topic, self.contacts, self.written, self.tails = TOPIC, 0, 0, 0
 
     def load(self, contacts, events, seed):
         return system.Bench.write(self, events, contacts, seed, skew=2 / 3)
