@@ -163,6 +163,7 @@ class Bench:
             if source == "live":
                 w.until(0)
                 servers.wait_for("the events that were left", lambda: self.caught_up(w), 300, every=0.2)
+                self.contacts = int(value(self.read(w).text, "hotlead_contacts"))   # some of them are new
                 servers.stop(child, 600)   # the next round starts with nothing to replay
             else:
                 servers.stop(child, 0)
