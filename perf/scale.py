@@ -36,6 +36,8 @@ class Bench(system.Bench):
             w.child.send_signal(signal.SIGTERM)   # what it writes to Redis at its end is measured, too
             w.child.wait(600)
             details["redis_bytes"] = self.redis_used() - self.redis_before
+            markers = [self.redis.call("GET", f"{{perf{self.runs}:{p}}}:marker") for p in range(system.PARTITIONS)]
+            details["redis_contacts"] = sum(int(m.split()[1]) for m in markers if m)   # "position count sum sum"
         return Run(events / (last.at - first.at), (last.cpu - first.cpu) / events * 1e9, w.peak, details)
 
 
@@ -63,7 +65,7 @@ def measurements(rounds):
     out.append(system.measurement("contacts", "1", [m.details["contacts"] for m in many]))
     out.append(system.measurement("table_bytes_per_contact", "bytes", [m.details["table_bytes"] / m.details["contacts"] for m in many]))
     out.append(system.measurement("peak_bytes_per_contact", "bytes", [m.rss_mb * 2**20 / m.details["contacts"] for m in many]))
-    return out + [system.measurement("redis_bytes_per_contact", "bytes", [m.details["redis_bytes"] / m.details["contacts"] for m in many])]
+    return out + [system.measurement("redis_bytes_per_contact", "bytes", [m.details["redis_bytes"] / m.details["redis_contacts"] for m in many])]
 
 
 def main():
