@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 
-from system import ROOT, machine, output_of, versions
+from measured import write
+from system import ROOT, heading
 
 # what, measurement, field of it, at least or at most, target
 TARGETS = [
@@ -96,13 +97,12 @@ def main():
     measured = [m for f in args.files for m in json.loads(f.read_text())]
     for part in args.only or ([] if args.files else PARTS):
         measured += run(part, args.build, args.rounds)
-    now = datetime.datetime.now(datetime.timezone.utc)
-    out = args.out / f"{now:%Y-%m-%d}-all.md"
-    text = "\n".join(["# perf/run.sh all", "", f"{now:%Y-%m-%d %H:%M} UTC, commit {output_of('git', 'describe', '--always', '--dirty')}.  ", f"{machine()}.  ",
-                      f"{versions(args.build)}.", "", table(measured), "", f"![how much of each target is reached]({out.with_suffix('.svg').name})", ""])
+    out = args.out / f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-all.md"
+    text = "\n".join(heading("perf/run.sh all", args.build) +
+                     ["", table(measured), "", f"![how much of each target is reached]({out.with_suffix('.svg').name})", ""])
     out.write_text(text)
     out.with_suffix(".svg").write_text(picture(measured))
-    out.with_suffix(".json").write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in measured) + "\n]\n")
+    write(out.with_suffix(".json"), measured)
     print(text)
 
 

@@ -25,6 +25,7 @@ import tempfile
 import urllib.request
 
 import system
+from measured import write
 from system import ROOT, Failed, servers
 
 DELIVERIES = ("exactly_once", "low_latency")
@@ -131,12 +132,7 @@ def row(by_name, name, target):
 
 def markdown(results, rounds, args, load):
     by_name = {m["name"]: m for m in results}
-    now = system.datetime.datetime.now(system.datetime.timezone.utc)
-    lines = [
-        "# perf/run.sh latency", "",
-        f"{now:%Y-%m-%d %H:%M} UTC, commit {system.output_of('git', 'describe', '--always', '--dirty')}.  ",
-        f"{system.machine()}.  ",
-        f"{system.versions(args.build)}.  ",
+    lines = system.heading("perf/run.sh latency", args.build) + [
         f"{args.rate:,} events/s for {args.seconds} s, {args.probes:.1%} of them probes; {PARTITIONS} partitions, {WORKERS} workers, {len(rounds)} rounds. Broker, Redis and "
         f"sender on the same machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after, niceness {os.nice(0)}.  ",
         f"{sum(r[d][0]['seen'] for r in rounds for d in DELIVERIES):,} transitions were waited for; none lost, none repeated.", "",
@@ -182,8 +178,7 @@ def main():
         finally:
             shutil.rmtree(bench.dir, ignore_errors=True)
     results = measurements(rounds)
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    write(args.json, results)
     print(markdown(results, rounds, args, load))
 
 

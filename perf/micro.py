@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 
+from measured import measurement, table, write
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -24,11 +26,6 @@ def cpu_seconds(*command):
     if process.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: exit {process.returncode}\n{errors.decode()}")
     return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
-
-
-def measurement(name, unit, values, against=None, ratio=None):
-    return {"name": name, "unit": unit, "median": statistics.median(values), "min": min(values), "max": max(values),
-            "rounds": len(values), "against": against, "ratio": ratio and round(ratio, 4)}
 
 
 def runs(build, folder, events, rounds):
@@ -66,11 +63,8 @@ def main():
     results = json.loads(match.stdout)
     with tempfile.TemporaryDirectory() as folder:
         results += runs(args.build, pathlib.Path(folder), args.events, args.rounds)
-    print("| measurement | median | min | max | unit | ratio | against |\n|---|---:|---:|---:|---|---:|---|")
-    for m in results:
-        print(f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} | {m['against'] or ''} |")
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    print(table(results))
+    write(args.json, results)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ import sys
 import tempfile
 
 import system
+from measured import write
 from system import PARTITIONS, ROOT, WORKERS, Failed, machine, servers
 
 MODEL = ROOT / "perf" / "peers" / "model.yaml"
@@ -421,7 +422,7 @@ def main():
     results = measurements([r["runs"] for r in rounds])
     by_name = {m["name"]: m for m in results}
     report, picture = args.json.with_suffix(".md"), args.json.with_suffix(".svg")
-    args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    write(args.json, results)
     picture.write_text(svg(by_name))
     report.write_text(markdown(by_name, rounds, args, picture))
     print(report.read_text(), end="")

@@ -10,7 +10,8 @@ import pathlib
 import statistics
 import subprocess
 
-from micro import ROOT, measurement
+from measured import measurement, table, write
+from micro import ROOT
 
 
 def run(binary, args):
@@ -52,11 +53,8 @@ def main():
         if a["transitions"] != b["transitions"]:
             raise SystemExit(f"perf: {a['transitions']} transitions, and {b['transitions']} before")
     measured = results(now, before)
-    print("| measurement | median | min | max | unit | ratio | against |\n|---|---:|---:|---:|---|---:|---|")
-    for m in measured:
-        print(f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} | {m['against'] or ''} |")
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in measured) + "\n]\n")
+    print(table(measured))
+    write(args.json, measured)
 
 
 if __name__ == "__main__":

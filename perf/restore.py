@@ -15,7 +15,6 @@ What is measured
 The rate per core is contacts by CPU second. Each start has to end with the same number of contacts."""
 import argparse
 import collections
-import datetime
 import json
 import math
 import os
@@ -29,6 +28,7 @@ import tempfile
 import time
 
 import system
+from measured import write
 from system import ROOT, Failed, Watch, servers, value
 
 TOPIC, PARTITIONS, EVENTS_PER_CONTACT = system.TOPIC, system.PARTITIONS, 4
@@ -192,10 +192,7 @@ def measurements(rounds):
 
 
 def markdown(results, args, load):
-    now = datetime.datetime.now(datetime.timezone.utc)
-    lines = ["# perf/run.sh restore", "",
-             f"{now:%Y-%m-%d %H:%M} UTC, commit {system.output_of('git', 'describe', '--always', '--dirty')}.  ",
-             f"{system.machine()}.  ", f"{system.versions(args.build)}.  ",
+    lines = system.heading("perf/run.sh restore", args.build) + [
              f"{args.contacts:,} contacts asked for, {PARTITIONS} partitions, {args.threads} workers, seed {args.seed}. Broker and Redis on the same "
              f"machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.", "",
              "| | from | contacts | records read | replayed | start to ready, s: median (min to max) | restoring, s | contacts/s | CPU s | contacts/s and core | "
@@ -259,8 +256,7 @@ def main():
         finally:
             shutil.rmtree(bench.dir, ignore_errors=True)
     results = measurements(rounds)
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    write(args.json, results)
     print(markdown(results, args, load))
 
 

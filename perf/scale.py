@@ -7,7 +7,6 @@ that rotates. The first half of a topic fills the table; the rate is that of the
   uniform, zipf_1.1, hot          a million contacts: all alike; by Zipf's law with exponent 1.1; all alike, but for one that has a tenth of all events
 Memory is that of the process and of Redis at the end of contacts_many, after a clean end that writes the state of all contacts, by contact."""
 import argparse
-import json
 import pathlib
 import shutil
 import signal
@@ -15,6 +14,7 @@ import statistics
 import sys
 
 import system
+from measured import table, write
 from system import ROOT, Failed, Run, Watch, servers, value
 
 SHAPES = {"contacts_100k": (100_000, 0), "contacts_many": (None, 0), "uniform": (1_000_000, 0), "zipf_1.1": (1_000_000, 1.1),
@@ -27,6 +27,7 @@ class Bench(system.Bench):
         return int(self.redis.call("INFO", "memory").decode().split("used_memory:")[1].split()[0])
 
     def watch(self, w):
+        redis_before = self.redis_used()
         first, last = w.until(self.events // 2), w.until(self.events)
         events, text = self.events - first.consumed, (w.read() or last).text
         if value(text, "hotlead_dead_letters_total") or w.since(first, last, "hotlead_rebalances_total"):
@@ -35,7 +36,7 @@ class Bench(system.Bench):
         if self.topic == "contacts_many":
             w.child.send_signal(signal.SIGTERM)   # what it writes to Redis at its end is measured, too
             w.child.wait(600)
-            details["redis_bytes"] = self.redis_used() - self.redis_before
+            details["redis_bytes"] = self.redis_used() - redis_before
             markers = [self.redis.call("GET", f"{{perf{self.runs}:{p}}}:marker") for p in range(system.PARTITIONS)]
             details["redis_contacts"] = sum(int(m.split()[1]) for m in markers if m)   # "position count sum sum"
         return Run(events / (last.at - first.at), (last.cpu - first.cpu) / events * 1e9, w.peak, details)
@@ -90,8 +91,6 @@ def main():
             for i in range(args.rounds):
                 names, runs = list(SHAPES), {}
                 for bench.topic in names[i % len(names):] + names[:i % len(names)]:
-                    redis.call("FLUSHALL")
-                    bench.redis_before = bench.redis_used()
                     runs[bench.topic] = r = bench.score("exactly_once")
                     print(f"round {i + 1} {bench.topic}: {r.rate:,.0f}/s, {r.cpu_ns:,.0f} ns, {r.rss_mb:,.0f} MiB, {r.details}", file=sys.stderr)
                 rounds.append(runs)
@@ -100,11 +99,8 @@ def main():
         finally:
             shutil.rmtree(bench.dir, ignore_errors=True)
     results = measurements(rounds)
-    print("| measurement | median | min | max | unit | ratio | against |\n|---|---:|---:|---:|---|---:|---|")
-    for m in results:
-        print(f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} | {m['against'] or ''} |")
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    print(table(results))
+    write(args.json, results)
 
 
 if __name__ == "__main__":

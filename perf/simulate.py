@@ -12,7 +12,8 @@ import statistics
 import subprocess
 import tempfile
 
-from micro import ROOT, cpu_seconds, measurement
+from measured import measurement, table, write
+from micro import ROOT, cpu_seconds
 
 
 def make(build, path, events, contacts):
@@ -59,11 +60,8 @@ def main():
             size = make(args.build, path, args.events, args.contacts)
             results += measure(args, path) + [measurement(f"event_bytes_{kind}", "bytes/event", [size])]
             path.unlink()
-    print("| measurement | median | min | max | unit | ratio | against |\n|---|---:|---:|---:|---|---:|---|")
-    for m in results:
-        print(f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} | {m['against'] or ''} |")
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    print(table(results))
+    write(args.json, results)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+import measured  # noqa: E402
 import servers  # noqa: E402
+from measured import write  # noqa: E402
 
 TOPIC, PARTITIONS, WORKERS = "web.engagement", 8, 2
 POLL_S, QUIET_S = 0.02, 60
@@ -212,9 +214,7 @@ class Watch:
 # ---------------------------------------------------------------- what comes out
 
 def measurement(name, unit, values, against=None, ratio=None):
-    values = [round(v, 4) for v in values]
-    return {"name": name, "unit": unit, "median": statistics.median(values), "min": min(values), "max": max(values),
-            "rounds": len(values), "against": against, "ratio": ratio and round(ratio, 4)}
+    return measured.measurement(name, unit, [round(v, 4) for v in values], against, ratio)
 
 
 def measurements(rounds, variants=VARIANTS):
@@ -257,16 +257,18 @@ def versions(build):
     return f"{hotlead}; Apache Kafka {kafka}; {java}; {redis}"
 
 
+def heading(title, build):
+    """First lines of a report: when, of what, where, with what."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return [f"# {title}", "", f"{now:%Y-%m-%d %H:%M} UTC, commit {output_of('git', 'describe', '--always', '--dirty')}.  ", f"{machine()}.  ",
+            f"{versions(build)}.  "]
+
+
 def markdown(results, rounds, written, args, load, variants=VARIANTS):
     by_name = {m["name"]: m for m in results}
     score = rounds[0]["score_exactly_once"].details
     seconds = {name: statistics.median(r[name].details["seconds"] for r in rounds) for name, *_ in variants}
-    now = datetime.datetime.now(datetime.timezone.utc)
-    lines = [
-        "# perf/run.sh system", "",
-        f"{now:%Y-%m-%d %H:%M} UTC, commit {output_of('git', 'describe', '--always', '--dirty')}.  ",
-        f"{machine()}.  ",
-        f"{versions(args.build)}.  ",
+    lines = heading("perf/run.sh system", args.build) + [
         f"{args.events:,} events of {written['value_bytes'] / args.events:.0f} bytes, {args.contacts:,} contacts "
         f"({score['contacts']:,} seen), {PARTITIONS} partitions, lz4, seed {args.seed}; {len(rounds)} rounds, {WORKERS} workers. "
         f"Broker and Redis on the same machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.  ",
@@ -329,8 +331,7 @@ def main():
         finally:
             shutil.rmtree(bench.dir, ignore_errors=True)
     results = measurements(rounds, variants)
-    if args.json:
-        args.json.write_text("[\n" + ",\n".join("  " + json.dumps(m) for m in results) + "\n]\n")
+    write(args.json, results)
     print(markdown(results, rounds, written, args, load, variants))
 
 

@@ -161,11 +161,6 @@ static bool is_counted(const struct hl_past *p, size_t contact)
     return p->contacts[contact].part == HL_PART_FIT;
 }
 
-static bool has_bought(const struct hl_past_contact *c)
-{
-    return c->bought_at != HL_NO_TIME;
-}
-
 static enum hl_status collect_sorts(struct hl_draft *d)
 {
     const struct hl_past *p = d->past;
@@ -175,8 +170,8 @@ static enum hl_status collect_sorts(struct hl_draft *d)
         const struct hl_act *a = &p->acts[i];
         const struct hl_past_contact *c = &p->contacts[a->contact];
         if (!is_counted(p, a->contact) || a->at < c->from) continue;
-        count(&tallies[a->sort], a->contact, has_bought(c));
-        if (p->sorts[a->sort].whole != a->sort) count(&tallies[p->sorts[a->sort].whole], a->contact, has_bought(c));
+        count(&tallies[a->sort], a->contact, hl_past_has_bought(c));
+        if (p->sorts[a->sort].whole != a->sort) count(&tallies[p->sorts[a->sort].whole], a->contact, hl_past_has_bought(c));
     }
     bool ok = true;
     for (uint32_t s = 0; ok && s < p->names.n; s++)
@@ -238,7 +233,7 @@ static void count_range(const struct hl_past *p, struct hl_item *r)
         if (t->key != r->of || t->value == HL_NO_TEXT || !is_counted(p, t->contact) || !hl_fixed_parse(hl_past_value(p, t->value), &number)) continue;
         if ((r->has_low && number < r->low) || (r->has_high && number > r->high)) continue;
         r->did++;
-        r->bought += has_bought(&p->contacts[t->contact]);
+        r->bought += hl_past_has_bought(&p->contacts[t->contact]);
     }
 }
 
@@ -284,7 +279,7 @@ static enum hl_status collect_traits(struct hl_draft *d)
     enum hl_status st = tallies && c.numbers ? HL_OK : HL_E_NOMEM;
     for (size_t i = 0; st == HL_OK && i < p->n_traits; i++) {
         const struct hl_trait *t = &p->traits[i];
-        if (t->value != HL_NO_TEXT && is_counted(p, t->contact)) count(&tallies[t->value], t->contact, has_bought(&p->contacts[t->contact]));
+        if (t->value != HL_NO_TEXT && is_counted(p, t->contact)) count(&tallies[t->value], t->contact, hl_past_has_bought(&p->contacts[t->contact]));
     }
     for (c.key = 0; st == HL_OK && c.key < p->keys.n; c.key++) {
         look_at_column(p, &c);

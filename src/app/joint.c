@@ -80,7 +80,7 @@ static bool find_holders(const struct hl_draft *d, struct holders *h)
 static void add_gradient(const struct hl_draft *d, const struct holders *h, uint32_t c, double *g, double *curve)
 {
     double p = 1 / (1 + exp(-h->sums[c]));
-    *g += (d->past->contacts[c].bought_at != HL_NO_TIME) - p;
+    *g += hl_past_has_bought(&d->past->contacts[c]) - p;
     *curve += p * (1 - p);
 }
 

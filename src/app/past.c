@@ -18,10 +18,6 @@
 
 /* What the company does, or machines do: no act of the contact. Opens are the work of mail programs. */
 #define NO_ACTS (BIT(EMAIL_SENT) | BIT(EMAIL_DELIVERED) | BIT(EMAIL_OPENED) | BIT(EMAIL_BOUNCED) | BIT(CONTACT_IDENTIFIED) | BIT(LIST_IMPORTED))
-/* As in core/apply.c. */
-#define SETS_ATTRIBUTES                                                                                              \
-    (BIT(CONTACT_IDENTIFIED) | BIT(FORM_SUBMITTED) | BIT(LIST_IMPORTED) | BIT(EVENT_ATTENDED) | BIT(WEBINAR_REGISTERED) | \
-     BIT(DEMO_REQUESTED) | BIT(TRIAL_STARTED))
 
 void hl_past_init(struct hl_past *p, const struct hl_past_options *o)
 {
@@ -229,10 +225,10 @@ enum hl_status hl_past_add(struct hl_past *p, const struct hl_event *ev)
     c->erased |= ev->type == HL_EVENT_CONTACT_ERASED;
     if (ev->type == p->o.bought) keep_earlier(&c->bought_at, ev->occurred_at);
     enum hl_status st = HL_OK;
-    uint64_t bit = UINT64_C(1) << ev->type;
-    bool does = hl_event_type_class(ev->type) < HL_CLASS_CRM && !(bit & NO_ACTS) && ev->type != p->o.bought;
+    bool sets = hl_event_type_sets_attributes(ev->type);
+    bool does = hl_event_type_class(ev->type) < HL_CLASS_CRM && !(NO_ACTS >> ev->type & 1) && ev->type != p->o.bought;
     if (does) st = add_act(p, index, ev);
-    for (size_t i = 0; st == HL_OK && (bit & SETS_ATTRIBUTES) && i < ev->n_attributes; i++) st = add_trait(p, index, &ev->attributes[i], ev->occurred_at);
+    for (size_t i = 0; st == HL_OK && sets && i < ev->n_attributes; i++) st = add_trait(p, index, &ev->attributes[i], ev->occurred_at);
     return st;
 }
 
@@ -262,7 +258,7 @@ static void set_end(struct hl_past *p, size_t i, const int64_t *took, size_t n_t
 {
     struct hl_past_contact *c = &p->contacts[i];
     struct hl_slice id = p->ids.items[i];
-    bool bought = c->bought_at != HL_NO_TIME;
+    bool bought = hl_past_has_bought(c);
     size_t n = bought ? 0 : count_up_to(took, n_took, p->to - c->first_at);
     c->end = bought ? c->bought_at - p->o.ahead_ms : n ? c->first_at + took[hl_hash64(id) % n] : c->first_at;
     c->from = c->end - p->o.window_ms;
@@ -280,7 +276,7 @@ static enum hl_status set_ends(struct hl_past *p)
     if (!took) return HL_E_NOMEM;
     for (size_t i = 0; i < p->ids.n; i++) {
         const struct hl_past_contact *c = &p->contacts[i];
-        if (c->bought_at == HL_NO_TIME || c->erased) continue;
+        if (!hl_past_has_bought(c) || c->erased) continue;
         took[n] = c->bought_at - p->o.ahead_ms - c->first_at;
         n += took[n] > 0;
     }

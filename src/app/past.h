@@ -85,6 +85,10 @@ enum hl_status hl_past_close(struct hl_past *p) HL_WARN_UNUSED;
 
 /* The text of a value, behind its key. */
 struct hl_slice hl_past_value(const struct hl_past *p, uint32_t value);
+static inline bool hl_past_has_bought(const struct hl_past_contact *c)
+{
+    return c->bought_at != HL_NO_TIME;
+}
 /* The sort that stands for this one. */
 static inline uint32_t hl_past_within(const struct hl_past *p, uint32_t sort)
 {

@@ -18,11 +18,6 @@
 #define GAIN 0.001
 #define NEVER INT64_MIN
 
-static bool has_bought(const struct hl_past_contact *c)
-{
-    return c->bought_at != HL_NO_TIME;
-}
-
 /* ---- scores ---- */
 
 /* One contact on its way: the sum of points as of `at`. */
@@ -99,7 +94,7 @@ static struct ranked *rank_part(const struct hl_draft *d, enum hl_part part)
     struct ranked *all = malloc((p->n[part] + 1) * sizeof(*all));
     size_t n = 0;
     for (size_t i = 0; all && i < p->ids.n; i++)
-        if (p->contacts[i].part == part) all[n++] = (struct ranked){d->peaks[i], has_bought(&p->contacts[i])};
+        if (p->contacts[i].part == part) all[n++] = (struct ranked){d->peaks[i], hl_past_has_bought(&p->contacts[i])};
     if (all) qsort(all, n, sizeof(*all), highest_first);
     return all;
 }
@@ -178,7 +173,7 @@ static void count_reached(const struct hl_draft *d, int highest, double *buyers,
 {
     const struct hl_past *p = d->past;
     for (size_t i = 0; i < p->ids.n; i++)
-        if (p->contacts[i].part == HL_PART_FIT) (has_bought(&p->contacts[i]) ? buyers : others)[(int)d->peaks[i]]++;
+        if (p->contacts[i].part == HL_PART_FIT) (hl_past_has_bought(&p->contacts[i]) ? buyers : others)[(int)d->peaks[i]]++;
     for (int t = highest - 1; t >= 0; t--) {
         buyers[t] += buyers[t + 1];
         others[t] += others[t + 1];
@@ -267,9 +262,9 @@ enum hl_status hl_draft_try(struct hl_draft *d, enum hl_part part)
         if (c->part != part) continue;
         bool reached = d->peaks[i] >= d->enter, mql = reached || raised_hand(d, c);
         t->by_score += reached;
-        t->by_score_bought += reached && has_bought(c);
+        t->by_score_bought += reached && hl_past_has_bought(c);
         t->mql += mql;
-        t->mql_bought += mql && has_bought(c);
+        t->mql_bought += mql && hl_past_has_bought(c);
     }
     return HL_OK;
 }

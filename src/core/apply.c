@@ -13,13 +13,6 @@
 #include "lifecycle.h"
 #include "match_cache_private.h"
 
-#define BIT(code) (UINT64_C(1) << HL_EVENT_##code)
-
-/* Types whose map sets attributes. */
-#define SETS_ATTRIBUTES                                                                                              \
-    (BIT(CONTACT_IDENTIFIED) | BIT(FORM_SUBMITTED) | BIT(LIST_IMPORTED) | BIT(EVENT_ATTENDED) | BIT(WEBINAR_REGISTERED) | \
-     BIT(DEMO_REQUESTED) | BIT(TRIAL_STARTED))
-
 /* Facts that each type sets. */
 static const uint8_t facts_of[HL_EVENT_TYPE_COUNT] = {
     [HL_EVENT_LEAD_ACCEPTED] = 1 << HL_FACT_ACCEPTED,
@@ -64,7 +57,7 @@ static enum hl_status apply_attributes(struct hl_step *s)
 {
     const struct hl_event *ev = s->ev;
     bool changed = false;
-    if (!(SETS_ATTRIBUTES & hl_match_bit(ev->type)) || ev->n_attributes == 0) return HL_OK;
+    if (!hl_event_type_sets_attributes(ev->type) || ev->n_attributes == 0) return HL_OK;
     for (size_t i = 0; i < ev->n_attributes; i++) {
         if (hl_slice_is_null(ev->attributes[i].value) || hl_is_own_key(ev->attributes[i].key)) continue;
         enum hl_status status = hl_contact_set_attribute(s->c, s->slab, ev->attributes[i].key, ev->attributes[i].value,

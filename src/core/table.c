@@ -60,7 +60,7 @@ static uint64_t no_slots[1];
 
 static size_t first_of(const struct hl_table *t, uint16_t worker)
 {
-    return (size_t)(t->n_workers > 1 ? worker % t->n_workers : 0) << t->bits;
+    return (size_t)(worker < t->n_workers ? worker : 0) << t->bits; /* the one set, where all share it */
 }
 
 static struct stripe *stripe_of(const struct hl_table *t, uint16_t worker, uint64_t hash)

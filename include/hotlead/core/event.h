@@ -84,6 +84,14 @@ struct hl_event {
 enum hl_event_type hl_event_type_find(struct hl_slice name);
 const char *hl_event_type_name(enum hl_event_type type); /* "?" for unknown */
 enum hl_event_class hl_event_type_class(enum hl_event_type type);
+/* Its attributes are the contact's from then on, not the event's alone. */
+static inline bool hl_event_type_sets_attributes(enum hl_event_type type)
+{
+    const uint64_t bits = UINT64_C(1) << HL_EVENT_CONTACT_IDENTIFIED | UINT64_C(1) << HL_EVENT_FORM_SUBMITTED | UINT64_C(1) << HL_EVENT_LIST_IMPORTED |
+                          UINT64_C(1) << HL_EVENT_EVENT_ATTENDED | UINT64_C(1) << HL_EVENT_WEBINAR_REGISTERED | UINT64_C(1) << HL_EVENT_DEMO_REQUESTED |
+                          UINT64_C(1) << HL_EVENT_TRIAL_STARTED;
+    return bits >> type & 1;
+}
 
 /* Value of an attribute of the event itself; HL_SLICE_NULL when absent. */
 struct hl_slice hl_event_attribute(const struct hl_event *ev, struct hl_slice key);
