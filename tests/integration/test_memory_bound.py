@@ -69,7 +69,10 @@ class MemoryBound(Compared):
             fire.kill()
             h = fire.start(env={"HOTLEAD_FAILPOINTS": "spill.before_fetch=error@5"})
             servers.wait_for("a fetch that fails", lambda: "event=failpoint name=spill.before_fetch " in h.log(), 60)
-            servers.wait_for("reading again", lambda: "event=consumption_resumed" in h.log(), 30)
+            try:
+                servers.wait_for("reading again", lambda: "event=consumption_resumed" in h.log(), 30)
+            except TimeoutError as e:
+                raise AssertionError(f"{e}:\n" + h.log()[-6000:]) from None
             fire.progress()
             fire.done()
 
