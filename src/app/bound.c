@@ -117,13 +117,26 @@ static size_t fair_share(const struct hl_worker *w, size_t soft)
     return all > mine ? soft / all * mine : soft;
 }
 
-/* What a stripe of this worker may use before contacts of it leave. Beyond its share a worker has what nobody else uses; while it restores, the
- * books are not up to date, and it keeps to its share. */
+static bool is_one_restoring(const struct hl_engine *e)
+{
+    bool is = false;
+    for (size_t i = 0; i < e->n_workers; i++) is |= atomic_load_explicit(&e->workers[i].bound.restoring, memory_order_relaxed);
+    return is;
+}
+
+/* Of the contacts of all workers. */
+static size_t soft_bytes(const struct hl_worker *w)
+{
+    size_t max = w->bound.max, ghosts = ghost_bytes(w->e);
+    return (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / 16 * SOFT;
+}
+
+/* What a stripe of this worker may use before contacts of it leave. Beyond its share a worker has what nobody else uses; while one restores, its
+ * books are not up to date, and what it needs it needs at once: each keeps to its share. */
 static size_t soft_limit(const struct hl_worker *w, struct hl_stripe_bytes bytes, bool restoring)
 {
     const struct hl_bound *b = &w->bound;
-    size_t max = b->max, ghosts = ghost_bytes(w->e);
-    size_t soft = (max - ghosts > max / 4 && ghosts < max ? max - ghosts : max / 4) / 16 * SOFT, share = fair_share(w, soft);
+    size_t soft = soft_bytes(w), share = fair_share(w, soft);
     size_t taken = b->mine + soft > b->used ? b->mine + soft - b->used : 0;
     unsigned first, n = hl_table_stripes_of(w->e->table, w->index, &first);
     size_t limit = (restoring || share > taken ? share : taken) / n, part = limit / SOFT * 16;
@@ -238,7 +251,7 @@ static void look_at(struct hl_worker *w, unsigned stripe)
     struct hl_bound *b = &w->bound;
     struct hl_stripe_bytes bytes = note(w, stripe);
     if (!is_mine(w, stripe)) return;
-    size_t limit = soft_limit(w, bytes, false);
+    size_t limit = soft_limit(w, bytes, is_one_restoring(w->e));
     if (bytes.used > limit) {
         b->over++;
         sweep(w, stripe, bytes.used - limit + limit / 16);
@@ -441,9 +454,37 @@ enum hl_status hl_bound_tend(struct hl_worker *w, size_t events, struct hl_error
 
 enum hl_status hl_bound_tend_recovery(struct hl_worker *w, size_t records, struct hl_error *err)
 {
+    struct hl_bound *b = &w->bound;
     look_round(w, records);
     if (!is_full(w)) return HL_OK;
-    return hl_error_set(err, HL_E_TOO_LARGE, HL_RETRY, "what is restored exceeds memory.max_bytes, and is not in Redis yet");
+    if (!b->beyond) return hl_error_set(err, HL_E_TOO_LARGE, HL_RETRY, "what is restored exceeds memory.max_bytes");
+    int64_t now = hl_clock_mono_ns();
+    if (now < b->tell_ns) return HL_OK;
+    b->tell_ns = now + TELL_NS;
+    hl_log(HL_LOG_WARN, "memory_bound_exceeded", "worker=%u used=%zu max_bytes=%zu reason=\"what is not written yet must be restored, and does not fit\" "
+           "effect=\"it is restored all the same, and leaves with the next checkpoint\" advice=\"raise memory.max_bytes\"", w->index, b->used + ghost_bytes(w->e),
+           b->max);
+    return HL_OK;
+}
+
+void hl_bound_begin_recovery(struct hl_worker *w)
+{
+    atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
+    atomic_store_explicit(&w->bound.restoring, true, memory_order_relaxed);
+}
+
+void hl_bound_end_recovery(struct hl_worker *w)
+{
+    atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
+    atomic_store_explicit(&w->bound.restoring, false, memory_order_relaxed);
+    w->bound.beyond = false;
+}
+
+bool hl_bound_has_room(struct hl_worker *w)
+{
+    for (unsigned i = 0; i < hl_table_stripes(w->e->table); i++) note(w, i);
+    size_t soft = soft_bytes(w), others = soft - fair_share(w, soft);
+    return w->bound.used <= others + w->bound.max / 16;
 }
 
 void hl_bound_is_live(struct hl_worker *w, struct hl_partition *p)

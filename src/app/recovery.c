@@ -29,6 +29,7 @@
 #define REDIS_MS 20000 /* between two records; the store's own limits are shorter */
 #define SMALL_OFFSETS 1000
 #define LOOK_UP_NS 100000000ll
+#define ROOM_NS 10000000000ll /* other workers have shrunk by then, if they can: their checkpoints have taken turns */
 #define TICK_RECORDS 64 /* the clock is asked once in so many records */
 
 struct recovery {
@@ -46,7 +47,7 @@ struct recovery {
     int64_t look_up_ns;
     enum hl_status looked; /* of look_up: what ended the reading, whatever the reader makes of it */
     bool changed;          /* the assignment did: what is half restored is of no use */
-    bool over;             /* memory.max_bytes: what is not in Redis is too much */
+    bool over;             /* memory.max_bytes: what must be in memory is too much */
     int64_t place_ns, redis_ns, state_ns, input_ns;
 };
 
@@ -475,7 +476,6 @@ void hl_drop_partitions(struct hl_worker *w)
     }
     if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
     w->n_parts = w->n_graves = 0;
-    atomic_store_explicit(&w->bound.parts, 0, memory_order_relaxed);
     hl_bound_forget(w);
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);
     w->n_waiting = 0;
@@ -502,7 +502,6 @@ static enum hl_status survey(struct recovery *r)
     struct hl_worker *w = r->w;
     size_t inputs = hl_engine_inputs(w->e);
     int64_t state = 0, input = 0, t0 = hl_clock_mono_ns();
-    atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
     enum hl_status status = committed_positions(w, r->err);
     for (size_t i = 0; i < w->n_assigned && !status; i++) {
         status = look_up(r);
@@ -568,21 +567,34 @@ static void ask_copies(const struct recovery *r, bool *there)
     *there = true;
 }
 
-/* More is missing in Redis than the bound allows us to hold: the mirror brings it there, and we begin anew. */
-static enum hl_status await_copies(struct recovery *r)
+static bool can_begin_anew(const struct recovery *r, bool waited_enough)
+{
+    bool there = false;
+    ask_copies(r, &there);
+    return there && (hl_bound_has_room(r->w) || waited_enough);
+}
+
+/* More must be in memory than the bound has room for. What is not in Redis yet, the mirror brings there; where other workers have grown beyond their
+ * share, they shrink; then we begin anew. Where there is nothing to be waited for, as after a start with a lower bound, the next attempt goes beyond it:
+ * what is replayed was in memory before, and will be able to leave with the first checkpoint. */
+static enum hl_status await_room(struct recovery *r)
 {
     struct hl_worker *w = r->w;
-    bool there = false;
     hl_drop_partitions(w);
-    hl_log(HL_LOG_WARN, "restore_waits_for_redis", "worker=%u max_bytes=%zu reason=\"what is not in Redis yet exceeds memory.max_bytes\" advice=\"Redis must be "
-           "up; if this lasts although it is, raise memory.max_bytes\"", w->index, w->bound.max);
+    hl_log(HL_LOG_WARN, "restore_waits_for_room", "worker=%u max_bytes=%zu reason=\"what must be in memory exceeds memory.max_bytes: it is not in Redis yet, or "
+           "other workers use the room\" advice=\"Redis must be up; if this lasts although it is, raise memory.max_bytes\"", w->index, w->bound.max);
     for (size_t i = 0; i < w->n_assigned && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->assigned[i], w->index);
     enum hl_status status = HL_OK;
-    for (ask_copies(r, &there); !there && !*w->e->stop && !(status = look_up(r)); ask_copies(r, &there))
+    int64_t began = hl_clock_mono_ns();
+    bool enough = false, waited = false;
+    for (; !can_begin_anew(r, enough) && !*w->e->stop && !(status = look_up(r)); waited = true) {
         nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+        enough = hl_clock_mono_ns() - began > ROOM_NS;
+    }
+    w->bound.beyond = enough || !waited;
     for (size_t i = 0; i < w->n_assigned && w->e->mirror; i++) hl_mirror_remove(w->e->mirror, w->assigned[i], w->index);
     if (status) return status;
-    return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "what was not in Redis exceeded memory.max_bytes; now it is there");
+    return hl_error_set(r->err, HL_E_UNAVAILABLE, HL_RETRY, "what was to be restored exceeded memory.max_bytes");
 }
 
 enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
@@ -590,12 +602,14 @@ enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
     if (HL_FAILPOINT_ERROR(RECOVERY_BEGIN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     size_t n = w->n_assigned, inputs = hl_engine_inputs(w->e);
     struct recovery r = {.w = w, .err = err};
+    hl_bound_begin_recovery(w);
     r.ranges = calloc(n * inputs + 1, sizeof(*r.ranges));
     r.state_low = calloc(3 * n + 1, sizeof(*r.state_low));
     r.state_high = r.state_low + n;
     r.state_from = r.state_low + 2 * n;
     enum hl_status status = r.ranges && r.state_low ? restore_all(&r) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    if (r.over) status = await_copies(&r);
+    if (r.over) status = await_room(&r);
+    if (!status) hl_bound_end_recovery(w);
     free(r.ranges);
     free(r.state_low);
     return r.changed ? HL_OK : status;

@@ -275,6 +275,7 @@ static enum hl_status given_back(struct hl_worker *w, bool lost, struct hl_error
     HL_FAILPOINT(REBALANCE_GIVEN_BACK);
     hl_drop_partitions(w);
     w->n_assigned = 0;
+    hl_bound_end_recovery(w); /* of nothing */
     hl_health_set_partitions(w->e->health, (int)w->index, 0, 0);
     if (status) status = w->stream->abort(w->stream, err);
     struct hl_error other;

@@ -138,6 +138,8 @@ struct hl_bound {
     size_t used;     /* their sum */
     size_t mine;     /* of which in the stripes of this worker */
     _Atomic uint32_t parts; /* partitions of this worker; read by the others */
+    _Atomic bool restoring; /* it needs its share: the others keep to theirs */
+    bool beyond;            /* what must be restored does not fit, and there is nothing to be waited for */
     unsigned hand;   /* the stripe to be looked at next */
     unsigned over;   /* stripes of this round that were above their limit */
     bool pressed;    /* some are: contacts should leave */
@@ -279,7 +281,12 @@ static inline bool hl_bound_is_paused(const struct hl_bound *b)
 }
 /* Between two batches: contacts leave, reading pauses or goes on. events: applied since the last call. */
 enum hl_status hl_bound_tend(struct hl_worker *w, size_t events, struct hl_error *err);
-/* The same during recovery, where only contacts that came from Redis leave. HL_E_TOO_LARGE: the bound does not hold what is not in Redis yet. */
+/* From now on this worker needs its share of the bound, until what is assigned to it is live, or nothing is. */
+void hl_bound_begin_recovery(struct hl_worker *w);
+void hl_bound_end_recovery(struct hl_worker *w);
+/* The others use no more than their share. */
+bool hl_bound_has_room(struct hl_worker *w);
+/* hl_bound_tend during recovery, where only contacts that came from Redis leave. HL_E_TOO_LARGE: the bound does not hold what is not in Redis yet. */
 enum hl_status hl_bound_tend_recovery(struct hl_worker *w, size_t records, struct hl_error *err);
 /* A commit has ended, and no state was written since it began. */
 void hl_bound_landed(struct hl_worker *w, int64_t now);

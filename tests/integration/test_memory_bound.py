@@ -1,6 +1,7 @@
 """memory.max_bytes on a real broker and a real Redis: most contacts have left memory, and the outcome is that of the reference all the same."""
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,13 +13,14 @@ import test_faults
 from test_main_path import Compared
 
 BOUND = 1 << 20   # of about three that all contacts would take
+BOUNDED = {"max_bytes": f"{BOUND >> 20}MiB"}
 
 
 class MemoryBound(Compared):
     def fire(self, redis, **more):
         """Contacts enough that two of three cannot stay."""
-        fire = test_faults.Fire(self, rate=1500, contacts=4000, fast=False, redis={"url": redis.url}, memory={"max_bytes": f"{BOUND >> 20}MiB"},
-                                partitions=4, **{"threads": 2, **more})
+        fire = test_faults.Fire(self, rate=1500, contacts=4000, fast=False, redis={"url": redis.url}, partitions=4,
+                                **{"threads": 2, "memory": BOUNDED, **more})
         fire.redis = lambda: redis
         return fire
 
@@ -68,12 +70,30 @@ class MemoryBound(Compared):
                 fire.progress()
             fire.kill()
             h = fire.start(env={"HOTLEAD_FAILPOINTS": "spill.before_fetch=error@5"})
-            servers.wait_for("a fetch that fails", lambda: "event=failpoint name=spill.before_fetch " in h.log(), 60)
-            try:
-                servers.wait_for("reading again", lambda: "event=consumption_resumed" in h.log(), 30)
-            except TimeoutError as e:
-                raise AssertionError(f"{e}:\n" + h.log()[-6000:]) from None
+            # While it reads, it pauses; while it restores, it begins anew.
+            met = r"event=failpoint name=spill\.before_fetch (?s:.*)(event=consumption_resumed|event=worker_starts_over .*reason=\"failpoint\"(?s:.*)event=restored)"
+            self.told(h, met)
             fire.progress()
+            fire.done()
+
+    def told(self, h, pattern, seconds=60):
+        try:
+            servers.wait_for(pattern, lambda: re.search(pattern, h.log()), seconds, every=0.1)
+        except TimeoutError as e:
+            raise AssertionError(f"{e}:\n" + h.log()[-6000:]) from None
+
+    def test_a_bound_too_small_for_what_must_be_replayed_is_exceeded_and_said_and_held_again(self):
+        """What nobody has written yet must be in memory; a lower bound than that before must not mean to restore for ever."""
+        with servers.Redis() as redis, self.fire(redis, threads=1, memory={"max_bytes": "64MiB"}, checkpoint={"interval": "1m"}) as fire:
+            fire.light()
+            fire.more(16000, 60)
+            fire.kill()
+            h = fire.start(memory=BOUNDED, checkpoint={"interval": "1s"})
+            self.told(h, r"event=restore_waits_for_room .*reason=\"what must be in memory exceeds memory.max_bytes: .*advice=\"Redis must be up")
+            self.told(h, r"event=memory_bound_exceeded .*effect=\"it is restored all the same, .*advice=\"raise memory.max_bytes\"")
+            fire.progress()
+            self.left(fire)
+            self.within(h)
             fire.done()
 
     def test_without_redis_reading_pauses_and_goes_on_when_it_is_back(self):

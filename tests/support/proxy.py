@@ -69,6 +69,8 @@ class Proxy:
         try:
             await asyncio.gather(self._pump(reader, up_writer, lambda frame: self._asked(frame, keys)),
                                  self._pump(up_reader, writer, lambda frame: self._answered(frame, keys)))
+        except asyncio.CancelledError:
+            pass   # the end; streams of Python 3.11 would report it as an error nobody has handled
         finally:
             self._writers -= {writer, up_writer}
 

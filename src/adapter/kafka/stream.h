@@ -7,6 +7,7 @@
 
 #include "internal.h"
 
+#define LATE_MS 5000
 #define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
 
 struct hl_kafka_committer;
@@ -51,10 +52,11 @@ static inline struct hl_kafka_stream *hl_kafka_stream_of(struct hl_stream *s)
 /* Note one more; true when it is the fourth within a minute. */
 bool hl_kafka_too_often(int64_t seen_ns[3]);
 
-/* Around calls that may hang: who watches over the thread hears of them, and of how long they may take. A call that is made again begins again. */
+/* Around calls that may hang: who watches over the thread hears of them, and of how long they may take. A call that is made again begins again.
+ * limit_ms: what the call was told; it comes back a little later, on a busy machine not a little. */
 static inline void hl_kafka_begin(const struct hl_kafka_stream *s, const char *call, int64_t limit_ms)
 {
-    if (s->k->config.alive) s->k->config.alive(s->k->config.alive_ctx, s->index, call, limit_ms);
+    if (s->k->config.alive) s->k->config.alive(s->k->config.alive_ctx, s->index, call, limit_ms + LATE_MS);
 }
 
 static inline void hl_kafka_end(const struct hl_kafka_stream *s)
