@@ -81,6 +81,7 @@ static const char *cause_words(const struct hl_demo_move *m)
     case HL_CAUSE_FIT: return m->to == HL_STAGE_LEAD ? "fits" : "does not fit";
     case HL_CAUSE_SALES: return sales_words(m->to);
     case HL_CAUSE_DECAY: return "interest faded";
+    case HL_CAUSE_VOID: return "an event was taken back";
     default: return hl_cause_name(m->cause);
     }
 }

@@ -298,6 +298,9 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
     if (m->touches_keep)
         hl_buf_printf(w->b, "- Of each contact the first touch with its source is kept, and the %u kinds of touches (an event and what it was about) that came\n"
                             "  last, with their counts.\n", m->touches_keep);
+    if (m->voids_keep)
+        hl_buf_printf(w->b, "- Each of the last %u events of a contact that did something can be taken back by `event_voided`: its points go, and a move that\n"
+                            "  it brought is retracted.\n", m->voids_keep);
     put(w, "\n");
 }
 

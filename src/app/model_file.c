@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "hotlead/core/touches.h"
+#include "hotlead/core/voids.h"
 #include "lint.h"
 #include "model_read.h"
 
@@ -52,6 +53,19 @@ static void read_touches(struct hl_model_reader *r, const struct hl_yaml_node *n
     else
         r->m->touches_keep = (uint8_t)keep;
     if (on) hl_model_read_types(r, on, &r->m->touches_on);
+}
+
+static void read_voids(struct hl_model_reader *r, const struct hl_yaml_node *n)
+{
+    static const char *const known[] = {"keep", NULL};
+    int64_t keep = 0;
+    if (!n || !hl_node_check_map(&r->p, n, "voids", known)) return;
+    const struct hl_yaml_node *at = hl_node_find(n, "keep");
+    bool is_number = at && at->kind == HL_YAML_SCALAR && hl_slice_parse_i64(at->text, &keep);
+    if (!is_number || keep < 1 || keep > HL_VOIDS_MAX)
+        hl_problem_error(&r->p, at ? at : n, "voids.keep is how many of the last events of a contact can be taken back: from 1 to %d", HL_VOIDS_MAX);
+    else
+        r->m->voids_keep = (uint8_t)keep;
 }
 
 static void read_threshold(struct hl_model_reader *r, const struct hl_yaml_node *thresholds, const char *key,
@@ -103,6 +117,7 @@ static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *roo
     static const char *const known[] = {"model",    "version",    "preset",  "lists",      "fit",
                                         "behavior", "hand_raise", "qualify", "thresholds", "stages",
                                         "recycle",  "subscribe",  "sla",     "routing",    "touches",
+                                        "voids",
                                         NULL};
     if (!hl_node_check_map(&r->p, root, "the model", known)) return;
     struct hl_model *m = r->m;
@@ -120,6 +135,7 @@ static void read_model(struct hl_model_reader *r, const struct hl_yaml_node *roo
     read_recycle(r, hl_node_find(root, "recycle"));
     read_subscribe(r, hl_node_find(root, "subscribe"));
     read_touches(r, hl_node_find(root, "touches"));
+    read_voids(r, hl_node_find(root, "voids"));
     hl_model_read_sla(r, root);
     hl_model_read_routing(r, root);
     hl_model_warn_of_unused_lists(r);

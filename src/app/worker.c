@@ -109,6 +109,10 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, w->index, hash);
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
+    if (o->unknown_void)
+        hl_log(HL_LOG_INFO, "void_not_known", "topic=%s partition=%" PRId32 " offset=%" PRId64 " keep=%u reason=\"the event is not among those of the "
+               "contact that voids.keep of the model keeps, or did nothing, or was taken back already\"", e->config->inputs[r->topic].topic, r->partition,
+               r->offset, e->model->voids_keep);
     if (hl_outcome_is_final(o)) {
         sample_latency(w, r->timestamp_ms, 1);
         status = hl_emit_outcome(w, r, ev, o, err);

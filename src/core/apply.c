@@ -99,6 +99,7 @@ static enum hl_status score_rule(struct hl_step *s, uint16_t index)
     if (!row) return HL_E_NOMEM;
     uint32_t epoch = row->epoch;
     hl_row_add(row, rule, s->ev->occurred_at);
+    if (s->deed) hl_deed_add_rule(s->deed, index);
     if (rule->points < 0 || row->epoch != epoch) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
     if (row->count < UINT32_MAX) row->count++;
     return HL_OK;
@@ -128,8 +129,17 @@ static enum hl_status adjust_score(struct hl_step *s)
     struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
     if (!ext) return HL_E_NOMEM;
     ext->manual = hl_fixed_add(ext->manual, points);
+    if (s->deed) s->deed->manual = points;
     s->out->sinks = true;
     return HL_OK;
+}
+
+/* A latch of the hand-raise rules, of the qualify rules behind them, or a fact is the event's. */
+static void note_newest(struct hl_step *s, bool is_fact, unsigned index)
+{
+    bool qualifies = !is_fact && index >= s->m->n_hand_raise;
+    if (is_fact) s->deed->facts |= (uint8_t)(1u << index);
+    else s->deed->latches |= UINT64_C(1) << (qualifies ? index - s->m->n_hand_raise + HL_MAX_LATCH_RULES : index);
 }
 
 /* Keep the newer time, and none from before a rejection. */
@@ -138,7 +148,9 @@ static enum hl_status keep_newest(struct hl_step *s, bool is_fact, unsigned inde
     struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
     if (!ext) return HL_E_NOMEM;
     int64_t *at = is_fact ? &ext->facts[index] : &ext->latches[index], t = s->ev->occurred_at;
-    if (t > *at && t > ext->rejected_at) *at = t;
+    if (t <= *at || t <= ext->rejected_at) return HL_OK;
+    *at = t;
+    if (s->deed) note_newest(s, is_fact, index);
     return HL_OK;
 }
 
@@ -169,7 +181,10 @@ static enum hl_status apply_all(struct hl_step *s)
 {
     const struct hl_model *m = s->m;
     enum hl_status status = apply_attributes(s);
-    if (m->subscribe_on & hl_match_bit(s->ev->type)) s->c->flags |= HL_C_SUBSCRIBED;
+    if (m->subscribe_on & hl_match_bit(s->ev->type)) {
+        if (s->deed) s->deed->subscribed = !(s->c->flags & HL_C_SUBSCRIBED);
+        s->c->flags |= HL_C_SUBSCRIBED;
+    }
     if (status == HL_OK) status = apply_ledger(s);
     if (status == HL_OK) status = adjust_score(s);
     if (status == HL_OK) status = apply_latches(s);
@@ -182,7 +197,7 @@ static enum hl_status apply_all(struct hl_step *s)
 /* ---- all steps ---- */
 
 /* Events that are not about behaviour have their own ways; HL_WAY_NONE: the id is remembered, nothing else. */
-enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_ERASE, HL_WAY_NONE };
+enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_ERASE, HL_WAY_VOID, HL_WAY_NONE };
 
 static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, enum hl_stage *to)
 {
@@ -192,9 +207,9 @@ static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, en
         if (!hl_stage_find(hl_event_attribute(ev, HL_SLICE_LIT("stage")), to) || *to == c->stage) return HL_WAY_NONE;
         return HL_WAY_SET_STAGE;
     case HL_EVENT_CONTACT_ERASED: return HL_WAY_ERASE;
-    case HL_EVENT_EVENT_VOIDED:
+    case HL_EVENT_EVENT_VOIDED: return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_VOID;
     case HL_EVENT_CONTACT_MERGED:
-        return HL_WAY_NONE; /* they concern more than one contact or event: see decision 0002 */
+        return HL_WAY_NONE; /* it concerns more than one contact: see decision 0002 */
     default:
         return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_SCORE;
     }
@@ -217,6 +232,72 @@ static enum hl_status erase(struct hl_contact *c, struct hl_slab *slab, const st
     return HL_OK;
 }
 
+/* ---- voiding ---- */
+
+static void take_back_window(struct hl_contact *c, const struct hl_score_rule *rule, uint16_t index, int64_t t)
+{
+    for (unsigned i = 0; i < c->n_windows; i++) {
+        struct hl_window *w = &c->windows[i];
+        for (unsigned k = 0; k < 2 && w->rule == index; k++)
+            if (w->window[k] == t / rule->window_ms && w->count[k]) w->count[k]--;
+    }
+}
+
+/* Latches and facts that it set and that nothing newer has set since. */
+static void take_back_newest(struct hl_contact_ext *ext, const struct hl_deed *d)
+{
+    for (unsigned f = 0; f < HL_FACT_COUNT; f++)
+        if ((d->facts >> f & 1) && ext->facts[f] == d->at) ext->facts[f] = HL_NO_TIME;
+    for (unsigned i = 0; i < (unsigned)ext->n_hand_raise + ext->n_qualify; i++) {
+        unsigned bit = i < ext->n_hand_raise ? i : i - ext->n_hand_raise + HL_MAX_LATCH_RULES;
+        if ((d->latches >> bit & 1) && ext->latches[i] == d->at) ext->latches[i] = HL_NO_TIME;
+    }
+}
+
+static void take_back(struct hl_step *s, const struct hl_deed *d)
+{
+    struct hl_contact *c = s->c;
+    for (unsigned i = 0; i < d->n_rules; i++) {
+        const struct hl_score_rule *rule = &s->m->rules[d->rules[i]];
+        if (rule->max_times) take_back_window(c, rule, d->rules[i], d->at);
+        hl_contact_row_take_back(c, s->m, d->rules[i], d->at);
+    }
+    if (d->subscribed) c->flags &= ~(uint32_t)HL_C_SUBSCRIBED;
+    if (!c->ext) return;
+    c->ext->manual = hl_fixed_add(c->ext->manual, -d->manual);
+    take_back_newest(c->ext, d);
+}
+
+static enum hl_status take_void(struct hl_step *s, enum hl_apply_mode mode)
+{
+    struct hl_deed undone;
+    struct hl_slice event_id = hl_event_attribute(s->ev, HL_SLICE_LIT("event_id"));
+    s->out->unknown_void = !hl_voids_take(s->c, s->slab, s->m, event_id, &undone);
+    if (s->out->unknown_void) return HL_OK;
+    advance_clock(s->c, s->ev->occurred_at);
+    s->out->result = HL_RESULT_SCORED;
+    s->out->sinks = s->voids = true;
+    hl_lifecycle_look_at_arms(s);
+    s->score_before = hl_lifecycle_score(s);
+    take_back(s, &undone);
+    s->score_known = false;
+    hl_lifecycle_look_at_arms(s);
+    return mode == HL_APPLY_REPLAY ? HL_OK : hl_lifecycle_retract(s, &undone);
+}
+
+/* How the event moved the contact: attributes are not taken back, so nor are moves that they alone made. */
+static enum hl_status keep_deed(struct hl_step *s)
+{
+    const struct hl_outcome *o = s->out;
+    unsigned i = 0;
+    while (i < o->n_transitions && o->transitions[i].cause == HL_CAUSE_FIT) i++;
+    if (i < o->n_transitions) {
+        s->deed->stage = (uint8_t)o->transitions[i].from;
+        s->deed->seq = s->c->seq;
+    }
+    return hl_voids_add(s->c, s->slab, s->m, s->deed);
+}
+
 /* Steps 2 to 4. */
 static enum hl_status take(struct hl_step *s, enum way way, enum hl_stage to, enum hl_apply_mode mode)
 {
@@ -225,8 +306,8 @@ static enum hl_status take(struct hl_step *s, enum way way, enum hl_stage to, en
     if (status != HL_OK) return status;
     s->score_known = false;
     hl_lifecycle_look_at_arms(s);
-    if (mode == HL_APPLY_REPLAY) return HL_OK;
-    return way == HL_WAY_SET_STAGE ? hl_lifecycle_set_stage(s, to) : hl_lifecycle_evaluate(s);
+    if (mode == HL_APPLY_LIVE) status = way == HL_WAY_SET_STAGE ? hl_lifecycle_set_stage(s, to) : hl_lifecycle_evaluate(s);
+    return status == HL_OK && s->deed ? keep_deed(s) : status;
 }
 
 enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_match_cache *cache,
@@ -247,8 +328,14 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     }
     out->changed = true;
     if (way == HL_WAY_NONE) return HL_OK;
-    advance_clock(c, ev->occurred_at);
     struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out, .path = hl_url_path(ev->url)};
+    if (way == HL_WAY_VOID) return take_void(&s, mode);
+    struct hl_deed deed;
+    if (m->voids_keep) {
+        hl_deed_begin(&deed, c, ev->event_id, ev->occurred_at);
+        s.deed = &deed;
+    }
+    advance_clock(c, ev->occurred_at);
     if (way == HL_WAY_ATTRIBUTES) return apply_attributes(&s);
     if (cache) s.hits = hl_match_cache_find(cache, m, ev, s.path);
     out->result = HL_RESULT_SCORED;

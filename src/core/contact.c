@@ -371,6 +371,17 @@ struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16
     return &rows[at];
 }
 
+void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, uint16_t rule, int64_t t)
+{
+    unsigned at = row_place(c, rule);
+    if (at == c->n_rows || c->rows[at].rule != rule || c->rows[at].count == 0) return;
+    struct hl_score_rule inverse = {.points = -m->rules[rule].points, .half_life = m->rules[rule].half_life};
+    hl_row_add(&c->rows[at], &inverse, t);
+    if (--c->rows[at].count) return;
+    c->n_rows--;
+    memmove(c->rows + at, c->rows + at + 1, (c->n_rows - at) * sizeof *c->rows);
+}
+
 struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)
 {
     for (unsigned i = 0; i < c->n_windows; i++)

@@ -158,6 +158,22 @@ static enum hl_status missing(struct hl_error *err, enum hl_field f, bool absent
     return hl_error_set(err, HL_E_MISSING, HL_SKIP, "field '%s' is %s", hl_field_name(f), absent ? "missing or null" : "empty");
 }
 
+/* An event about another event, or another contact, must say which. */
+static enum hl_status check_object(const struct hl_event *ev, const char *key, struct hl_error *err)
+{
+    struct hl_slice value = hl_event_attribute(ev, hl_slice_of(key));
+    if (value.len == 0)
+        return hl_error_set(err, HL_E_MISSING, HL_SKIP, "%s: field 'attributes.%s' is %s", hl_event_type_name(ev->type), key,
+                            hl_slice_is_null(value) ? "missing or null" : "empty");
+    if (value.len > HL_EVENT_MAX_OBJECT)
+        return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "%s: field 'attributes.%s' has %zu bytes, at most %d are taken",
+                            hl_event_type_name(ev->type), key, value.len, HL_EVENT_MAX_OBJECT);
+    if (value.data[0] == '\0')
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "%s: field 'attributes.%s' begins with a NUL byte, which no id may",
+                            hl_event_type_name(ev->type), key);
+    return HL_OK;
+}
+
 enum hl_status hl_event_check(const struct hl_event *ev, struct hl_error *err)
 {
     if (ev->event_id.len == 0) return missing(err, HL_FIELD_EVENT_ID, hl_slice_is_null(ev->event_id));
@@ -166,5 +182,7 @@ enum hl_status hl_event_check(const struct hl_event *ev, struct hl_error *err)
     if (ev->occurred_at == HL_TIME_ABSENT) return missing(err, HL_FIELD_OCCURRED_AT, true);
     if (ev->occurred_at < 0)
         return hl_error_set(err, HL_E_CLOCK, HL_SKIP, "field 'occurred_at': %lld ms is before 1970", (long long)ev->occurred_at);
+    if (ev->type == HL_EVENT_CONTACT_MERGED) return check_object(ev, "into", err);
+    if (ev->type == HL_EVENT_EVENT_VOIDED) return check_object(ev, "event_id", err);
     return HL_OK;
 }

@@ -102,6 +102,12 @@ static bool below_exit(struct hl_step *s, const struct hl_threshold *t)
     return t->has_exit && !has(s, HL_C_HELD) && hl_lifecycle_score(s) < t->exit;
 }
 
+/* What was taken back carried the score over the threshold. */
+static bool void_crosses(struct hl_step *s, const struct hl_threshold *t)
+{
+    return s->voids && t->has_enter && !has(s, HL_C_HELD) && s->score_before >= t->enter && hl_lifecycle_score(s) < t->enter;
+}
+
 static bool reaches(struct hl_step *s, const struct hl_threshold *t, uint32_t arm)
 {
     return t->has_enter && has(s, arm) && hl_lifecycle_score(s) >= t->enter;
@@ -161,14 +167,14 @@ static bool became_suspect(struct hl_step *s, struct move *mv)
 static bool mql_cooled(struct hl_step *s, struct move *mv)
 {
     (void)mv;
-    return s->c->kind == HL_KIND_PASSIVE && below_exit(s, &s->m->mql);
+    return s->c->kind == HL_KIND_PASSIVE && (below_exit(s, &s->m->mql) || void_crosses(s, &s->m->mql));
 }
 
 static bool sql_cooled(struct hl_step *s, struct move *mv)
 {
     if (!s->m->score_driven || !has(s, HL_C_SQL_BY_SCORE) || fact(s, HL_FACT_CONTACTED) || qualify(s)) return false;
     mv->to = s->m->sal && fact(s, HL_FACT_ACCEPTED) ? HL_STAGE_SAL : HL_STAGE_MQL;
-    return below_exit(s, &s->m->sql);
+    return below_exit(s, &s->m->sql) || void_crosses(s, &s->m->sql);
 }
 
 static bool opted_in(struct hl_step *s, struct move *mv)
@@ -391,6 +397,7 @@ static enum hl_status enter_unqualified(struct hl_step *s)
     if (s->m->reset_behavior) {
         s->c->n_rows = 0;
         ext->manual = 0;
+        if (s->m->voids_keep) hl_voids_clear(s->c, s->slab);
         s->score_known = false;
     }
     set_arms(s->c, s->m->reset_behavior);
@@ -490,6 +497,7 @@ static enum hl_status fire(struct hl_step *s, const struct row *row, const struc
     if ((row->flags & BY_SCORE) && mv->to == HL_STAGE_MQL) c->flags &= ~(uint32_t)HL_C_ARMED_MQL;
     if ((row->flags & BY_SCORE) && mv->by_score) c->flags &= ~(uint32_t)HL_C_ARMED_SQL;
     if (row->flags & FIT_LOST) c->flags |= HL_C_ARMED_MQL;
+    if (mv->cause == HL_CAUSE_VOID) c->flags |= left_mql ? HL_C_ARMED_MQL : HL_C_ARMED_SQL; /* the crossing never was */
     if (row->flags & USES_LATCHES) clear_hand_raise(c->ext);
     if ((row->flags & TAKES_BACK) && left_mql && c->ext)
         c->ext->facts[HL_FACT_ACCEPTED] = c->ext->facts[HL_FACT_CONTACTED] = HL_NO_TIME;
@@ -514,6 +522,10 @@ static const struct row *first_row(struct hl_step *s, struct move *mv)
         unsigned i = (unsigned)__builtin_ctz(left);
         *mv = rows[i].move;
         if (!s->ev) mv->cause = HL_CAUSE_DECAY;
+        if (s->voids && (rows[i].flags & BY_TIME)) {
+            mv->direction = HL_DIRECTION_RETRACT;
+            mv->cause = HL_CAUSE_VOID;
+        }
         if (rows[i].holds(s, mv)) return &rows[i];
     }
     return NULL;
@@ -545,6 +557,37 @@ enum hl_status hl_lifecycle_evaluate(struct hl_step *s)
     }
     look_for_answer(s);
     return HL_OK;
+}
+
+/* The score alone would have brought it where it is. */
+static bool score_carries(struct hl_step *s)
+{
+    const struct hl_contact *c = s->c;
+    if (c->stage == HL_STAGE_MQL && c->kind == HL_KIND_PASSIVE) return s->m->mql.has_enter && hl_lifecycle_score(s) >= s->m->mql.enter;
+    return c->stage == HL_STAGE_SQL && has(s, HL_C_SQL_BY_SCORE) && s->m->sql.has_enter && hl_lifecycle_score(s) >= s->m->sql.enter;
+}
+
+/* Back to where it was before: nothing is entered anew, so the visit goes on, and nobody is dealt an owner. */
+static enum hl_status move_back(struct hl_step *s, const struct hl_deed *undone)
+{
+    struct hl_contact *c = s->c;
+    enum hl_stage from = (enum hl_stage)c->stage;
+    enum hl_kind from_kind = (enum hl_kind)c->kind;
+    struct move mv = {(enum hl_stage)undone->stage, HL_KIND_NONE, HL_DIRECTION_RETRACT, HL_CAUSE_VOID, NULL, false};
+    c->kind = undone->kind;
+    struct hl_transition *t = record(s, from, &mv);
+    c->stage = undone->stage;
+    c->stage_since = c->clock;
+    c->flags = (c->flags & ~HL_DEED_FLAGS) | undone->flags;
+    hl_lifecycle_look_at_arms(s);
+    return hl_handoff_moved(s, t, from_kind);
+}
+
+enum hl_status hl_lifecycle_retract(struct hl_step *s, const struct hl_deed *undone)
+{
+    bool moved_last = undone->seq && undone->seq == s->c->seq && undone->stage != s->c->stage;
+    enum hl_status status = moved_last && !score_carries(s) ? move_back(s, undone) : HL_OK;
+    return status == HL_OK ? hl_lifecycle_evaluate(s) : status;
 }
 
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to)

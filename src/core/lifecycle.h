@@ -4,6 +4,7 @@
 
 #include "hotlead/core/apply.h"
 #include "hotlead/core/edges.h"
+#include "hotlead/core/voids.h"
 #include "match_index.h"
 
 struct hl_step {
@@ -15,6 +16,9 @@ struct hl_step {
     struct hl_slice path;  /* of the event's url */
     const uint64_t *hits;  /* the matches that hold for the event; NULL: ask them one by one */
     unsigned fired;        /* bits of the rows that fire once for one event, and have */
+    struct hl_deed *deed;  /* what the event does is noted here, where the model keeps it; NULL: it does not */
+    bool voids;            /* the event takes back another, and the score was this before: */
+    hl_fixed score_before;
     bool score_known;      /* `score` is that of the contact as it stands, at its clock */
     struct hl_score score;
 };
@@ -48,6 +52,8 @@ void hl_lifecycle_look_at_arms(struct hl_step *s);
 bool hl_lifecycle_time_moves(struct hl_step *s);
 /* Step 4; without an event only the rows of time, with cause decay. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s) HL_WARN_UNUSED;
+/* Step 4 of an event that has taken back `undone`. HL_E_NOMEM. */
+enum hl_status hl_lifecycle_retract(struct hl_step *s, const struct hl_deed *undone) HL_WARN_UNUSED;
 /* What the event stage_set does in place of step 4. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to) HL_WARN_UNUSED;
 /* Row i of the table as an edge, from top to bottom; false beyond the last. Row 6 says mql, row 19 what no model says. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "hotlead/base/hash.h"
+#include "hotlead/core/voids.h"
 #include "match_index.h"
 
 static const struct {
@@ -238,6 +239,7 @@ enum hl_status hl_model_seal(struct hl_model *m)
         return HL_E_INVALID;
     enum hl_status status = seal_hashes(m);
     if (status != HL_OK) return status;
+    m->voids_fingerprint = hl_voids_fingerprint(m);
     m->index = hl_match_index_new(m);
     return m->index ? HL_OK : HL_E_NOMEM;
 }

@@ -73,6 +73,11 @@ static void put_time(struct hl_buf *out, const struct hl_contact *c, int64_t t)
     hl_buf_put_long(out, (int64_t)((uint64_t)c->clock - (uint64_t)t));
 }
 
+uint8_t hl_state_pack_stage(enum hl_stage stage, enum hl_kind kind)
+{
+    return (uint8_t)(stage_codes[stage] | kind_codes[kind] << 4);
+}
+
 static void put_head(struct hl_buf *out, const struct hl_contact *c)
 {
     uint64_t flags = 0;
@@ -80,7 +85,7 @@ static void put_head(struct hl_buf *out, const struct hl_contact *c)
         if (c->flags & flag_codes[i].flag) flags |= UINT64_C(1) << flag_codes[i].code;
     if (c->ext && c->ext->erased_at != HL_NO_TIME) flags |= WAS_ERASED;
     hl_buf_put_u8(out, VERSION);
-    hl_buf_put_u8(out, (uint8_t)(stage_codes[c->stage] | kind_codes[c->kind] << 4));
+    hl_buf_put_u8(out, hl_state_pack_stage((enum hl_stage)c->stage, (enum hl_kind)c->kind));
     hl_buf_put_varint(out, flags);
     hl_buf_put_varint(out, c->visit);
     hl_buf_put_varint(out, c->seq);
@@ -257,14 +262,23 @@ static uint8_t place_of(const uint8_t *codes, size_t n, uint8_t code)
     return i;
 }
 
+bool hl_state_unpack_stage(uint8_t packed, enum hl_stage *stage, enum hl_kind *kind)
+{
+    uint8_t s = place_of(stage_codes, HL_STAGE_COUNT, packed & 15), k = place_of(kind_codes, HL_ARRAY_LEN(kind_codes), packed >> 4);
+    bool ok = s < HL_STAGE_COUNT && k < HL_ARRAY_LEN(kind_codes);
+    *stage = ok ? (enum hl_stage)s : HL_STAGE_ANONYMOUS;
+    *kind = ok ? (enum hl_kind)k : HL_KIND_NONE;
+    return ok;
+}
+
 static void get_stage_and_kind(struct decoder *d)
 {
-    uint8_t v = hl_reader_u8(&d->r);
-    uint8_t stage = place_of(stage_codes, HL_STAGE_COUNT, v & 15), kind = place_of(kind_codes, HL_ARRAY_LEN(kind_codes), v >> 4);
-    require(d, stage < HL_STAGE_COUNT && kind < HL_ARRAY_LEN(kind_codes));
+    enum hl_stage stage;
+    enum hl_kind kind;
+    require(d, hl_state_unpack_stage(hl_reader_u8(&d->r), &stage, &kind));
     if (d->r.failed) return;
-    d->c->stage = stage;
-    d->c->kind = kind;
+    d->c->stage = (uint8_t)stage;
+    d->c->kind = (uint8_t)kind;
 }
 
 static enum hl_status get_erasure(struct decoder *d)

@@ -79,7 +79,7 @@ static const char MODEL[] =
     "thresholds: {mql: {enter: 50, exit: 20}, sql: {enter: 90, exit: 40}}\n"
     "stages:\n  sal: %s\n  facts_valid_for: 30d\n"
     "  extra: [{name: win-back, from: [customer, evangelist], to: lead, on: site_searched}]\n"
-    "recycle: {cooldown: 3d, reset_behavior: true}\n"
+    "recycle: {cooldown: 3d, reset_behavior: true}\nvoids: {keep: 4}\n"
     "sla:\n  - {name: call, stage: mql, kind: active, within: 1d}\n  - {name: look, stage: mql, within: 4d}\n"
     "  - {name: talk, stage: sal, within: 2d}\n"
     "routing:\n  - {when: {attribute: country, in: [DE]}, to: dach}\n  - {to: [us-1, us-2], by: weight, weights: [2, 1]}\n";
@@ -101,6 +101,7 @@ struct person {
     char id[16];
     int64_t now; /* of its own history */
     char last[400];
+    unsigned last_ids[4]; /* numbers of its last events, for those that are to be taken back */
     struct hl_contact c; /* the oracle's */
     struct outputs moves, alerts;
 };
@@ -261,6 +262,7 @@ static const char *extras(struct world *w, const char *type, char *buf, size_t c
 
 static const char *type_for(struct world *w, bool spread)
 {
+    if (!spread && chance(w, 25) == 0) return "event_voided";
     if (spread) return chance(w, 2) ? "email_clicked" : "score_adjusted";
     if (chance(w, 60) == 0) return "stage_set";
     if (chance(w, 400) == 0) return "lead_disqualified";
@@ -311,8 +313,12 @@ static void put_event(struct world *w)
     int64_t t = chance(w, 8) ? p->now : p->now - (int64_t)chance(w, 10 * DAY);
     if (spread || !*p->last || chance(w, 20)) {
         const char *type = type_for(w, spread);
+        extras(w, type, more, sizeof(more));
+        if (strcmp(type, "event_voided") == 0)
+            snprintf(more, sizeof(more), ",\"attributes\":{\"event_id\":\"e%u\"}", p->last_ids[chance(w, HL_ARRAY_LEN(p->last_ids))]);
+        p->last_ids[w->event_ids % HL_ARRAY_LEN(p->last_ids)] = w->event_ids;
         snprintf(p->last, sizeof(p->last), "{\"event_id\":\"e%u\",\"contact_id\":\"c%u\",\"type\":\"%s\",\"occurred_at\":%lld%s}",
-                 w->event_ids++, i, type, (long long)t, extras(w, type, more, sizeof(more)));
+                 w->event_ids++, i, type, (long long)t, more);
     } /* else a duplicate */
     put(w, topic, part, p->id, hl_slice_of(p->last), NOW - DAY, NULL);
 }

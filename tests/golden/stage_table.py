@@ -57,7 +57,7 @@ EVENTS = [   # every event type of contract, and after it what makes another cas
     *(("score_adjusted", n, identified(points=n)) for n in ("5", "200", "-500")),
     *by_hand("anonymous", "subscriber", "lead", "mql"), ("stage_set", "mql, active", identified(stage="mql", kind="active")),
     *by_hand("sal", "sql", "opportunity", "customer", "evangelist", "unqualified", "disqualified", "champion"),
-    "event_voided", "contact_merged", "contact_erased",
+    ("event_voided", "", identified(event_id="never came")), ("contact_merged", "", identified(into="another")), "contact_erased",
     # neither
     ("ad_impression", "unknown type", {}), ("its last event again", "", {"again": True}),
     ("a year of silence", "", {"silence": True}),

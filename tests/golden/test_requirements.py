@@ -200,6 +200,20 @@ class Requirements(unittest.TestCase):
         self.assertEqual(web["score"], 80, "a group has its limit")
         self.assertEqual({g["group"]: g["cap"] for g in web["groups"]}, {"web": 40, "email": 0})
 
+    def R7_what_counted_can_be_taken_back(self):
+        fit = Story(self.folder, MODEL, LEAD).last()["fit"]
+        story = Story(self.folder, MODEL + "voids: {keep: 8}\n", LEAD, DEMO, page("/pricing"))
+        story.then(("event_voided", {"attributes": {"event_id": "e2"}, "actor": "ops", "reason": "a test"}))
+        undone = story.last()
+        self.assertEqual((undone["from"], undone["to"], undone["direction"], undone["cause"], undone["trigger_event_id"]),
+                         ("mql", "lead", "retract", "void", "e4"))
+        story.then(("event_voided", {"attributes": {"event_id": "e3"}}), ("event_voided", {"attributes": {"event_id": "e3"}}))
+        story.transitions("--state", "state.jsonl")
+        state = json.loads((story.folder / "state.jsonl").read_text())
+        self.assertEqual((state["stage"], state["fit"], state["score"]), ("lead", fit, fit + state["behavior"]))
+        self.assertNotIn("pricing", [r["rule"] for r in state["rows"]])
+        self.assertIn("the last 8 events of a contact", story.described())
+
     def R8_scores_fade_and_rules_are_about_categories(self):
         story = self.story(LEAD, EBOOK, page("/pricing/plan-of-tomorrow?x=1#top"))
         self.assertEqual({r["rule"] for r in story.explained()["rows"]}, {"ebook", "pricing", "any-page"})

@@ -185,6 +185,8 @@ class Maker:
         if self.chance(0.3):
             m["subscribe"] = {"on": rng.sample(SCORABLE, 3)}
         m["sla"] = [self.agreement() for _ in range(rng.choice([0, 1, 1, 2, 3, 6]))]
+        if self.chance(0.6):
+            m["voids"] = {"keep": rng.choice([1, 3, 8, 32])}
         m["routing"] = [self.desk() for _ in range(rng.choice([0, 1, 1, 2, 3]))]
         if not groups:
             del behavior["groups"]
@@ -195,12 +197,15 @@ class Maker:
     def stream(self):
         rng, now, events, recent = self.rng, START + self.rng.randrange(DAY), [], {}
         contacts = [f"c{i}" for i in range(rng.choice([1, 3, 6]))]
-        sales = rng.choice([0.05, 0.15, 0.3])
+        sales, voids = rng.choice([0.05, 0.15, 0.3]), rng.choice([0, 0.05, 0.3])
         for i in range(rng.choice([20, 60, 120])):
             now += int(rng.choice([0, 1, 60 * SECOND, HOUR, 8 * HOUR, DAY, DAY, 3 * DAY, 21 * DAY]) * rng.random())
             contact = rng.choice(contacts)
             old = recent.setdefault(contact, [])
             ev = dict(rng.choice(old)) if old and self.chance(0.05) else self.event(f"e{i}", contact, now, sales)
+            if old and self.chance(voids):
+                ev = {"event_id": f"e{i}", "contact_id": contact, "occurred_at": now, "type": "event_voided",
+                      "attributes": {"event_id": rng.choice(old[-4:])["event_id"]}}
             old.append(ev)
             del old[:-12]
             events.append(ev)
@@ -237,7 +242,7 @@ class Maker:
 
 # ---------------------------------------------------------------- the two programs
 
-ROWS = set("1a 1b 2 3 4 5 6 7 8 9 10 11 12 13 14 15a 15b 16-18 19".split()) | {"time 5", "time 6"}
+ROWS = set("1a 1b 2 3 4 5 6 7 8 9 10 11 12 13 14 15a 15b 16-18 19".split()) | {"time 5", "time 6", "void 5", "void 6", "void back"}
 ENDS = {"breached", "met: moved", "met: stays mql", "met: at once", "no word", "runs on"}
 fired, ended = set(), set()
 
@@ -247,7 +252,7 @@ class Watched(reference.Scorer):
     a contact: the two may differ by 0.001 points' worth of time."""
 
     def _make(self, c, move, ev):
-        fired.add(move.row if ev else "time " + move.row)
+        fired.add("void " + move.row if move.cause == "void" else move.row if ev else "time " + move.row)
         fall = None if ev else c.score(self.m, c.clock - 500) - c.score(self.m, c.clock + 500)
         super()._make(c, move, ev)
         self.transitions[-1]["may_differ_ms"] = None if fall is None else max(1.0, 0.001 / max(fall / 1000, 1e-12))

@@ -11,6 +11,7 @@ static inline void fx_random_model(struct fx *f, uint64_t *r)
     f->m->sal = fx_random(r) % 2;
     f->m->score_driven = fx_random(r) % 2;
     f->m->reset_behavior = fx_random(r) % 2;
+    f->m->voids_keep = fx_random(r) % 2 ? 3 : 0;
     int web = fx_group(f, "web", 80);
     fx_rule(f, "page", FX_TYPE(PAGE_VIEWED), 12, 30 * FX_DAY)->group = web;
     fx_rule(f, "file", FX_TYPE(FILE_DOWNLOADED), 20, 30 * FX_DAY)->group = web;

@@ -4,7 +4,7 @@
 Written from the description of the semantics alone and never from the C code, in the plainest way: dictionaries, floats, one
 decayed sum for each rule. Two programs that agree without having seen each other are the test.
 
-Not here: merge, void and erase (those events count as ignored), and a model that changes. What time alone does (moves and
+Not here: a model that changes. What time alone does (moves and
 deadlines) is a switch, off by default; stream time then follows the events, or, with follow=False, only calls of advance_to.
 
 Where the description leaves room, this is what was chosen:
@@ -33,6 +33,8 @@ Where the description leaves room, this is what was chosen:
 22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time
     reaches only after the contact's clock has passed it shows the score at the clock.
 23. Evaluation is over, and an answer is looked for, after a move by time as well.
+24. Voiding: decision 0023. Kept are the last `voids.keep` events that scored, set or moved something; what is taken back once is not known any
+    more. A voided event that is not kept leaves the clock alone.
 """
 import argparse
 import heapq
@@ -60,7 +62,7 @@ CRM = ("lead_accepted lead_rejected sales_contact_made lead_disqualified quote_r
 CONTROL = ["score_adjusted", "stage_set", "event_voided", "contact_merged", "contact_erased"]
 SCORABLE = frozenset(WEB + EMAIL + OFFLINE + PROFILE)
 KNOWN = SCORABLE | frozenset(CRM + CONTROL)
-NOT_HERE = frozenset(["event_voided", "contact_merged"])
+NOT_HERE = frozenset(["contact_merged"])
 
 SETS_ATTRIBUTES = frozenset(["contact_identified", "form_submitted", "list_imported", "event_attended", "webinar_registered",
                              "demo_requested", "trial_started"])
@@ -240,6 +242,7 @@ class Model:
         self.subscribe_on = frozenset(as_list(get("subscribe", "on")) or SUBSCRIBE_ON)
         self.cooldown = duration_ms(get("recycle", "cooldown") or "0s")
         self.reset_behavior = truth(get("recycle", "reset_behavior"))
+        self.voids_keep = int(get("voids", "keep") or 0)
         self.sla = [Agreement(a) for a in as_list(doc.get("sla"))]
         self.routing = [Desk(r, lists) for r in as_list(doc.get("routing"))]
         self._rules_of = {t: [r for r in self.rules if t in r.match.types] for t in KNOWN}
@@ -309,6 +312,24 @@ class Running:
 
 
 @dataclass
+class Deed:
+    """What one event did."""
+    event_id: str
+    at: int
+    rules: list = field(default_factory=list)
+    manual: float = 0.0
+    opted_in: bool = False
+    hand_raise: set = field(default_factory=set)   # names of latches that it set
+    qualify: set = field(default_factory=set)
+    facts: set = field(default_factory=set)
+    moved_from: tuple | None = None                # stage, kind, arms and holds before it moved the contact, and the seq after it
+    seq: int = 0
+
+    def did_something(self):
+        return any((self.rules, self.manual, self.opted_in, self.hand_raise, self.qualify, self.facts, self.moved_from))
+
+
+@dataclass
 class Row:
     """Decayed sum of the points of one rule, as seen at `at`."""
     at: int = 0
@@ -324,6 +345,10 @@ class Row:
             self.at = occurred_at
         else:
             self.total += points * 2.0 ** (-(self.at - occurred_at) / half_life)
+
+    def take_back(self, occurred_at, points, half_life):
+        self.count -= 1
+        self.total -= points if half_life is None else points * 2.0 ** (-(self.at - occurred_at) / half_life)
 
     def value(self, now, half_life):
         return self.total if half_life is None else self.total * 2.0 ** (-(now - self.at) / half_life)
@@ -357,6 +382,7 @@ class Contact:
     owner_since: int | None = None                   # kept when the owner is taken away
     running: list = field(default_factory=list)      # clocks of agreements, in the order of the model
     event_ids: list = field(default_factory=list)
+    deeds: list = field(default_factory=list)        # the newest last
     # what follows from the attributes
     fit: float = 0.0
     grade: str = "D"
@@ -430,6 +456,8 @@ class Scorer:
         self.moments = []     # heap of (time, contact id)
         self.moment_of = {}   # contact id -> the time in the heap that counts
         self.fall_of = {}     # contact id -> when its score falls too low
+        self.deed = None      # of the event that is on
+        self.before_void = None   # the score before an event was taken back, while it is
         self.erased = {}      # contact id -> the time of its erasure (decision 0011)
 
     # -- the five steps
@@ -466,7 +494,13 @@ class Scorer:
             c.clock = max(c.clock, ev["occurred_at"])
             self._set_attributes(c, ev)
             return "ignored"
-        if ev["type"] == "stage_set":
+        self.deed = Deed(ev["event_id"], ev["occurred_at"])
+        before = (c.kind, c.armed_mql, c.armed_sql, c.held, c.held_fit)
+        told = len(self.transitions)
+        if ev["type"] == "event_voided":
+            if not self._void(c, ev):
+                return "ignored"
+        elif ev["type"] == "stage_set":
             if not self._stage_set(c, ev):
                 return "ignored"
         else:
@@ -475,9 +509,64 @@ class Scorer:
             self._look_at_arms(c)
             self._evaluate(c, ev)
         self._look_for_answer(c)
+        if ev["type"] != "event_voided":
+            self._keep_deed(c, before, self.transitions[told:])
         self._set_moment(c)
         self._fire_due(c)
         return "scored"
+
+    def _keep_deed(self, c, before, moves):
+        moves = [t for t in moves if t["contact_id"] == c.id]
+        while moves and moves[0]["cause"] == "fit":   # attributes are not taken back
+            moves.pop(0)
+        if moves:
+            self.deed.moved_from, self.deed.seq = (moves[0]["from"],) + before, c.seq
+        if self.m.voids_keep and self.deed.did_something():
+            c.deeds = (c.deeds + [self.deed])[-self.m.voids_keep:]
+
+    # -- voiding
+
+    def _void(self, c, ev):
+        deed = next((d for d in reversed(c.deeds) if d.event_id == (ev.get("attributes") or {}).get("event_id")), None)
+        if deed is None:
+            return False
+        m = self.m
+        c.deeds.remove(deed)
+        self._move_clock(c, ev)
+        self.before_void = c.score(m, c.clock)
+        self._take_back(c, deed)
+        self._look_at_arms(c)
+        if deed.moved_from and deed.seq == c.seq and deed.moved_from[0] != c.stage and not self._score_carries(c):
+            to, kind, *flags = deed.moved_from
+            self._make(c, Move(to, "retract", "void", kind=kind, row="back"), ev)
+            c.armed_mql, c.armed_sql, c.held, c.held_fit = flags
+            self._look_at_arms(c)
+        self._evaluate(c, ev)
+        self.before_void = None
+        return True
+
+    def _take_back(self, c, deed):
+        for rule in deed.rules:
+            if rule.max_times is not None:
+                counts, window = c.windows[rule.name], deed.at // rule.window_ms
+                if window in counts:   # matches beyond N count in it, too, and take no place
+                    counts[window] = min(counts[window], rule.max_times) - 1
+            row = c.rows[rule.name]
+            row.take_back(deed.at, rule.points, rule.half_life)
+            if row.count == 0:
+                del c.rows[rule.name]
+        c.manual -= deed.manual
+        if deed.opted_in:
+            c.subscribed = False
+        for kept, names in ((c.hand_raise, deed.hand_raise), (c.qualify, deed.qualify), (c.facts, deed.facts)):
+            for name in names:
+                if kept.get(name) == deed.at:
+                    del kept[name]
+
+    def _score_carries(self, c):
+        """The score alone would have brought it where it is."""
+        by = {"mql": self.m.mql_enter if c.kind == "passive" else None, "sql": self.m.sql_enter if c.sql_by_score else None}.get(c.stage)
+        return by is not None and c.score(self.m, c.clock) >= by
 
     def _erase(self, ev):
         self.erased[ev["contact_id"]] = ev["occurred_at"]
@@ -515,7 +604,9 @@ class Scorer:
     def _take_in(self, c, ev):
         m, at = self.m, ev["occurred_at"]
         self._set_attributes(c, ev)
+        deed = self.deed
         if ev["type"] in m.subscribe_on:
+            deed.opted_in = not c.subscribed
             c.subscribed = True
         if ev["type"] == "owner_assigned":
             self._assign_owner(c, ev)
@@ -524,16 +615,21 @@ class Scorer:
             for rule in m.rules_for(ev["type"]):
                 if rule.match.matches(ev) and self._window_has_room(c, rule, at):
                     c.rows.setdefault(rule.name, Row()).add(at, rule.points, rule.half_life)
+                    deed.rules.append(rule)
             if ev["type"] == "score_adjusted":
-                c.manual += number((ev.get("attributes") or {}).get("points")) or 0.0
+                deed.manual = number((ev.get("attributes") or {}).get("points")) or 0.0
+                c.manual += deed.manual
         if stale:
             return
-        for rules, latches in ((m.hand_raise, c.hand_raise), (m.qualify, c.qualify)):
+        for rules, latches, set_by in ((m.hand_raise, c.hand_raise, deed.hand_raise), (m.qualify, c.qualify, deed.qualify)):
             for rule in rules:
-                if rule.match.matches(ev):
-                    latches[rule.name] = max(at, latches.get(rule.name, at))
+                if rule.match.matches(ev) and at > latches.get(rule.name, -1):
+                    latches[rule.name] = at
+                    set_by.add(rule.name)
         for fact in self._facts(c, ev):
-            c.facts[fact] = max(at, c.facts.get(fact, at))
+            if at > c.facts.get(fact, -1):
+                c.facts[fact] = at
+                deed.facts.add(fact)
 
     @staticmethod
     def _assign_owner(c, ev):
@@ -641,15 +737,18 @@ class Scorer:
 
     def _falling(self, c, score, cause):
         """Rows 5 and 6: what a score that is too low takes away."""
-        m = self.m
+        m, direction = self.m, "regress"
         if c.held:
             return None
-        if c.stage == "mql" and c.kind == "passive" and m.mql_exit is not None and score < m.mql_exit:
-            return Move("lead", "regress", cause, row="5")
-        if (c.stage == "sql" and c.sql_by_score and m.score_driven and m.sql_exit is not None and score < m.sql_exit
-                and not self._fact_on(c, "contacted") and not self._latch_on(c, m.qualify, c.qualify)):
+        if self.before_void is not None:
+            direction, cause = "retract", "void"
+        crossed = lambda enter: self.before_void is not None and enter is not None and score < enter <= self.before_void
+        if c.stage == "mql" and c.kind == "passive" and (crossed(m.mql_enter) or m.mql_exit is not None and score < m.mql_exit):
+            return Move("lead", direction, cause, row="5")
+        if (c.stage == "sql" and c.sql_by_score and m.score_driven
+                and (crossed(m.sql_enter) or m.sql_exit is not None and score < m.sql_exit) and not self._fact_on(c, "contacted") and not self._latch_on(c, m.qualify, c.qualify)):
             to = "sal" if m.sal and self._fact_on(c, "accepted") else "mql"
-            return Move(to, "regress", cause, row="6")
+            return Move(to, direction, cause, row="6")
         return None
 
     @staticmethod
@@ -669,9 +768,13 @@ class Scorer:
         if stage == "mql" and move.row in ("3", "4", "5"):
             c.facts.pop("accepted", None)
             c.facts.pop("contacted", None)
-        if move.row in ("3", "4"):
+        if move.row in ("3", "4") or (move.row == "5" and move.cause == "void"):
             c.armed_mql = True
-        if move.to == "mql":
+        if move.row == "6" and move.cause == "void":
+            c.armed_sql = True
+        if move.row == "back":
+            c.kind = move.kind   # nothing is entered anew
+        elif move.to == "mql":
             self._enter_mql(c, move)
         elif move.to == "sql":
             c.qualify.clear()
@@ -680,7 +783,7 @@ class Scorer:
                 c.armed_sql = False
         elif move.to == "unqualified":
             self._enter_unqualified(c, ev)
-        if move.to == "mql" and stage != "mql" and not c.owner:
+        if move.to == "mql" and stage != "mql" and not c.owner and move.row != "back":
             self._route(c)
         c.stage, c.stage_since, c.seq = move.to, c.clock, c.seq + 1
         self._end_clocks(c, stage, move, ev, shown["score"])
@@ -711,6 +814,7 @@ class Scorer:
         if self.m.reset_behavior:
             c.rows.clear()
             c.manual = 0.0
+            c.deeds.clear()
 
     def _stage_set(self, c, ev):
         own = ev.get("attributes") or {}

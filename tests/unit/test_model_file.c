@@ -217,7 +217,8 @@ static void the_lifecycle_lands_in_the_model(void **state)
         "  extra: [{name: skip, from: [lead, mql], to: opportunity, on: quote_requested}, {name: back, from: sql, to: lead}]\n"
         "recycle: {cooldown: 90d, reset_behavior: true}\n"
         "subscribe: {on: [chat_started, trial_started]}\n"
-        "touches: {keep: 12, on: [page_viewed]}\n");
+        "touches: {keep: 12, on: [page_viewed]}\nvoids: {keep: 9}\n");
+    assert_int_equal(m->voids_keep, 9);
     assert_int_equal(m->touches_keep, 12);
     assert_true(m->touches_on == UINT64_C(1) << HL_EVENT_PAGE_VIEWED);
     assert_true(m->score_driven);
@@ -409,6 +410,11 @@ static void numbers_and_durations_have_their_range(void **state)
         snprintf(text, sizeof(text), HEAD HAND "%s", wrong[i]);
         snprintf(expected, sizeof(expected), "m.yaml:4:%d: %s", i < 3 ? 17 : 10, keep);
         refuses(text, expected);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const wrong[] = {"voids: {keep: 0}\n", "voids: {keep: 33}\n", "voids: {keep: all}\n"};
+        snprintf(text, sizeof(text), HEAD HAND "%s", wrong[i]);
+        refuses(text, "m.yaml:4:15: error: voids.keep is how many of the last events of a contact can be taken back: from 1 to 32\n");
     }
     refuses(HEAD "hand_raise: [{name: h, on: demo_requested, valid_for: 0s}]\n",
             "m.yaml:3:55: error: valid_for must be from 1ms to 100 years, not 0s\n");

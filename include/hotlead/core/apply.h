@@ -83,6 +83,7 @@ struct hl_outcome {
     enum hl_result result;
     bool changed; /* the contact's stored state differs: it is dirty */
     bool erased;  /* the event was its erasure (decision 0011) */
+    bool unknown_void; /* what it was to take back is not known */
     bool sinks;   /* hl_due_next may be sooner than before: more came about than points that lift the score */
     unsigned n_transitions;
     struct hl_transition transitions[HL_MAX_TRANSITIONS];
@@ -94,7 +95,7 @@ struct hl_outcome {
 static inline void hl_outcome_clear(struct hl_outcome *o)
 {
     o->result = HL_RESULT_IGNORED;
-    o->changed = o->erased = o->sinks = false;
+    o->changed = o->erased = o->unknown_void = o->sinks = false;
     o->n_transitions = o->n_alerts = 0;
 }
 /* It cannot be made again from the event alone: it must be stored together with what it caused. */

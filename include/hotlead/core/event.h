@@ -67,6 +67,7 @@ struct hl_kv {
 };
 
 #define HL_EVENT_MAX_ATTRIBUTES 256
+#define HL_EVENT_MAX_OBJECT 1024 /* bytes of the id of another contact, or event, that it is about */
 
 struct hl_event {
     struct hl_slice event_id;

@@ -150,6 +150,8 @@ struct hl_model {
     uint64_t subscribe_on; /* event type bits */
     uint64_t touches_on;   /* event type bits: what counts as a touch, see touches.h */
     uint8_t touches_keep;  /* kinds that are kept of a contact; 0: no touches at all */
+    uint8_t voids_keep;    /* events of a contact that can be taken back, see voids.h; 0: none */
+    uint64_t voids_fingerprint;
     struct hl_fit_rule *must_have, *disqualify, *suspect, *fit;
     size_t n_must_have, n_disqualify, n_suspect, n_fit;
     struct hl_grade *grades; /* highest cut-off first; below all: 'D' */

@@ -28,6 +28,9 @@ unsigned hl_rows_merge(const struct hl_contact *c, const struct hl_model *m, str
 /* From this time on the row is worth nothing; HL_NO_TIME: it does not decay, or holds nothing. */
 int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule);
 
+/* Take back one match of `rule` at time t that was added to the row: the same integers, subtracted. A row without matches goes. */
+void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, uint16_t rule, int64_t t);
+
 /* Row of a rule; made when absent. NULL: no memory. */
 struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);
 

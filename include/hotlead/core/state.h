@@ -8,6 +8,10 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/core/contact.h"
 
+/* Stage and kind in a byte, in codes that never change; false: no such code. */
+uint8_t hl_state_pack_stage(enum hl_stage stage, enum hl_kind kind);
+bool hl_state_unpack_stage(uint8_t packed, enum hl_stage *stage, enum hl_kind *kind);
+
 /* Appends. The contact id is not part of it (it is the key). */
 void hl_state_encode(const struct hl_contact *c, const struct hl_model *m, struct hl_buf *out);
 
