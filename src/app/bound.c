@@ -169,7 +169,7 @@ static bool is_leavable(const struct hl_worker *w, const struct hl_partition *p,
     const struct hl_away *a = &p->away;
     if (c->refs || c->dirty || (c->flags & (HL_C_ERASED | HL_C_GRAVE))) return false;
     if (age_of(p, c) < (a->barrier <= a->reached ? 1 : 2)) return false; /* the newest barrier is reached, or the one before it is */
-    return !w->time_acts || hl_due_next(c, w->e->model) == HL_NO_TIME;
+    return !w->time_acts || hl_due_next(c, w->model) == HL_NO_TIME;
 }
 
 static bool leave(struct hl_worker *w, struct hl_partition *p, const struct hl_contact *c)

@@ -27,6 +27,7 @@
 #define MOST_RECENT 512
 
 struct reading { /* one walk */
+    const struct hl_models *models;
     int64_t at_ms;       /* wall clock at its end; 0: none yet */
     uint64_t flow_next;  /* at its beginning */
     uint64_t *tickets;   /* by partition */
@@ -71,10 +72,11 @@ struct hl_census {
 
 static bool reading_init(struct reading *r, const struct hl_census *c)
 {
+    r->models = c->config.models;
     r->tickets = calloc((size_t)c->n, sizeof(*r->tickets));
     r->counts = calloc((size_t)c->n, sizeof(*r->counts));
     bool ok = r->tickets && r->counts;
-    for (int s = 0; s < HL_STAGE_COUNT; s++) ok &= hl_rank_init(&r->top[s], c->config.model, s, HL_CENSUS_TOP, 0) == HL_OK;
+    for (int s = 0; s < HL_STAGE_COUNT; s++) ok &= hl_rank_init(&r->top[s], NULL, s, HL_CENSUS_TOP, 0) == HL_OK;
     return ok;
 }
 
@@ -143,7 +145,7 @@ static bool on_contact(void *ctx, struct hl_contact *c)
     uint64_t ticket = r->tickets[c->partition];
     if (!is_live(ticket) || hl_holdings_worker(ticket) != c->worker || (c->flags & (HL_C_ERASED | HL_C_GRAVE))) return false;
     r->counts[c->partition][c->stage]++;
-    hl_rank_offer(&r->top[c->stage], c);
+    hl_rank_offer(&r->top[c->stage], hl_models_of(r->models, c->worker), c);
     return false;
 }
 
@@ -519,7 +521,7 @@ static void look_again(struct hl_census *c, const struct hl_census_source *s, st
     uint16_t holder = hl_holdings_worker(c->done->tickets[p]);
     hl_table_acquire(c->config.table, holder, hash);
     const struct hl_contact *contact = hl_table_find(c->config.table, holder, hash, id);
-    if (contact) hl_rank_offer(r, contact);
+    if (contact) hl_rank_offer(r, hl_models_of(c->config.models, holder), contact);
     hl_table_release(c->config.table, holder, hash);
 }
 
@@ -565,7 +567,7 @@ enum hl_status hl_census_rank(struct hl_census *c, int wait_ms, struct hl_rank *
 {
     struct hl_rank found;
     size_t most = r->limit * 2 + 100; /* who cooled since the walk makes room */
-    enum hl_status status = hl_rank_init(&found, c->config.model, r->stage, most, r->at);
+    enum hl_status status = hl_rank_init(&found, r->m, r->stage, most, r->at);
     ask(c, wait_ms);
     note_source(c, s);
     if (!status) {

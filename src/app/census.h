@@ -26,6 +26,7 @@
 #include "hotlead/app/holdings.h"
 #include "hotlead/core/table.h"
 #include "hotlead/port/store.h"
+#include "models.h"
 #include "rank.h"
 
 #define HL_CENSUS_TOP 1000 /* of each stage */
@@ -36,7 +37,7 @@ struct hl_census;
 struct hl_census_config { /* all borrowed */
     struct hl_table *table;
     struct hl_holdings *holdings;
-    const struct hl_model *model;
+    struct hl_models *models;
     struct hl_flow *flow;
 };
 

@@ -76,7 +76,7 @@ static enum hl_status take_record(struct rank *x, const struct hl_store_record *
     struct hl_contact c;
     enum hl_status status = hl_contact_init(&c, &x->slab, r->hash, r->id, 0);
     if (status == HL_OK) status = hl_warm_decode(&c, &x->slab, x->model, r->value);
-    if (status == HL_OK) hl_rank_offer(&x->top, &c);
+    if (status == HL_OK) hl_rank_offer(&x->top, x->model, &c);
     hl_contact_fini(&c, &x->slab);
     if (++x->contacts % 1024 == 0) hl_bar_at(&x->bar, x->contacts);
     return x->top.failed ? HL_E_NOMEM : status;

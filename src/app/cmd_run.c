@@ -16,6 +16,7 @@
 #include "hotlead/app/signals.h"
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
+#include "reload.h"
 
 static const char USAGE[] =
     "Usage: hotlead run [-c FILE]\n"
@@ -25,6 +26,8 @@ static const char USAGE[] =
     "  -c, --config FILE   the process configuration (config/hotlead.yaml); it names the scoring model\n"
     "  -h, --help          this text\n"
     "\n"
+    "SIGHUP reads the model's file again: a good one scores from then on, without a restart and without losing an event; of a\n"
+    "bad one the log says what is wrong, and the model in use stays. The configuration is read at the start only.\n"
     "SIGTERM and SIGINT drain, commit, checkpoint and exit with 0; a second one exits at once.\n"
     "Environment variables override the file: HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=host:9092, HOTLEAD_REDIS__URL=...\n"
     "Exit codes: 0 clean stop, 69 Kafka cannot be reached, 75 try again, 77 not permitted, 78 configuration.\n";
@@ -65,7 +68,9 @@ static int serve(const struct hl_config *config, const struct hl_model *model)
     enum hl_status status = hl_engine_start(&options, &e, &err);
     if (!status) {
         struct hl_notify *notify = hl_notify_start(e, options.stop);
+        struct hl_reload *reload = hl_reload_start(e, config->model, model, notify, options.stop);
         status = hl_engine_wait(e, &err);
+        hl_reload_stop(reload);
         hl_notify_stop(notify);
     }
     hl_engine_free(e);

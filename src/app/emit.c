@@ -44,7 +44,7 @@ static struct hl_slice source_headers(const struct hl_worker *w, const struct hl
     add(h, "source.topic", hl_slice_of(w->e->config->inputs[r->topic].topic));
     add(h, "source.partition", hl_slice_of(h->partition));
     add(h, "source.offset", hl_slice_of(h->offset));
-    add(h, "model.version", hl_slice_of(w->e->model->version));
+    add(h, "model.version", hl_slice_of(w->model->version));
     struct hl_slice trace = w->stream->header ? w->stream->header(w->stream, r, "traceparent") : HL_SLICE_NULL;
     if (hl_slice_is_null(trace) && w->stream->header) trace = w->stream->header(w->stream, r, "ce_traceparent");
     if (!hl_slice_is_null(trace)) add(h, "traceparent", trace);
@@ -90,7 +90,7 @@ static enum hl_status emit_alerts(struct hl_worker *w, int32_t partition, struct
 static void put_json(struct hl_worker *w, const struct hl_transition_record *r)
 {
     hl_sim_put_transition(&w->record_buf, &(struct hl_sim_transition){.contact_id = r->contact_id, .trigger_event_id = r->trigger_event_id,
-                                                                      .t = r->transition, .emitted_at = r->emitted_at, .m = w->e->model, .source = r->source});
+                                                                      .t = r->transition, .emitted_at = r->emitted_at, .m = w->model, .source = r->source});
 }
 
 /* For those who look it is Avro, whatever goes to Kafka. */
@@ -114,8 +114,8 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         .trigger_event_id = ev ? ev->event_id : HL_SLICE_NULL,
         .source = ev ? ev->source : HL_SLICE_NULL,
         .emitted_at = hl_clock_wall_ms(),
-        .model = w->e->model->name,
-        .model_version = w->e->model->version,
+        .model = w->model->name,
+        .model_version = w->model->version,
     };
     for (unsigned i = 0; i < o->n_transitions; i++) {
         record.transition = &o->transitions[i];
@@ -156,7 +156,7 @@ enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p
 {
     struct headers h = {.n = 0};
     if (r) source_headers(w, r, &h);
-    else add(&h, "model.version", hl_slice_of(w->e->model->version));
+    else add(&h, "model.version", hl_slice_of(w->model->version));
     return emit_outcome(w, p->id, contact_id, NULL, &h, o, err);
 }
 
@@ -191,14 +191,14 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
     hl_table_acquire(e->table, c->worker, c->hash);
     bool erased = c->flags & HL_C_ERASED;
     if (!erased) {
-        hl_state_encode(c, e->model, &w->engine_buf);
-        hl_avro_put_state(&w->record_buf, e->state_schema, c, e->model, hl_buf_slice(&w->engine_buf), applied, n);
+        hl_state_encode(c, w->model, &w->engine_buf);
+        hl_avro_put_state(&w->record_buf, e->state_schema, c, w->model, hl_buf_slice(&w->engine_buf), applied, n);
     }
     c->dirty &= HL_DIRTY_ERASED;
     c->stamp = p->away.stamp;
     hl_table_release(e->table, c->worker, c->hash);
     if (w->engine_buf.failed || w->record_buf.failed) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    struct hl_header version = {"model.version", hl_slice_of(e->model->version)};
+    struct hl_header version = {"model.version", hl_slice_of(w->model->version)};
     /* the id's bytes are stable while the partition is ours */
     struct hl_slice value = erased ? HL_SLICE_NULL : hl_buf_slice(&w->record_buf); /* a tombstone */
     if (p->state_end < 1) p->state_end = 1;

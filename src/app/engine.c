@@ -1,5 +1,6 @@
 /* Puts the parts together, and takes them apart in the reverse order. */
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,7 +159,7 @@ static enum hl_status views_open(struct hl_engine *e, struct hl_error *err)
     struct hl_store *notes = NULL;
     e->flow = hl_flow_new(e->n_partitions);
     e->history = hl_history_new(e->kafka);
-    struct hl_census_config c = {.table = e->table, .holdings = e->holdings, .model = e->model, .flow = e->flow};
+    struct hl_census_config c = {.table = e->table, .holdings = e->holdings, .models = e->models, .flow = e->flow};
     if (e->flow) e->census = hl_census_new(&c);
     if (!e->census || !e->history) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = e->mirror ? hl_warm_open(e->config, 0, &notes, err) : HL_OK;
@@ -171,7 +172,7 @@ static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
     e->api = calloc(1, sizeof(*e->api));
     if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table,
-                                   .config = e->config, .model = e->model, .holdings = e->holdings,
+                                   .config = e->config, .models = e->models, .holdings = e->holdings,
                                    .census = e->census, .flow = e->flow, .history = e->history, .epoch = hl_clock_wall_ms()};
     struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file),
                                .hosts = e->config->http_hosts};
@@ -206,7 +207,8 @@ static enum hl_status start(struct hl_engine *e, struct hl_error *err)
 {
     e->n_workers = hl_engine_threads(e->config);
     e->table = hl_table_new_for((unsigned)e->n_workers, stripe_count(e->config, e->n_workers));
-    if (!e->table) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    e->models = hl_models_new(e->model, e->n_workers);
+    if (!e->table || !e->models) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = hl_engine_codecs_open(e, err);
     if (!status) status = kafka_open(e, err);
     if (!status) status = metrics_open(e, err);
@@ -279,8 +281,34 @@ void hl_engine_free(struct hl_engine *e)
     hl_health_free(e->health);
     hl_holdings_free(e->holdings);
     free(e->api);
+    hl_models_free(e->models);
     hl_kafka_setup_fini(&e->kafka_setup);
     free(e);
+}
+
+enum hl_status hl_engine_set_model(struct hl_engine *e, struct hl_model *m)
+{
+    return hl_models_put(e->models, m);
+}
+
+void hl_engine_refuse_model(struct hl_engine *e, const char *why)
+{
+    hl_models_refuse(e->models, why);
+}
+
+bool hl_engine_has_refused(const struct hl_engine *e, char *why, size_t cap)
+{
+    struct hl_models_news news;
+    hl_models_news(e->models, &news);
+    snprintf(why, cap, "%s", news.refused);
+    return news.refused[0];
+}
+
+bool hl_engine_has_adopted(const struct hl_engine *e)
+{
+    for (size_t i = 0; i < e->n_workers; i++)
+        if (hl_models_is_behind(e->models, i)) return false;
+    return true;
 }
 
 struct hl_table *hl_engine_table(struct hl_engine *e)

@@ -18,7 +18,7 @@ struct hl_contact *hl_contact_for_event(struct hl_worker *w, struct hl_slab *sla
     if (!c || !created || w->n_graves == 0) return c;
     const struct hl_contact *grave = hl_grave_find(t, w->index, hash, id);
     if (!grave) return c;
-    if (hl_grave_adopt(c, slab, w->e->model, grave) == HL_OK) {
+    if (hl_grave_adopt(c, slab, w->model, grave) == HL_OK) {
         *adopted = true;
         return c;
     }

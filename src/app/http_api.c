@@ -10,6 +10,7 @@
 #include "hotlead/base/clock.h"
 #include "hotlead/port/store.h"
 #include "http_v1.h"
+#include "models.h"
 
 static void get_livez(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
@@ -57,19 +58,27 @@ static const struct {
     {"/v1/model", hl_http_get_model},
 };
 
-void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
+static void answer(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
 {
     if (strncmp(q->raw_path, HL_HTTP_CONTACTS, sizeof(HL_HTTP_CONTACTS) - 1) == 0) {
-        hl_http_get_contact(ctx, q, r);
+        hl_http_get_contact(api, q, r);
         return;
     }
     for (size_t i = 0; i < HL_ARRAY_LEN(routes); i++) {
         if (strcmp(q->path, routes[i].path) != 0) continue;
-        routes[i].get(ctx, q, r);
+        routes[i].get(api, q, r);
         return;
     }
     hl_http_not_found(r, "known paths: /, /livez, /readyz, /metrics, /v1/contacts/{id}, /v1/contacts/{id}/explain, /v1/contacts/{id}/history, "
                          "/v1/rank, /v1/funnel, /v1/transitions, /v1/status, /v1/model");
+}
+
+void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)
+{
+    struct hl_http_api *api = ctx;
+    api->model = api->models ? hl_models_acquire(api->models) : NULL;
+    answer(api, q, r);
+    if (api->model) hl_models_release(api->models, api->model);
 }
 
 void hl_http_api_fini(struct hl_http_api *api)

@@ -18,6 +18,7 @@
 #include "http_query.h"
 #include "http_v1.h"
 #include "json_text.h"
+#include "models.h"
 #include "show.h"
 #include "warm.h"
 
@@ -54,7 +55,7 @@ static enum hl_status copy_out(struct look *l, uint16_t worker)
     hl_table_acquire(api->table, worker, s->c.hash);
     const struct hl_contact *c = hl_table_find(api->table, worker, s->c.hash, hl_contact_id(&s->c));
     if (c && (c->flags & HL_C_ERASED)) c = NULL;
-    if (c) hl_state_encode(c, api->model, &api->state);
+    if (c) hl_state_encode(c, hl_models_of(api->models, worker), &api->state);
     hl_table_release(api->table, worker, s->c.hash);
     s->found = c != NULL;
     if (!c) return HL_OK;

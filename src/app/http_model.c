@@ -6,6 +6,7 @@
 #include "http_query.h"
 #include "http_v1.h"
 #include "json_text.h"
+#include "models.h"
 #include "words.h"
 
 static void put_points(struct hl_buf *b, const char *key, bool has, hl_fixed v)
@@ -76,7 +77,7 @@ static void put_edges(const struct hl_model *m, struct hl_buf *b)
     free(edges);
 }
 
-static void put_json(const struct hl_model *m, struct hl_buf *b)
+static void put_json(const struct hl_model *m, const struct hl_models_news *news, struct hl_buf *b)
 {
     struct hl_buf page;
     hl_buf_init(&page);
@@ -86,6 +87,8 @@ static void put_json(const struct hl_model *m, struct hl_buf *b)
     hl_json_put_text(b, hl_slice_of(m->name));
     hl_json_put_raw(b, ",\"model_version\":");
     hl_json_put_text(b, hl_slice_of(m->version));
+    hl_json_put_member_int(b, "since", news->since_ms);
+    hl_json_put_member(b, "refused", hl_slice_of(news->refused[0] ? news->refused : NULL));
     hl_buf_printf(b, ",\"preset\":\"%s\",\"sal\":%s,\"thresholds\":{", m->score_driven ? "score-driven" : "sales-touch",
                   m->sal ? "true" : "false");
     put_threshold(b, "mql", &m->mql);
@@ -108,5 +111,11 @@ void hl_http_get_model(struct hl_http_api *api, const struct hl_http_request *q,
     }
     bool markdown = strstr(q->accept, "text/markdown") != NULL;
     r->content_type = markdown ? "text/markdown; charset=utf-8" : "application/json";
-    (markdown ? hl_describe_markdown : put_json)(api->model, &r->body);
+    if (markdown) {
+        hl_describe_markdown(api->model, &r->body);
+        return;
+    }
+    struct hl_models_news news;
+    hl_models_news(api->models, &news);
+    put_json(api->model, &news, &r->body);
 }

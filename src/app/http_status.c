@@ -8,6 +8,7 @@
 #include "http_query.h"
 #include "http_v1.h"
 #include "json_text.h"
+#include "models.h"
 
 #define WINDOW_NS INT64_C(4000000000)
 #define LEAST_S 0.5
@@ -142,14 +143,22 @@ static void put_health(const struct hl_http_api *api, struct hl_buf *b)
     hl_json_put_member(b, "why", ready ? HL_SLICE_NULL : hl_slice_of(why));
 }
 
+static void put_model(struct hl_http_api *api, struct hl_buf *b)
+{
+    struct hl_models_news news;
+    hl_models_news(api->models, &news);
+    hl_json_put_member(b, "model", hl_slice_of(api->model->name));
+    hl_json_put_member(b, "model_version", hl_slice_of(api->model->version));
+    hl_json_put_member(b, "model_refused", hl_slice_of(news.refused[0] ? news.refused : NULL));
+}
+
 static void put_status(struct hl_http_api *api, const struct hl_metrics_glance *g, const struct look *before, int64_t now, struct hl_buf *b)
 {
     static const char *const redis[] = {"none", "down", "up"};
     struct hl_table_stats table = hl_table_stats(api->table);
     hl_json_put_raw(b, "{");
     hl_json_put_member(b, "version", hl_slice_of(HL_VERSION));
-    hl_json_put_member(b, "model", hl_slice_of(api->model->name));
-    hl_json_put_member(b, "model_version", hl_slice_of(api->model->version));
+    put_model(api, b);
     hl_json_put_member(b, "group", hl_slice_of(api->config->group_id));
     hl_json_put_member(b, "delivery", hl_slice_of(api->config->delivery == HL_EXACTLY_ONCE ? "exactly_once" : "low_latency"));
     hl_json_put_member_int(b, "as_of", hl_clock_wall_ms());

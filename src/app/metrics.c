@@ -53,6 +53,9 @@ struct hl_metrics {
     double start_time;
     pthread_mutex_t model_lock;
     char *model, *model_version; /* NULL: not set */
+    hl_counter reloads[HL_RELOAD_COUNT];
+    _Atomic bool refused; /* the last reload was */
+    _Atomic int64_t model_ms; /* wall clock: since when the model is in use */
     pthread_mutex_t exemplar_lock;
     struct exemplar slowest[HL_ARRAY_LEN(bounds) + 1]; /* by bucket of latency */
     struct exemplar moved[HL_STAGE_COUNT][HL_STAGE_COUNT];
@@ -108,6 +111,7 @@ struct hl_metrics *hl_metrics_new(const struct hl_metrics_config *config)
     pthread_mutex_init(&m->model_lock, NULL);
     pthread_mutex_init(&m->exemplar_lock, NULL);
     atomic_init(&m->redis_up, -1);
+    atomic_init(&m->model_ms, hl_clock_wall_ms());
     m->topics = calloc(m->n_topics + 1, sizeof(*m->topics));
     m->build = calloc(m->n_build + 1, sizeof(*m->build));
     m->thread = calloc((size_t)m->threads + 1, sizeof(*m->thread));
@@ -189,6 +193,13 @@ void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *v
     pthread_mutex_unlock(&m->model_lock);
     free(old_a);
     free(old_b);
+}
+
+void hl_metrics_count_reload(struct hl_metrics *m, enum hl_reload_result result, int64_t wall_ms)
+{
+    hl_counter_add(&m->reloads[result], 1);
+    atomic_store(&m->refused, result == HL_RELOAD_REFUSED);
+    if (result == HL_RELOAD_APPLIED) atomic_store(&m->model_ms, wall_ms);
 }
 
 static size_t bucket_of(uint64_t ns)
@@ -554,6 +565,23 @@ static void print_model(struct page *p)
     pthread_mutex_unlock(&p->m->model_lock);
 }
 
+static void print_reloads(struct page *p)
+{
+    static const char *const names[HL_RELOAD_COUNT] = {
+        [HL_RELOAD_APPLIED] = "applied", [HL_RELOAD_UNCHANGED] = "unchanged", [HL_RELOAD_REFUSED] = "refused"};
+    for (size_t r = 0; r < HL_RELOAD_COUNT; r++) sample_labelled(p, "result", names[r], load(&p->m->reloads[r]));
+}
+
+static void print_reload_good(struct page *p)
+{
+    sample(p, !atomic_load(&p->m->refused));
+}
+
+static void print_model_since(struct page *p)
+{
+    sample_double(p, (double)atomic_load(&p->m->model_ms) / 1000);
+}
+
 static void print_build(struct page *p)
 {
     begin(p, "_info");
@@ -651,6 +679,9 @@ static const struct metric metrics[] = {
      "Offsets of the state topic and the inputs that are still to be read to restore them."},
     {"hotlead_rebalances", COUNTER, "", print_rebalances, "Assignments of partitions taken or given up."},
     {"hotlead_model", INFO, "", print_model, "The scoring model in use."},
+    {"hotlead_model_reloads", COUNTER, "", print_reloads, "Times that the model's file was read again (SIGHUP), by what became of it."},
+    {"hotlead_model_last_reload_successful", GAUGE, "", print_reload_good, "0: the model's file was refused when it was read last, and the model before it scores on."},
+    {"hotlead_model_since_timestamp_seconds", GAUGE, "seconds", print_model_since, "Since when the model in use scores, in Unix time."},
     {"hotlead_build", INFO, "", print_build, "Versions of the program and its libraries."},
     {"process_cpu_seconds", COUNTER, "seconds", print_cpu, "User and system CPU time."},
     {"process_resident_memory_bytes", GAUGE, "bytes", print_rss, "Resident memory."},

@@ -175,6 +175,7 @@ static enum hl_status load(const char *name, enum hl_status st, struct hl_yaml *
         hl_yaml_free(y);
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", name);
     }
+    r.m->fingerprint = hl_yaml_fingerprint(y);
     read_model(&r, hl_yaml_root(y));
     st = finish(&r, hl_yaml_root(y), lint, out);
     hl_yaml_free(y);

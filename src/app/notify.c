@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
 
 #define PERIOD_S 1
+#define REFUSED "scoring; a new model was refused: "
 
 struct hl_notify {
     const struct hl_engine *e;
@@ -70,7 +72,7 @@ static void say_status(struct hl_notify *n, const char *status)
 
 static void look(struct hl_notify *n)
 {
-    char why[200];
+    char why[200], refused[240] = REFUSED;
     bool live = hl_engine_is_live(n->e, why, sizeof(why));
     if (live && n->watched) say(n, "WATCHDOG=1");
     if (*n->stop && !n->stopping) {
@@ -79,7 +81,9 @@ static void look(struct hl_notify *n)
     }
     if (!live) say_status(n, why);
     else if (n->stopping) say_status(n, "stopping: commits and checkpoints what is left");
-    else say_status(n, hl_engine_is_ready(n->e, why, sizeof(why)) ? "scoring" : why);
+    else if (!hl_engine_is_ready(n->e, why, sizeof(why))) say_status(n, why);
+    else if (hl_engine_has_refused(n->e, refused + sizeof(REFUSED) - 1, sizeof(refused) - sizeof(REFUSED) + 1)) say_status(n, refused);
+    else say_status(n, "scoring");
 }
 
 static void *notify_main(void *arg)
@@ -120,6 +124,17 @@ struct hl_notify *hl_notify_start(const struct hl_engine *e, const _Atomic bool 
         return NULL;
     }
     return n;
+}
+
+/* With its time, which Type=notify-reload of systemd 253 asks for. */
+void hl_notify_reloading(struct hl_notify *n, bool reloading)
+{
+    char text[64];
+    if (!n) return;
+    snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)(hl_clock_mono_ns() / 1000));
+    pthread_mutex_lock(&n->lock);
+    say(n, reloading ? text : "READY=1");
+    pthread_mutex_unlock(&n->lock);
 }
 
 void hl_notify_stop(struct hl_notify *n)

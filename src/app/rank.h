@@ -26,7 +26,7 @@ struct hl_rank_item {
 };
 
 struct hl_rank {
-    const struct hl_model *m;
+    const struct hl_model *m; /* that it is told of */
     size_t limit;
     int stage; /* enum hl_stage, or HL_RANK_ANY */
     int64_t at;
@@ -42,8 +42,8 @@ bool hl_rank_parse_limit(const char *text, size_t most, size_t *limit, struct hl
 /* HL_E_NOMEM; fini is due in any case. */
 enum hl_status hl_rank_init(struct hl_rank *r, const struct hl_model *m, int stage, size_t limit, int64_t at) HL_WARN_UNUSED;
 void hl_rank_fini(struct hl_rank *r);
-/* Takes what it keeps; memory only for a contact that enters. */
-void hl_rank_offer(struct hl_rank *r, const struct hl_contact *c);
+/* Takes what it keeps; memory only for a contact that enters. m: of the contact's rows. */
+void hl_rank_offer(struct hl_rank *r, const struct hl_model *m, const struct hl_contact *c);
 /* One whose score is known; copied. Its stage counts, nothing else is looked at. */
 void hl_rank_offer_item(struct hl_rank *r, const struct hl_rank_item *item);
 /* The end of offering. */

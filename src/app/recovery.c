@@ -138,7 +138,7 @@ static enum hl_status restore_contact(struct recovery *r, const struct stored *s
         if (c) hl_table_remove(e->table, c);
     } else if ((c = hl_table_put(e->table, r->w->index, s->hash, s->id, (uint16_t)s->p->id, &created))) {
         if (!created) hl_contact_restart(c, slab);
-        status = hl_state_decode(c, slab, e->model, s->engine);
+        status = hl_state_decode(c, slab, r->w->model, s->engine);
         c->applied = s->applied;
         if (!status && hl_bound_restored(r->w, s->p, c, r->loading)) hl_table_remove(e->table, c);
     } else {
@@ -381,7 +381,7 @@ static enum hl_status replay_event(struct recovery *r, const struct hl_record *r
     struct hl_contact *c = hl_contact_for_event(r->w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
-        status = hl_apply(c, slab, e->model, r->w->matches, ev, HL_APPLY_REPLAY, o);
+        status = hl_apply(c, slab, r->w->model, r->w->matches, ev, HL_APPLY_REPLAY, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && o->erased) status = hl_bury(r->w, p, c, rec, p->low); /* how far the other inputs were is not known */
         if (!status && o->erased && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;

@@ -130,7 +130,7 @@ static enum hl_status put_back(struct hl_worker *w, struct hl_partition *p, cons
     if (status) return status;
     struct hl_slab *slab = hl_table_acquire(w->e->table, w->index, who->hash);
     struct hl_contact *c = hl_table_put(w->e->table, w->index, who->hash, who->id, (uint16_t)p->id, NULL);
-    status = c ? hl_state_decode(c, slab, w->e->model, engine) : HL_E_NOMEM;
+    status = c ? hl_state_decode(c, slab, w->model, engine) : HL_E_NOMEM;
     if (!status) {
         c->applied = vector;
         c->stamp = (uint8_t)(p->away.stamp - !p->away.live); /* it is in use; what is replayed may have to leave before the next barrier */

@@ -118,9 +118,9 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
     hl_outcome_clear(w->outcome);
     if (t.c->timer == t.moment) {
         t.c->timer = HL_NO_TIME;
-        if (hl_due_next(t.c, e->model) == t.moment) status = hl_due_act(t.c, slab, e->model, t.moment, w->outcome);
+        if (hl_due_next(t.c, w->model) == t.moment) status = hl_due_act(t.c, slab, w->model, t.moment, w->outcome);
         if (!status && hl_outcome_is_final(w->outcome) && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
-        if (!status && !hl_timers_note(p, e->model, t.c)) status = HL_E_NOMEM;
+        if (!status && !hl_timers_note(p, w->model, t.c)) status = HL_E_NOMEM;
     }
     hl_table_release(e->table, t.c->worker, t.c->hash);
     return status;
@@ -163,14 +163,14 @@ static bool seed_one(void *ctx, struct hl_contact *c)
 {
     struct seed *s = ctx;
     struct hl_partition *p = c->worker == s->w->index ? s->w->by_id[c->partition] : NULL;
-    if (p && !hl_timers_note(p, s->w->e->model, c)) s->failed = true;
+    if (p && !hl_timers_note(p, s->w->model, c)) s->failed = true;
     return false;
 }
 
 enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err)
 {
     struct seed s = {.w = w};
-    if (!hl_timers_needed(w->e->model)) return HL_OK;
+    if (!hl_timers_needed(w->model)) return HL_OK;
     hl_table_scan(w->e->table, seed_one, &s);
     return s.failed ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory") : HL_OK;
 }

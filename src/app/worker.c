@@ -99,12 +99,12 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     struct hl_contact *c = hl_contact_for_event(w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
-        status = hl_apply(c, slab, e->model, w->matches, ev, HL_APPLY_LIVE, o);
+        status = hl_apply(c, slab, w->model, w->matches, ev, HL_APPLY_LIVE, o);
         if (!status && o->erased) status = hl_bury(w, p, c, r, p->next);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         bool may_be_sooner = o->sinks || c->timer == HL_NO_TIME; /* an entry that comes too early is asked again when its time comes */
-        if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, e->model, c)) status = HL_E_NOMEM;
+        if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, w->model, c)) status = HL_E_NOMEM;
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, w->index, hash);
@@ -112,7 +112,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     if (o->unknown_void)
         hl_log(HL_LOG_INFO, "void_not_known", "topic=%s partition=%" PRId32 " offset=%" PRId64 " keep=%u reason=\"the event is not among those of the "
                "contact that voids.keep of the model keeps, or did nothing, or was taken back already\"", e->config->inputs[r->topic].topic, r->partition,
-               r->offset, e->model->voids_keep);
+               r->offset, w->model->voids_keep);
     if (hl_outcome_is_final(o)) {
         sample_latency(w, r->timestamp_ms, 1);
         status = hl_emit_outcome(w, r, ev, o, err);
@@ -253,6 +253,11 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     return status;
 }
 
+static bool is_behind(const struct hl_worker *w)
+{
+    return w->e->models && hl_models_is_behind(w->e->models, w->index);
+}
+
 /* The committed truth again, for the same partitions. */
 static enum hl_status start_over(struct hl_worker *w, struct hl_error *err)
 {
@@ -262,10 +267,26 @@ static enum hl_status start_over(struct hl_worker *w, struct hl_error *err)
     return status || w->stream->changed(w->stream) ? status : come_to_life(w, err);
 }
 
+/* A newer model: what is whole is committed and checkpointed under the old one, and the partitions come to life under the new one, as they would after
+ * a restart (decisions/0024). */
+static enum hl_status change_model(struct hl_worker *w, struct hl_error *err)
+{
+    HL_FAILPOINT(RELOAD_BEGIN);
+    enum hl_status status = hl_commit(w, true, err);
+    HL_FAILPOINT(RELOAD_COMMITTED);
+    if (status) return status;
+    bool alive = w->n_parts > 0;
+    hl_drop_partitions(w);
+    if (alive) status = w->stream->assign(w->stream, w->positions, 0, err);
+    if (!status) status = hl_worker_adopt_model(w, err);
+    return status || !alive ? status : come_to_life(w, err);
+}
+
 static enum hl_status gained(struct hl_worker *w, const int32_t *ids, size_t n, struct hl_error *err)
 {
     enum hl_status status = hl_commit_finish(w, true, err);
     hl_drop_partitions(w);
+    if (!status && is_behind(w)) status = hl_worker_adopt_model(w, err); /* who had them before us may have gone over to it already */
     if (n) memcpy(w->assigned, ids, n * sizeof(*ids));
     w->n_assigned = n;
     return status ? status : come_to_life(w, err);
@@ -324,6 +345,7 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     int64_t now = hl_clock_mono_ns();
     hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
     enum hl_status status = hl_commit_finish(w, false, err);
+    if (!status && is_behind(w)) status = change_model(w, err);
     if (!status) status = unblock(w, now, err);
     if (!status) status = w->stream->poll(w->stream, hl_commit_wait_ms(w, now), w->records, HL_BATCH, &n, err);
     if (status) return status;

@@ -11,6 +11,7 @@
  *   recovery.c    how partitions come to life
  *   progress.c    how far that is
  *   rebuild.c     their state anew, from the input alone (a command)
+ *   models.c      the model that scores, and those before it
  *   mirror.c      the warm copy in Redis, a thread of its own
  *   flow.c        what was just committed, for those who look; census.c: the figures of all partitions, a thread of its own
  *   engine.c      puts them together */
@@ -29,6 +30,7 @@
 #include "hotlead/port/stream.h"
 #include "cloudevents.h"
 #include "kafka_setup.h"
+#include "models.h"
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
@@ -189,6 +191,7 @@ struct hl_worker {
     struct hl_record *records;            /* HL_BATCH */
     struct hl_event *events;              /* HL_GROUP */
     struct hl_outcome *outcome;
+    const struct hl_model *model; /* of all its contacts; another one only while it has none */
     struct hl_match_cache *matches;
     size_t n_graves; /* of erased contacts, in the table; 0: nobody looks for one */
     struct hl_partition **by_id; /* by partition number, NULL: not ours */
@@ -223,7 +226,8 @@ struct hl_worker {
 struct hl_engine {
     struct hl_engine_options options;
     const struct hl_config *config;
-    const struct hl_model *model;
+    const struct hl_model *model; /* at the start */
+    struct hl_models *models;     /* NULL: it stays that one (tests, rebuild) */
     struct hl_table *table;
     struct hl_kafka *kafka;
     struct hl_schemas *schemas;
@@ -271,6 +275,8 @@ void hl_forget_erased(struct hl_worker *w, struct hl_partition *p);
  * it all the same. */
 enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err) HL_WARN_UNUSED;
 void hl_worker_fini(struct hl_worker *w);
+/* The newest model, and what is made from it. The worker has no contacts. HL_E_NOMEM: it still has the old one. */
+enum hl_status hl_worker_adopt_model(struct hl_worker *w, struct hl_error *err) HL_WARN_UNUSED;
 /* bound.c */
 enum hl_status hl_bound_init(struct hl_worker *w, struct hl_error *err) HL_WARN_UNUSED; /* HL_E_NOMEM: fini it all the same */
 void hl_bound_fini(struct hl_worker *w);

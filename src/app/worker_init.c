@@ -4,6 +4,22 @@
 #include "flow.h"
 #include "worker.h"
 
+enum hl_status hl_worker_adopt_model(struct hl_worker *w, struct hl_error *err)
+{
+    struct hl_models *ms = w->e->models;
+    const struct hl_model *m = ms ? hl_models_acquire(ms) : w->e->model;
+    struct hl_match_cache *matches = hl_match_cache_new(m, HL_MATCH_CACHE_BYTES);
+    if (matches) {
+        hl_match_cache_free(w->matches);
+        w->matches = matches;
+        w->model = m;
+        w->time_acts = hl_timers_needed(m);
+        if (ms) hl_models_adopt(ms, w->index, m);
+    }
+    if (ms) hl_models_release(ms, m);
+    return matches ? HL_OK : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+}
+
 enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned index, struct hl_error *err)
 {
     size_t partitions = (size_t)e->n_partitions;
@@ -14,21 +30,20 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
         w->flight.flow = hl_flow_batch_new();
     }
     w->checkpoint_due_ns = INT64_MAX;
-    w->time_acts = hl_timers_needed(e->model);
     hl_arena_init(&w->arena, 1 << 20);
     hl_buf_init(&w->engine_buf);
     hl_buf_init(&w->record_buf);
     w->records = calloc(HL_BATCH, sizeof(*w->records));
     w->events = calloc(HL_GROUP, sizeof(*w->events));
     w->outcome = calloc(1, sizeof(*w->outcome));
-    w->matches = hl_match_cache_new(e->model, HL_MATCH_CACHE_BYTES);
     w->by_id = calloc(partitions, sizeof(struct hl_partition *));
     w->parts = calloc(partitions, sizeof(struct hl_partition *));
     w->assigned = calloc(partitions, sizeof(*w->assigned));
     w->positions = calloc(partitions * e->config->n_inputs, sizeof(*w->positions));
-    if ((e->flow && (!w->flow || !w->flight.flow)) || !w->records || !w->events || !w->outcome || !w->matches || !w->by_id || !w->parts || !w->assigned || !w->positions)
+    if ((e->flow && (!w->flow || !w->flight.flow)) || !w->records || !w->events || !w->outcome || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    return hl_bound_init(w, err);
+    enum hl_status status = hl_worker_adopt_model(w, err);
+    return status ? status : hl_bound_init(w, err);
 }
 
 void hl_worker_fini(struct hl_worker *w)

@@ -149,6 +149,7 @@ static void run(struct world *w)
     e.metrics = hl_metrics_new(&m);
     e.health = hl_health_new(1, 0, 0);
     worker.e = &e;
+    worker.model = e.model;
     worker.metrics = hl_metrics_thread(e.metrics, 0);
     worker.checkpoint_due_ns = INT64_MAX;
     hl_arena_init(&worker.arena, 1 << 16);

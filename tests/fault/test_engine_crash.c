@@ -120,6 +120,7 @@ struct world {
     struct fake_log log;
     struct hl_config config;
     struct hl_input inputs[FAKE_INPUTS];
+    char text[sizeof(MODEL) + 8]; /* of the model */
     struct hl_model *model;
     struct hl_decoder *json, slow, *decoders[FAKE_INPUTS];
     struct fake_server *server; /* NULL: no store */
@@ -129,6 +130,8 @@ struct world {
     unsigned dead_seen[FAKE_INPUTS][FAKE_PARTITIONS][2 * RECORDS];
     struct plan plan;
     struct hl_engine *host; /* of the life that is on */
+    struct hl_worker *worker; /* likewise */
+    uint64_t reloads;
     uint64_t warm; /* restores from the store */
     uint64_t evictions, fetches; /* with a bound on memory */
     unsigned lives, depth, event_ids;
@@ -182,15 +185,14 @@ static void world_config(struct world *w)
 static void world_init(struct world *w, bool transactions, enum place place, uint64_t seed)
 {
     struct hl_error err;
-    char model[sizeof(MODEL) + 8];
     memset(w, 0, sizeof(*w));
     the_world = w;
     fake_log_init(&w->log, transactions, seed);
     w->log.ctx = w;
     w->log.clock_ns = &mono_ns;
     world_config(w);
-    snprintf(model, sizeof(model), MODEL, seed & 1 ? "true" : "false"); /* without it an answer meets a deadline, and moves nobody */
-    assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(model), &w->model, NULL, &err), HL_OK);
+    snprintf(w->text, sizeof(w->text), MODEL, seed & 1 ? "true" : "false"); /* without it an answer meets a deadline, and moves nobody */
+    assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(w->text), &w->model, NULL, &err), HL_OK);
     assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &w->json, &err), HL_OK);
     w->slow.decode = slow_decode;
     for (size_t t = 0; t < FAKE_INPUTS; t++) w->decoders[t] = &w->slow;
@@ -435,6 +437,16 @@ static void trouble_store(struct world *w)
 
 /* --- what goes wrong --- */
 
+/* Another model, which says the same: all goes through the change, and nothing comes out otherwise. */
+static void reload(struct world *w)
+{
+    struct hl_model *m;
+    struct hl_error err;
+    assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(w->text), &m, NULL, &err), HL_OK);
+    assert_int_equal(hl_models_put(w->host->models, m), HL_OK);
+    w->reloads++;
+}
+
 static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
 {
     static const unsigned one_in[] = {
@@ -446,6 +458,8 @@ static enum fake_fault fault(void *ctx, enum fake_op op, bool after)
     (void)after;
     plan->step++;
     if (plan->step > 400000) fail_msg("the worker runs in circles");
+    w->worker->time_acts = false; /* a new model has brought it */
+    if (op == FAKE_POLL && chance(w, w->calm ? 400 : 60) == 0) reload(w);
     if (op == FAKE_POLL && w->config.memory_max_bytes && chance(w, w->calm ? 4 : w->mirror_one_in) == 0) mirror(w); /* who left is waited for */
     if (w->calm) return FAKE_NONE;
     if (plan->step == plan->crash_at) return FAKE_CRASH;
@@ -478,7 +492,9 @@ static void worker_init(struct hl_worker *worker, struct hl_engine *e, uint16_t 
     worker->store = w->server ? fake_store_new(w->server) : NULL;
     worker->stream = fake_stream_new(&w->log, e->stop);
     struct hl_error err;
+    assert_int_equal(hl_worker_adopt_model(worker, &err), HL_OK);
     assert_int_equal(hl_bound_init(worker, &err), HL_OK);
+    worker->time_acts = false; /* the oracle knows no time */
 }
 
 static void worker_fini(struct hl_worker *worker)
@@ -495,6 +511,7 @@ static void worker_fini(struct hl_worker *worker)
     free(worker->assigned);
     free(worker->positions);
     free(worker->waiting);
+    hl_match_cache_free(worker->matches);
     hl_bound_fini(worker);
 }
 
@@ -506,10 +523,11 @@ static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *wo
                             .stop = stop};
     static const char *const names[FAKE_INPUTS] = {"in0", "in1", "in2"};
     m.topics = names;
+    e->models = hl_models_new(w->model, 2);
     e->table = hl_table_new(4);
     e->metrics = hl_metrics_new(&m);
     e->health = hl_health_new(2, 0, 0);
-    assert_true(e->table && e->metrics && e->health);
+    assert_true(e->models && e->table && e->metrics && e->health);
     worker_init(worker, e, 0, w);
 }
 
@@ -522,6 +540,7 @@ static void life_fini(struct hl_engine *e, struct hl_worker *worker)
     assert_int_equal(hl_table_stats(e->table).contacts, 0);
     worker_fini(worker);
     hl_table_free(e->table);
+    hl_models_free(e->models);
     hl_metrics_free(e->metrics);
     hl_health_free(e->health);
 }
@@ -554,6 +573,7 @@ static bool life(struct world *w)
 {
     struct hl_worker worker;
     struct hl_engine e, *host = w->host;
+    struct hl_worker *outer_worker = w->worker;
     bool colleague = host && chance(w, 2);
     _Atomic bool stop = false;
     uint64_t crashes = w->log.stats.crashes;
@@ -564,8 +584,10 @@ static bool life(struct world *w)
     else
         life_init(w, &e, &worker, &stop);
     w->host = &e;
+    w->worker = &worker;
     hl_worker_main(&worker);
     w->host = host;
+    w->worker = outer_worker;
     bool crashed = w->log.stats.crashes > crashes;
     if (worker.status && !crashed) fail_msg("the worker gave up: %s: %s", hl_status_name(worker.status), worker.error.message);
     w->warm += worker.metrics->restores[HL_RESTORE_REDIS];
@@ -743,7 +765,7 @@ static void add_stats(struct fake_stats *sum, const struct fake_stats *s)
     for (size_t i = 0; i < sizeof(*s) / sizeof(*to); i++) to[i] += from[i];
 }
 
-static uint64_t evictions, fetches; /* of all */
+static uint64_t evictions, fetches, reloads; /* of all */
 
 /* Returns how often the store was restored from. */
 static uint64_t scenario(bool transactions, enum place place, bool faults, uint64_t seed, struct fake_stats *sum)
@@ -767,6 +789,7 @@ static uint64_t scenario(bool transactions, enum place place, bool faults, uint6
     add_stats(sum, &w.log.stats);
     evictions += w.evictions;
     fetches += w.fetches;
+    reloads += w.reloads;
     world_fini(&w);
     return w.warm;
 }
@@ -812,14 +835,15 @@ static void print_stats(const struct fake_stats *s)
 static void run(bool transactions, enum place place)
 {
     struct fake_stats s = {0};
-    evictions = fetches = 0;
+    evictions = fetches = reloads = 0;
     uint64_t n = setting("HL_SCENARIOS", 60), first = setting("HL_SEED", 20261122), warm = 0;
     for (running = first; running < first + n; running++) warm += scenario(transactions, place, true, running, &s);
     running = 0;
     print_stats(&s);
     if (place == SOME_IN_STORE) print_message("%llu contacts left memory, %llu came back\n", (unsigned long long)evictions, (unsigned long long)fetches);
     assert_true(s.crashes && s.aborts && s.in_doubt_done && s.in_doubt_lost && s.handed_over && s.lost); /* it all did happen */
-    assert_true(s.behind > s.commits && s.replayed > n && (warm > n) == (place != ALL_IN_MEMORY));
+    print_message("%llu models\n", (unsigned long long)reloads);
+    assert_true(reloads > n && s.behind > s.commits && s.replayed > n && (warm > n) == (place != ALL_IN_MEMORY));
     assert_true((evictions > n) == (place == SOME_IN_STORE) && (fetches > n) == (place == SOME_IN_STORE));
 }
 

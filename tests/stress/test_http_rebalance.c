@@ -14,6 +14,7 @@ static struct fx f;
 static struct hl_table *table;
 static struct hl_holdings *holdings;
 static struct hl_flow *flow;
+static struct hl_models *models;
 static struct hl_census *census;
 static _Atomic bool over;
 static char names[CONTACTS][16];
@@ -93,9 +94,10 @@ static int make_world(void **state)
     if (!health) return -1;
     hl_health_set_partitions(health, 0, 1, 1); /* ready all the time: what is tested is what holds without it */
     flow = hl_flow_new(1);
-    if (flow) census = hl_census_new(&(struct hl_census_config){.table = table, .holdings = holdings, .model = f.m, .flow = flow});
+    models = hl_models_new(f.m, 1);
+    if (flow && models) census = hl_census_new(&(struct hl_census_config){.table = table, .holdings = holdings, .models = models, .flow = flow});
     if (!census) return -1;
-    api = (struct hl_http_api){.health = health, .table = table, .config = &config, .model = f.m, .holdings = holdings, .census = census, .flow = flow};
+    api = (struct hl_http_api){.health = health, .table = table, .config = &config, .models = models, .holdings = holdings, .census = census, .flow = flow};
     return 0;
 }
 
@@ -106,6 +108,7 @@ static int drop_world(void **state)
     hl_census_free(census);
     hl_flow_free(flow);
     hl_table_free(table);
+    hl_models_free(models);
     hl_holdings_free(holdings);
     hl_health_free(api.health);
     fx_fini(&f);

@@ -17,6 +17,7 @@ struct process {
     struct hl_flow *flow;
     struct hl_flow_batch *batch;
     struct hl_census *census;
+    struct hl_models *models;
 };
 
 struct world {
@@ -31,7 +32,8 @@ static void process_make(struct world *w, struct process *p)
     p->holdings = hl_holdings_new(PARTITIONS);
     p->flow = hl_flow_new(PARTITIONS);
     p->batch = hl_flow_batch_new();
-    p->census = hl_census_new(&(struct hl_census_config){.table = p->table, .holdings = p->holdings, .model = w->f.m, .flow = p->flow});
+    p->models = hl_models_new(w->f.m, 1);
+    p->census = hl_census_new(&(struct hl_census_config){.table = p->table, .holdings = p->holdings, .models = p->models, .flow = p->flow});
     assert_non_null(p->census);
 }
 
@@ -42,6 +44,7 @@ static void process_drop(struct process *p)
     hl_flow_free(p->flow);
     hl_holdings_free(p->holdings);
     hl_table_free(p->table);
+    hl_models_free(p->models);
 }
 
 static int make_world(void **state)

@@ -1,6 +1,7 @@
 /* /v1 on a table, holdings and a model made by hand: what is answered, from where, and every way of not answering. */
 #include "app/census.h"
 #include "core_fixture.h"
+#include "app/models.h"
 #include "app/warm.h"
 #include "hotlead/adapter/avro.h"
 #include "hotlead/app/explain.h"
@@ -32,9 +33,9 @@ static int make_world(void **state)
     fx_seal(&w->f);
     w->config = (struct hl_config){.group_id = group, .redis_url = none, .redis_user = none, .redis_password_file = none};
     w->api = (struct hl_http_api){.health = hl_health_new(1, 0, hl_clock_mono_ns()), .table = hl_table_new(16), .config = &w->config,
-                                  .model = w->f.m, .holdings = hl_holdings_new(PARTITIONS)};
+                                  .models = hl_models_new(w->f.m, 1), .holdings = hl_holdings_new(PARTITIONS)};
     w->api.flow = hl_flow_new(PARTITIONS);
-    w->api.census = hl_census_new(&(struct hl_census_config){.table = w->api.table, .holdings = w->api.holdings, .model = w->f.m, .flow = w->api.flow});
+    w->api.census = hl_census_new(&(struct hl_census_config){.table = w->api.table, .holdings = w->api.holdings, .models = w->api.models, .flow = w->api.flow});
     hl_health_set_partitions(w->api.health, 0, 0, 0);
     *state = w;
     return 0;
@@ -47,6 +48,7 @@ static int drop_world(void **state)
     hl_census_free(w->api.census);
     hl_flow_free(w->api.flow);
     hl_table_free(w->api.table);
+    hl_models_free(w->api.models);
     hl_holdings_free(w->api.holdings);
     hl_health_free(w->api.health);
     hl_buf_fini(&w->body);
@@ -285,9 +287,12 @@ static void a_wrong_rank_is_told(void **state)
 static void the_model_is_answered_as_data_and_as_a_page(void **state)
 {
     struct world *w = *state;
+    expect(w, "/v1/model", "", 200, "{\"model\":\"acme\",\"model_version\":\"7\",\"since\":1");
     expect(w, "/v1/model", "", 200,
-           "{\"model\":\"acme\",\"model_version\":\"7\",\"preset\":\"sales-touch\",\"sal\":false,\"thresholds\":{"
+           ",\"refused\":null,\"preset\":\"sales-touch\",\"sal\":false,\"thresholds\":{"
            "\"mql\":{\"enter\":60,\"exit\":30},\"sql\":{\"enter\":120,\"exit\":80}},\"edges\":[{\"from\":[");
+    hl_models_refuse(w->api.models, "model.yaml:7:3: no such key 'pionts'");
+    expect(w, "/v1/model", "", 200, ",\"refused\":\"model.yaml:7:3: no such key 'pionts'\",\"preset\"");
     expect(w, "/v1/model", "", 200, ",\"direction\":\"advance\",\"row\":\"");
     expect(w, "/v1/model", "", 200, "}],\"markdown\":\"# ");
     const char *page = get(w, "/v1/model", "", "text/html, text/markdown;q=0.9");

@@ -153,10 +153,17 @@ static void gauges_appear_when_set_and_go_when_unset(void **state)
     hl_metrics_set_lag(m, 0, 1, -1);
     hl_metrics_set_model(m, "old", "1");
     hl_metrics_set_model(m, "acme", "2026.11");
+    hl_metrics_count_reload(m, HL_RELOAD_APPLIED, 1795703974250);
+    hl_metrics_count_reload(m, HL_RELOAD_UNCHANGED, 1795703999000);
+    hl_metrics_count_reload(m, HL_RELOAD_REFUSED, 1795703999000);
     hl_metrics_checkpoint_done(hl_metrics_thread(m, 0), hl_clock_mono_ns());
     hl_metrics_checkpoint_done(hl_metrics_thread(m, 1), hl_clock_mono_ns() - INT64_C(3600000000000));
     page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
     assert_line(page, "hotlead_redis_up 1");
+    assert_line(page, "hotlead_model_reloads_total{result=\"applied\"} 1");
+    assert_line(page, "hotlead_model_reloads_total{result=\"refused\"} 1");
+    assert_line(page, "hotlead_model_last_reload_successful 0");
+    assert_line(page, "hotlead_model_since_timestamp_seconds 1795703974.25");
     assert_line(page, "hotlead_consumer_lag_records{topic=\"web.engagement\",partition=\"2\"} 5");
     assert_null(strstr(page, "partition=\"1\""));
     assert_line(page, "hotlead_model_info{model=\"acme\",version=\"2026.11\"} 1");

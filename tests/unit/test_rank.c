@@ -59,7 +59,7 @@ static struct hl_rank ranked(struct world *w, int stage, size_t limit, int64_t a
 {
     struct hl_rank r;
     assert_int_equal(hl_rank_init(&r, w->f.m, stage, limit, at), HL_OK);
-    for (size_t i = 0; i < w->n; i++) hl_rank_offer(&r, &w->c[i]);
+    for (size_t i = 0; i < w->n; i++) hl_rank_offer(&r, r.m, &w->c[i]);
     hl_rank_sort(&r);
     assert_false(r.failed);
     return r;

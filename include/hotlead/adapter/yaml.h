@@ -27,6 +27,7 @@ enum hl_status hl_yaml_load_text(const char *name, struct hl_slice text, struct 
 void hl_yaml_free(struct hl_yaml *y);
 const struct hl_yaml_node *hl_yaml_root(const struct hl_yaml *y); /* an empty file is an empty map */
 const char *hl_yaml_name(const struct hl_yaml *y);
+uint64_t hl_yaml_fingerprint(const struct hl_yaml *y); /* of the text; never 0 */
 /* Value of a key of a map; NULL when absent or not a map. */
 const struct hl_yaml_node *hl_yaml_get(const struct hl_yaml_node *map, const char *key);
 

@@ -28,6 +28,15 @@ enum hl_status hl_engine_start(const struct hl_engine_options *options, struct h
 enum hl_status hl_engine_wait(struct hl_engine *e, struct hl_error *err);
 void hl_engine_free(struct hl_engine *e);
 
+/* Score with this model, taken over also on HL_E_NOMEM. Each worker goes over to it between two batches: it commits and checkpoints what it has, and brings its
+ * partitions to life again, as a restart would. @any */
+enum hl_status hl_engine_set_model(struct hl_engine *e, struct hl_model *m) HL_WARN_UNUSED;
+/* One was not taken, and why: /v1/model says so until the next one is, or why is "". @any */
+void hl_engine_refuse_model(struct hl_engine *e, const char *why);
+bool hl_engine_has_refused(const struct hl_engine *e, char *why, size_t cap); /* @any */
+/* All have. @any */
+bool hl_engine_has_adopted(const struct hl_engine *e);
+
 struct hl_table *hl_engine_table(struct hl_engine *e);
 struct hl_metrics *hl_engine_metrics(struct hl_engine *e);
 int hl_engine_http_port(const struct hl_engine *e); /* 0: none */

@@ -14,6 +14,7 @@ struct hl_census;
 struct hl_flow;
 struct hl_history;
 struct hl_http_window;
+struct hl_models;
 
 struct hl_http_api {
     /* Borrowed; all outlive the server. */
@@ -21,13 +22,14 @@ struct hl_http_api {
     struct hl_health *health;
     struct hl_table *table; /* NULL: none */
     const struct hl_config *config;
-    const struct hl_model *model;
+    struct hl_models *models; /* NULL: /v1 is not asked for (tests) */
     struct hl_holdings *holdings;
     struct hl_census *census;
     struct hl_flow *flow;
     struct hl_history *history; /* NULL: none (tests) */
     int64_t epoch;              /* of the numbers in flow; part of the ids of events */
     /* The server's thread's own; zero at first. */
+    const struct hl_model *model; /* the newest, while a request is answered */
     struct hl_buf state;           /* a contact on its way out of the table */
     struct hl_store *store;        /* NULL: not opened yet */
     int64_t store_retry_ns;        /* until then Redis is not asked again */

@@ -163,6 +163,10 @@ void hl_metrics_set_lag(struct hl_metrics *m, size_t topic, int partition, int64
 void hl_metrics_set_redis_up(struct hl_metrics *m, bool up);
 /* memory.max_bytes. Without a bound never called: the series about it are absent. */
 void hl_metrics_set_bound(struct hl_metrics *m, uint64_t bytes);
+/* What became of a model file that was read again. */
+enum hl_reload_result { HL_RELOAD_APPLIED, HL_RELOAD_UNCHANGED, HL_RELOAD_REFUSED, HL_RELOAD_COUNT };
+/* wall_ms: now. */
+void hl_metrics_count_reload(struct hl_metrics *m, enum hl_reload_result result, int64_t wall_ms);
 /* Copied. */
 void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version);
 

@@ -40,6 +40,8 @@
     X(RECOVERY_REPLAY_RECORD, "recovery.in_replay", true)                                                            \
     X(RECOVERY_DONE, "recovery.partition_done", false)                                                               \
     X(RECOVERY_BEFORE_ASSIGN, "recovery.before_assign", true)                                                        \
+    X(RELOAD_BEGIN, "reload.begin", false)                                                                           \
+    X(RELOAD_COMMITTED, "reload.committed", false)                                                                   \
     X(BOUND_BARRIER, "bound.barrier", false)                                                                         \
     X(BOUND_BEFORE_LEAVE, "bound.before_leave", false)                                                               \
     X(BOUND_LEFT, "bound.left", false)                                                                               \

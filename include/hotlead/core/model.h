@@ -145,6 +145,7 @@ struct hl_threshold {
 struct hl_model {
     char *name;
     char *version;
+    uint64_t fingerprint; /* of the text that it was read from; 0: of none */
     bool score_driven; /* preset */
     bool sal;
     uint64_t subscribe_on; /* event type bits */

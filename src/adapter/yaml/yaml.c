@@ -19,6 +19,7 @@
 #include <yaml.h>
 
 #include "hotlead/base/arena.h"
+#include "hotlead/base/hash.h"
 
 enum { MAX_DEPTH = 64, MAX_NODES = 100000, MAX_ANCHORS = 1000, MAX_BYTES = 4 << 20 };
 
@@ -44,6 +45,7 @@ struct anchor {
 struct hl_yaml {
     struct hl_arena arena;
     struct hl_slice name;
+    uint64_t fingerprint;
     struct hl_yaml_node *root;
 };
 
@@ -276,6 +278,7 @@ enum hl_status hl_yaml_load_text(const char *name, struct hl_slice text, struct 
     if (!b.y) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", name);
     hl_arena_init(&b.y->arena, 0);
     b.y->name = hl_arena_copy(&b.y->arena, hl_slice_of(name));
+    b.y->fingerprint = hl_hash64(text) | 1;
     enum hl_status st = HL_E_NOMEM;
     if (hl_slice_is_null(b.y->name) || !yaml_parser_initialize(&b.parser)) {
         st = hl_error_set(err, HL_E_NOMEM, HL_STOP, "%s: out of memory", name);
@@ -330,6 +333,11 @@ const struct hl_yaml_node *hl_yaml_root(const struct hl_yaml *y)
 const char *hl_yaml_name(const struct hl_yaml *y)
 {
     return y->name.data;
+}
+
+uint64_t hl_yaml_fingerprint(const struct hl_yaml *y)
+{
+    return y->fingerprint;
 }
 
 const struct hl_yaml_node *hl_yaml_get(const struct hl_yaml_node *map, const char *key)

@@ -162,7 +162,8 @@ async function lookAtStatus() {
   set($("model-name"), s.model, " ", s.model_version);
   document.title = "hotlead – " + s.model;
   showState({ready: "Ready", restoring: "Restoring", hung: "Hung"}[s.state], s.state === "ready" ? "good" : "bad");
-  showTrouble(s.state === "ready" ? "" : s.why);
+  showTrouble(s.state !== "ready" ? s.why : s.model_refused === null ? "" : "A new model was refused, the one before scores on: " + s.model_refused);
+  if (ways && s.model_version !== ways.model_version) lookAtModel().catch(() => {});   // it was read again
   showTiles(s);
 }
 
