@@ -5,7 +5,7 @@ FROM debian:trixie-slim AS build
 COPY config/packages.sh /packages.sh
 RUN . /packages.sh && apt-get -qq update && apt-get -qq install -y --no-install-recommends $BUILD_PACKAGES $PACKAGE_PACKAGES
 COPY . /src
-RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DHL_PACKAGE=ON -DHL_TESTS=OFF -DHL_PERF=OFF && \
+RUN cmake -S /src -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DHL_PACKAGE=ON -DHL_TRAINED=ON -DHL_TESTS=OFF -DHL_PERF=OFF && \
     cmake --build /build && cd /build && cpack -G DEB
 
 FROM debian:trixie-slim

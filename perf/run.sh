@@ -23,7 +23,7 @@ cd "$root"
 . tests/support/prepare.sh
 
 build() {
-    cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF &&
+    cmake -S . -B build/perf -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O3 -g -DNDEBUG" -DHL_TESTS=OFF -DHL_TRAINED=ON &&
         cmake --build build/perf -j "$(nproc)" --target hotlead hotlead-load hotlead-consume hotlead-transaction hotlead-match hotlead-events hotlead-pipeline
 }
 

@@ -152,11 +152,23 @@ static enum hl_status finish_record(struct hl_worker *w, const struct hl_record 
     return HL_OK;
 }
 
+#define AHEAD 4
+#define LINE 64
+#define LINES 3
+
+/* Another thread has unpacked it: the first bytes of a value come from far. */
+static void prefetch_value(const struct hl_record *r)
+{
+    for (size_t at = 0; at < LINES * LINE && at < r->value.len; at += LINE) __builtin_prefetch(r->value.data + at);
+}
+
 static enum hl_status do_group(struct hl_worker *w, const struct hl_record *records, size_t n, struct hl_error *err)
 {
     struct decoded d[HL_GROUP];
     w->wall_ms = hl_clock_wall_ms();
+    for (size_t i = 0; i < AHEAD && i < n; i++) prefetch_value(&records[i]);
     for (size_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) prefetch_value(&records[i + AHEAD]);
         d[i].status = hl_worker_decode(w, &records[i], &w->events[i], &d[i].why);
         if (d[i].status) continue;
         d[i].hash = hl_hash64(w->events[i].contact_id);

@@ -1,5 +1,8 @@
 #include "hotlead/base/hash.h"
 
+#include <endian.h>
+#include <string.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -16,7 +19,9 @@ uint64_t hl_hash64_other(struct hl_slice s)
 /* Four bytes, little endian, as the algorithm reads them. */
 static uint32_t word(const uint8_t *p)
 {
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return le32toh(w);
 }
 
 uint32_t hl_murmur2(struct hl_slice s)

@@ -274,9 +274,17 @@ static uint8_t grade_of(const struct hl_model *m, hl_fixed fit)
     return 'D';
 }
 
+#define FIT_FLAGS ((uint32_t)(HL_C_MUST_HAVE | HL_C_DISQUALIFIED_TRAIT | HL_C_SUSPECT))
+
 void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
 {
-    c->flags &= ~(uint32_t)(HL_C_MUST_HAVE | HL_C_DISQUALIFIED_TRAIT | HL_C_SUSPECT);
+    c->flags &= ~FIT_FLAGS;
+    if (c->attributes_len == 0 && m->bare.grade) { /* as everyone begins */
+        c->flags |= m->bare.flags;
+        c->fit = m->bare.fit;
+        c->grade = m->bare.grade;
+        return;
+    }
     if (!hl_contact_first_rule(c, m->must_have, m->n_must_have, false)) c->flags |= HL_C_MUST_HAVE;
     if (hl_contact_first_rule(c, m->disqualify, m->n_disqualify, true)) c->flags |= HL_C_DISQUALIFIED_TRAIT;
     if (hl_contact_first_rule(c, m->suspect, m->n_suspect, true)) c->flags |= HL_C_SUSPECT;
@@ -284,6 +292,16 @@ void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
     for (size_t i = 0; i < m->n_fit; i++)
         if (hl_contact_holds(c, &m->fit[i].when)) c->fit = hl_fixed_add(c->fit, m->fit[i].points);
     c->grade = grade_of(m, c->fit);
+}
+
+void hl_contact_fit_bare(struct hl_model *m)
+{
+    struct hl_contact none = {.grade = 0};
+    m->bare.grade = 0;
+    hl_contact_refit(&none, m);
+    m->bare.flags = none.flags & FIT_FLAGS;
+    m->bare.fit = none.fit;
+    m->bare.grade = none.grade;
 }
 
 static void clear_ext(struct hl_contact_ext *ext)

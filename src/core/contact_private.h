@@ -8,6 +8,9 @@
 const struct hl_fit_rule *hl_contact_first_rule(const struct hl_contact *c, const struct hl_fit_rule *rules, size_t n,
                                                 bool wanted);
 
+/* Fills m->bare. */
+void hl_contact_fit_bare(struct hl_model *m);
+
 bool hl_contact_holds(const struct hl_contact *c, const struct hl_condition *when);
 /* The longest start of `s` of at most `max` bytes that ends between two characters of UTF-8. */
 struct hl_slice hl_contact_cut(struct hl_slice s, size_t max);

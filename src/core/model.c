@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "contact_private.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/core/voids.h"
 #include "match_index.h"
@@ -240,6 +241,7 @@ enum hl_status hl_model_seal(struct hl_model *m)
     enum hl_status status = seal_hashes(m);
     if (status != HL_OK) return status;
     m->voids_fingerprint = hl_voids_fingerprint(m);
+    hl_contact_fit_bare(m);
     m->index = hl_match_index_new(m);
     return m->index ? HL_OK : HL_E_NOMEM;
 }

@@ -80,7 +80,7 @@ def built(release):
     root.run("""
         tar -C /src -xf /src.tar; cd /src; . config/packages.sh
         install_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
-        cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DHL_PACKAGE=ON -DHL_TESTS=OFF -DHL_PERF=OFF
+        cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DHL_PACKAGE=ON -DHL_TRAINED=ON -DHL_TESTS=OFF -DHL_PERF=OFF
         cmake --build /build; cd /build; cpack -G DEB""")
     out = ROOTS / f"{release}-deb"
     shutil.rmtree(out, ignore_errors=True)

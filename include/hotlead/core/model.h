@@ -174,6 +174,12 @@ struct hl_model {
     struct hl_route *routing;
     size_t n_routing;
 
+    /* Filled by hl_model_seal: what hl_contact_refit makes of a contact without attributes. grade 0: not sealed. */
+    struct {
+        hl_fixed fit;
+        uint32_t flags;
+        uint8_t grade;
+    } bare;
     /* Filled by hl_model_seal: what finds the matches of an event quickly (core/match_index.h). */
     struct hl_match_index *index;
     /* The score rules in the order of their name hashes, for hl_model_find_rule. */
