@@ -123,7 +123,8 @@ class Kafka(Server):
     lib = KAFKA_LIB    # of another version: a folder with its jars
     format_args = ()   # of the storage tool, beyond what every broker needs
 
-    def __init__(self, heap_mb=768):
+    def __init__(self, heap_mb=768, **more):
+        """more: properties by name, with _ for the dots; None: as Kafka has it by itself."""
         super().__init__()
         self.heap_mb = heap_mb
         controller, self.behind, self.proxied = free_port(), free_port(), free_port()
@@ -142,8 +143,9 @@ class Kafka(Server):
             "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024, "log.cleaner.threads": 1, "group.min.session.timeout.ms": 1000,
             "broker.session.timeout.ms": 2000, "broker.heartbeat.interval.ms": 500,
         }
+        settings |= {k.replace("_", "."): v for k, v in more.items()}
         self.properties = self.dir / "server.properties"
-        self.properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items()))
+        self.properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items() if v is not None))
 
     def java(self, main, *args, heap_mb=256):
         return ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1" if heap_mb == 256 else "-Xms256m",

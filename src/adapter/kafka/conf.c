@@ -34,14 +34,19 @@ static const struct setting COMMON_DEFAULTS[] = {
     {"client.id", "hotlead"}, {"reconnect.backoff.max.ms", "2000"}, {"log.connection.close", "false"}, {NULL, NULL},
 };
 
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+void hl_kafka_log_line(enum hl_log_level level, const char *facility, const char *text)
+{
+    char quoted[400];
+    hl_log(level, "kafka_client", "facility=%s message=%s", facility, hl_log_quote(quoted, sizeof(quoted), text));
+}
+
+void hl_kafka_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     (void)rk;
-    char quoted[400];
     enum hl_log_level to = level <= 3 ? HL_LOG_ERROR : level == 4 ? HL_LOG_WARN : HL_LOG_INFO;
     /* one set of properties serves consumers and producers, so this warning is expected; connection errors come by on_error, too */
     if (strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0) to = HL_LOG_DEBUG;
-    hl_log(to, "kafka_client", "facility=%s message=%s", facility, hl_log_quote(quoted, sizeof(quoted), text));
+    hl_kafka_log_line(to, facility, text);
 }
 
 void hl_kafka_log_error(int code, const char *reason)
@@ -127,7 +132,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
         rd_kafka_conf_destroy(conf);
         return NULL;
     }
-    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_log_cb(conf, hl_kafka_on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_enable_sasl_queue(conf, 1);
     return conf;

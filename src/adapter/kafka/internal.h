@@ -5,6 +5,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include "hotlead/adapter/kafka.h"
+#include "hotlead/base/log.h"
 
 #define HL_KAFKA_MAX_INPUTS 64
 /* Long enough for a broker restart, short enough that the next owner of an orphaned transaction's partitions need not wait a minute. */
@@ -23,6 +24,9 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
 enum hl_status hl_kafka_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **out, struct hl_error *err);
 
 void hl_kafka_log_error(int code, const char *reason);
+/* What a client of librdkafka says, as a line of ours; and the callback that decides how much it matters. */
+void hl_kafka_log_line(enum hl_log_level level, const char *facility, const char *text);
+void hl_kafka_on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
 
 static inline bool hl_kafka_stopping(const struct hl_kafka *k)
 {

@@ -100,13 +100,49 @@ static bool again(struct hl_kafka_stream *s, rd_kafka_error_t *e)
     return is;
 }
 
+/* A broker makes its topic of transactions when a first producer asks, and names a coordinator before that is ready: each try, every few
+ * milliseconds, is then a warning of librdkafka. That is how a first start goes; what outlasts the first call is trouble. */
+static bool is_coordinator_to_come(const char *facility, const char *text)
+{
+    static const rd_kafka_resp_err_t CODES[] = {RD_KAFKA_RESP_ERR_NOT_COORDINATOR, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+                                                RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE};
+    if (strcmp(facility, "GETPID") != 0) return false;
+    for (size_t i = 0; i < HL_ARRAY_LEN(CODES); i++)
+        if (strstr(text, rd_kafka_err2str(CODES[i]))) return true;
+    return false;
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    const struct hl_kafka_stream *s = rd_kafka_opaque(rk);
+    if (atomic_load_explicit(&s->first_try, memory_order_relaxed) && is_coordinator_to_come(facility, text))
+        hl_kafka_log_line(HL_LOG_DEBUG, facility, text);
+    else
+        hl_kafka_on_log(rk, level, facility, text);
+}
+
+/* librdkafka itself says nothing at all while a broker has no coordinator to name. */
+static void tell_wait(const struct hl_kafka_stream *s, unsigned tries)
+{
+    if ((tries & (tries - 1)) != 0) return; /* after 5, 10, 20, 40 ... seconds */
+    hl_log(HL_LOG_WARN, "waiting_for_coordinator",
+           "worker=%u seconds=%u message=\"no broker answers yet as the coordinator of transactions; a cluster of fewer brokers than its "
+           "transaction.state.log.replication.factor never does\"", s->index, tries * (CALL_MS / 1000));
+}
+
 static enum hl_status transactions_init(struct hl_kafka_stream *s, struct hl_error *err)
 {
     rd_kafka_error_t *e;
+    bool repeat;
+    unsigned tries = 0;
+    atomic_store(&s->first_try, true);
     do {
         hl_kafka_begin(s, "init_transactions", CALL_MS);
         e = rd_kafka_init_transactions(s->producer, CALL_MS);
-    } while (again(s, e));
+        atomic_store(&s->first_try, false);
+        repeat = again(s, e);
+        if (repeat) tell_wait(s, ++tries);
+    } while (repeat);
     hl_kafka_end(s);
     return e ? hl_kafka_transaction_error(s, e, "initialising transactions", err) : HL_OK;
 }
@@ -116,6 +152,7 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
     rd_kafka_conf_t *conf = hl_kafka_conf(s->k, HL_KAFKA_PRODUCER, s->index, err);
     if (!conf) return HL_E_CONFIG;
     rd_kafka_conf_set_opaque(conf, s);
+    rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_interceptor_add_on_new(conf, "hotlead", on_new, s);
     enum hl_status status = hl_kafka_client(RD_KAFKA_PRODUCER, conf, &s->producer, err);

@@ -41,6 +41,7 @@ struct hl_kafka_stream {
     _Atomic int failed_deliveries;
     int64_t *state_end; /* by partition: behind the last state record that was acknowledged; 0: none was, -1: its place is not known */
     const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
+    _Atomic bool first_try; /* the producer asks for its id, and nothing has been waited for yet */
     _Atomic bool stray; /* a request of a transaction was given up without an answer: it may yet arrive */
 };
 
