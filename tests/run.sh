@@ -1,22 +1,33 @@
 #!/usr/bin/env bash
 # All tests with one command: installs what they need, builds, runs every suite, and ends with "N passed, N failed, N skipped".
-#   tests/run.sh            everything
-#   tests/run.sh --quick    without the suites that need a real broker
-#   tests/run.sh --packages instead of these: the package and the image in fresh Debian 12 and 13; as root, a quarter of an hour
+#   tests/run.sh                         everything
+#   tests/run.sh --quick                 without the suites that need a real broker
+#   tests/run.sh --on RELEASE [--quick]  the same in a fresh Debian, whatever runs here: bookworm (12) or trixie (13); as root
+#   tests/run.sh --packages              instead of these: the package and the image in fresh Debian 12 and 13; as root, a quarter of an hour
 set -uo pipefail
-quick="" packages=""
-case "${1:-}" in
-    "") ;;
-    --quick) quick=1 ;;
-    --packages) packages=1 ;;
-    *) sed -n '2,5p' "$0" | cut -c3-; [ "$1" = --help ]; exit $(($? ? 64 : 0)) ;;
-esac
+usage() { sed -n '2,6p' "$0" | cut -c3-; exit "$1"; }
+quick="" packages="" release=""
+while [ $# -gt 0 ]; do
+    case "$1" in
+        --quick) quick=1 ;;
+        --packages) packages=1 ;;
+        --on) release=${2:-}; shift; [[ $release =~ ^(bookworm|trixie)$ ]] || usage 64 ;;
+        --help) usage 0 ;;
+        *) usage 64 ;;
+    esac
+    shift
+done
+[ -z "$packages" ] || [ -z "$quick$release" ] || usage 64
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 . config/packages.sh
 . tests/support/prepare.sh
 results=$root/build/results
 rm -rf "$results" && mkdir -p "$results"
+if [ -n "$release" ]; then
+    install_packages $(need debootstrap debootstrap) $(need python3 python3) && exec python3 tests/support/roots.py "$release" "bash tests/run.sh${quick:+ --quick}"
+    exit 1
+fi
 jobs=$(nproc)
 export HL_PYTHON=$root/build/venv/bin/python   # for tests of CTest that are written in Python
 

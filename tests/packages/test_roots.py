@@ -1,15 +1,13 @@
 """The package and the image where nothing else is: built and installed in fresh Debian 12 and 13, and run there against a real broker.
 
-Long (a quarter of an hour), as root, with debootstrap and buildah: `tests/run.sh --packages`. Roots are kept in build/roots/*.tar; remove them for
-new ones. There is no systemd in a chroot: its unit is verified there, and what it would start is started by hand, as its user, with its socket."""
+Long (a quarter of an hour), as root, with debootstrap and buildah: `tests/run.sh --packages`. There is no systemd in a chroot: its unit is verified
+there, and what it would start is started by hand, as its user, with its socket."""
 import functools
 import json
 import os
-import pathlib
 import re
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 import unittest
@@ -18,67 +16,21 @@ import urllib.request
 import gen_events
 import harness
 import servers
+from roots import ROOTS, Root, run
 
 ROOT = harness.ROOT
-ROOTS = ROOT / "build" / "roots"
 # What a library of the release is called: a package of the one does not install in the other.
-RELEASES = {"bookworm": "libhiredis0.14", "trixie": "libhiredis1.1.0"}
+LIBRARIES = {"bookworm": "libhiredis0.14", "trixie": "libhiredis1.1.0"}
 INPUTS = ("web.engagement", "email.engagement", "crm.activity", "contact.profile")
-
-
-def run(*words, ok=(0,), seconds=1200, **kw):
-    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=seconds, **kw)
-    if done.returncode not in ok:
-        raise AssertionError(f"{words}: status {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done
-
-
-def mirror():
-    """HL_DEBIAN_MIRROR, or where this machine has its own packages from."""
-    told = os.environ.get("HL_DEBIAN_MIRROR")
-    if told:
-        return told
-    lines = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages").stdout.splitlines()
-    return next(uri for uri, release in map(str.split, lines) if release in RELEASES or release in ("stable", "oldstable"))
-
-
-class Root:
-    """A fresh minimal Debian in a folder of its own; /proc and /dev are there while something runs in it, in a mount namespace of its own."""
-
-    def __init__(self, release, name):
-        self.path = ROOTS / f"{release}-{name}"
-        tar = ROOTS / f"{release}.tar"
-        self.remove()
-        self.path.mkdir(parents=True)
-        if tar.exists():
-            run("tar", "-C", self.path, "--strip-components=1", "-xpf", tar)
-        else:
-            run("debootstrap", "--variant=minbase", release, self.path, mirror())
-            run("tar", "-C", ROOTS, f"--transform=s,^{self.path.name},{release},", "-cf", tar, self.path.name)
-        shutil.copy("/etc/resolv.conf", self.path / "etc/resolv.conf")
-        (self.path / "usr/sbin/policy-rc.d").write_text("#!/bin/sh\nexit 101\n")
-        (self.path / "usr/sbin/policy-rc.d").chmod(0o755)
-
-    def remove(self):
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def command(self, script):
-        inner = f'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot "$0" sh -ec "$1"'
-        return ["unshare", "--mount", "sh", "-ec", inner, str(self.path), script]
-
-    def run(self, script, **kw):
-        return run(*self.command(script), env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}, **kw)
 
 
 @functools.cache
 def built(release):
     """The package, built in a root of that release; kept as build/roots/RELEASE/hotlead_*.deb."""
     root = Root(release, "build")
-    (root.path / "src").mkdir()
-    files = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout
-    run("tar", "--null", "-T", "-", "-cf", root.path / "src.tar", input=files, cwd=ROOT)
+    root.put_tree()
     root.run("""
-        tar -C /src -xf /src.tar; cd /src; . config/packages.sh
+        cd /src; . config/packages.sh
         install_packages $BUILD_PACKAGES $PACKAGE_PACKAGES
         cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DHL_PACKAGE=ON -DHL_TRAINED=ON -DHL_TESTS=OFF -DHL_PERF=OFF
         cmake --build /build; cd /build; cpack -G DEB""")
@@ -135,8 +87,8 @@ class Package:
 
     def test_it_depends_on_the_libraries_of_its_release(self):
         depends = run("dpkg-deb", "-f", self.deb, "Depends").stdout
-        others = set(RELEASES.values()) - {RELEASES[self.release]}
-        self.assertRegex(depends, rf"\b{re.escape(RELEASES[self.release])}\b")
+        others = set(LIBRARIES.values()) - {LIBRARIES[self.release]}
+        self.assertRegex(depends, rf"\b{re.escape(LIBRARIES[self.release])}\b")
         for other in others:
             self.assertNotIn(other, depends)
 
@@ -252,6 +204,10 @@ class Image(unittest.TestCase):
             self.addCleanup(servers.stop, child, 0)
             servers.wait_for("/readyz of the image", lambda: is_ready(port), 60, every=0.3)
             score_something("in-image", "image")
+            self.assertEqual(servers.stop(child, 30), 0)   # buildah passes the signal on
+            self.assertFalse(servers.port_open(port), "hotlead runs on")
+            log.seek(0)
+            self.assertIn(b"event=stopped", log.read())
 
 
 if __name__ == "__main__":
