@@ -154,7 +154,7 @@ static unsigned processors(void)
     return n < 1 ? 1 : n > HL_SIM_MAX_THREADS ? HL_SIM_MAX_THREADS : (unsigned)n;
 }
 
-static enum hl_status report(const struct simulate *s, const struct hl_sim *sim, struct hl_error *err)
+static enum hl_status report(const struct simulate *s, struct hl_sim *sim, struct hl_error *err)
 {
     struct hl_sim_contact *contacts;
     size_t n;
@@ -194,6 +194,7 @@ static int simulate(struct simulate *s)
     if (st == HL_OK)
         fprintf(stderr, "%llu events in %.2f s, %.0f events/s with %u threads\n", (unsigned long long)sim.n_events, sim.seconds,
                 (double)sim.n_events / (sim.seconds > 0 ? sim.seconds : 1), s->o.threads);
+    if (st == HL_OK && s->json) hl_sim_report_unknown(stderr, "hotlead simulate: unknown types: ", &sim);
     if (st == HL_OK && sim.n_bad)
         fprintf(stderr, "hotlead simulate: %llu events could not be read\n", (unsigned long long)sim.n_bad);
     int code = st != HL_OK ? hl_status_exit_code(st) : sim.n_bad ? hl_status_exit_code(HL_E_DECODE) : 0;

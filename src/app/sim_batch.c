@@ -67,6 +67,10 @@ static void keep(struct hl_sim_batch *b, const struct hl_event *ev, struct hl_sl
     else
         b->hashes[b->n] = hl_hash64(ev->contact_id);
     b->n++;
+    if (hl_event_is_early(ev) && b->n_early++ == 0) {
+        b->first_early = b->records;
+        b->first_early_at = ev->occurred_at;
+    }
 }
 
 static void refuse(struct hl_sim_batch *b, const struct hl_error *why, uint64_t how_many)
@@ -165,7 +169,7 @@ void hl_sim_batch_decode(struct hl_sim_batch *b)
 {
     b->n = 0;
     b->records = 0;
-    b->n_bad = 0;
+    b->n_bad = b->n_early = 0;
     b->status = HL_OK;
     hl_buf_clear(&b->problems);
     hl_buf_clear(&b->unpacked);

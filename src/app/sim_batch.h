@@ -15,7 +15,8 @@ struct hl_sim_batch {
     size_t n, cap;
     uint64_t first;           /* number of the first event in the stream */
     int64_t records;          /* lines or records, bad ones too */
-    uint64_t n_bad;
+    uint64_t n_bad, n_early;  /* could not be read; see hl_event_is_early */
+    int64_t first_early, first_early_at; /* number in the unit, and its time; where there is one */
     struct hl_buf problems;   /* of the first ones: number in the unit (long), text (bytes) */
     struct hl_arena arena;
     struct hl_buf unpacked;   /* of a compressed block; refs and events point into it */

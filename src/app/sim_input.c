@@ -133,6 +133,7 @@ enum hl_status hl_sim_input_open(struct hl_sim_input *in, const struct hl_sim_so
     for (; in->n_files < sources->n_files; in->n_files++) {
         struct hl_sim_file *f = &in->files[in->n_files];
         f->path = sources->files[in->n_files].path;
+        f->mapping = sources->files[in->n_files].mapping;
         enum hl_status st = open_file(f, sources->files[in->n_files].mapping, err);
         if (st != HL_OK) {
             in->n_files++; /* it may hold bytes */

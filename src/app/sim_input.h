@@ -34,6 +34,9 @@ struct hl_sim_file {
     struct hl_type_table *types;   /* of its records; NULL: no mapping */
     struct hl_decoder *json;       /* where there is no plan: of its lines */
     size_t offset;                 /* of the first byte that is not in a unit yet; JSON Lines */
+    const struct hl_input *mapping; /* NULL: the canonical shape */
+    uint64_t n_early;              /* see hl_event_is_early */
+    int64_t first_early, first_early_at; /* where there is one: its number, and its time */
     int64_t records;               /* lines or records in the units that are done: the base of the numbers in messages */
 };
 

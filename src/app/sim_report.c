@@ -33,7 +33,19 @@ static void count_stages(const struct hl_sim_contact *contacts, size_t n, bool o
     for (size_t i = 0; i < n; i++) stages[other ? contacts[i].other->stage : contacts[i].c->stage]++;
 }
 
-static void print_head(FILE *to, const struct hl_sim *sim, const struct hl_sim_counts *counts, size_t n)
+#define UNKNOWN_TOLD 10
+
+void hl_sim_report_unknown(FILE *to, const char *label, struct hl_sim *sim)
+{
+    struct hl_buf b;
+    if (sim->unknown.n == 0) return;
+    hl_buf_init(&b);
+    hl_unknown_put(&sim->unknown, UNKNOWN_TOLD, &b);
+    fprintf(to, "%s%.*s\n", label, HL_SLICE_ARG(hl_buf_slice(&b)));
+    hl_buf_fini(&b);
+}
+
+static void print_head(FILE *to, struct hl_sim *sim, const struct hl_sim_counts *counts, size_t n)
 {
     char from[HL_ISO8601_SIZE], end[HL_ISO8601_SIZE];
     const struct hl_model *m = model_of(sim, 0);
@@ -42,6 +54,7 @@ static void print_head(FILE *to, const struct hl_sim *sim, const struct hl_sim_c
     for (unsigned r = 0; r < HL_RESULT_COUNT; r++)
         fprintf(to, "%" PRIu64 " %s, ", counts->results[r], hl_result_name((enum hl_result)r));
     fprintf(to, "%" PRIu64 " of unknown type; %" PRIu64 " could not be read\n", counts->unknown, sim->n_bad);
+    hl_sim_report_unknown(to, "unknown   ", sim);
     if (sim->stream != HL_NO_TIME)
         fprintf(to, "time      %s to %s\n", hl_iso8601_format(sim->from, from), hl_iso8601_format(sim->stream, end));
     fprintf(to, "contacts  %zu\n", n);
@@ -87,7 +100,7 @@ static void print_deadlines(FILE *to, const struct hl_model *m, const struct hl_
     }
 }
 
-void hl_sim_report_summary(FILE *to, const struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
+void hl_sim_report_summary(FILE *to, struct hl_sim *sim, const struct hl_sim_contact *contacts, size_t n)
 {
     struct hl_sim_counts counts = sum_counts(sim);
     uint64_t stages[HL_STAGE_COUNT];

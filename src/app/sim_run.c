@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "hotlead/base/clock.h"
+#include "hotlead/base/iso8601.h"
 
 #define BATCHES_PER_THREAD 4
 #define BAR_CELLS 30
@@ -140,7 +141,27 @@ static void tell_problems(struct run *r, const struct hl_sim_batch *b)
         tell(r, f->path, f->records + record, hl_reader_bytes(&reader));
     }
     r->sim->n_bad += b->n_bad;
-    if (f) f->records += b->records;
+    if (b->n_early && f->n_early == 0) {
+        f->first_early = f->records + b->first_early;
+        f->first_early_at = b->first_early_at;
+    }
+    f->n_early += b->n_early;
+    f->records += b->records;
+}
+
+/* Seconds that were taken for milliseconds: all of it can be read, and nothing of it is right. */
+static void tell_early(const struct hl_sim_file *f)
+{
+    char at[HL_ISO8601_SIZE];
+    const char *path = f->mapping ? f->mapping->fields.path[HL_FIELD_OCCURRED_AT] : NULL;
+    if (f->n_early == 0) return;
+    fprintf(stderr, "%s:%lld: warning: occurred_at is %s, before March 1973, in this and %llu other events; ", f->path, (long long)f->first_early,
+            hl_iso8601_format(f->first_early_at, at), (unsigned long long)f->n_early - 1);
+    if (f->plan || (f->mapping && f->mapping->fields.seconds))
+        fprintf(stderr, "its numbers were read as %s\n", f->plan ? "milliseconds" : "seconds");
+    else
+        fprintf(stderr, "if the numbers in '%s' count seconds, say time_unit: s in %s\n", path ? path : hl_field_name(HL_FIELD_OCCURRED_AT),
+                f->mapping ? "its mapping" : "a file for --mapping");
 }
 
 /* Fill the round's batches with input. */
@@ -175,6 +196,7 @@ static void set_stream(struct run *r, struct hl_sim_batch *b)
         if (t > sim->stream) sim->stream = t;
         if (sim->from == HL_NO_TIME || t < sim->from) sim->from = t;
         b->stream[i] = sim->stream;
+        if (b->events[i].type == HL_EVENT_UNKNOWN) hl_unknown_note(&sim->unknown, b->events[i].type_name);
     }
     sim->n_events += b->n;
 }
@@ -372,6 +394,7 @@ enum hl_status hl_sim_run(struct hl_sim *sim, const struct hl_sim_options *o, st
     if (st == HL_OK) st = run_all(&r, err);
     show_progress(&r, true);
     if (r.n_told > HL_SIM_MAX_PROBLEMS) fprintf(stderr, "and %llu more\n", (unsigned long long)(r.n_told - HL_SIM_MAX_PROBLEMS));
+    for (size_t i = 0; i < r.input.n_files; i++) tell_early(&r.input.files[i]);
     sim->seconds = (double)(hl_clock_mono_ns() - r.began) / 1e9;
     clean_up(&r);
     return st;

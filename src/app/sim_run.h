@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "sim_shard.h"
+#include "unknown.h"
 
 #define HL_SIM_MAX_THREADS 64
 
@@ -23,6 +24,7 @@ struct hl_sim {
     struct hl_sim_shard *shards;
     unsigned n_shards;
     uint64_t n_events, n_bad;
+    struct hl_unknown unknown;
     int64_t from, stream; /* smallest and largest occurred_at, `until` included; HL_NO_TIME: there was no event */
     double seconds;
 };

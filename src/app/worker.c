@@ -142,10 +142,12 @@ static enum hl_status finish_record(struct hl_worker *w, const struct hl_record 
         status = hl_emit_dead_letter(w, r, &d->why, err);
     } else if (ev->type == HL_EVENT_UNKNOWN) {
         hl_metrics_count_unknown_type(w->metrics, r->topic);
+        hl_odd_unknown(w, r, ev);
     } else {
         status = apply_event(w, p, r, ev, d->hash, err);
     }
     if (status) return status;
+    if (!d->status && hl_event_is_early(ev)) hl_odd_early(w, r, ev);
     p->next[r->topic] = r->offset + 1;
     hl_metrics_count_consumed(w->metrics, r->topic, 1);
     w->events_since++;

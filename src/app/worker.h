@@ -2,6 +2,7 @@
  *
  *   worker.c      one batch: poll, decode, apply, emit; when to commit
  *   cloudevents.c CloudEvents in and out
+ *   odd.c         events that can be read, and hardly are what was meant
  *   emit.c        transitions, state records and dead letters become Kafka records
  *   checkpoint.c  dirty lists, low-water, the commit itself
  *   timers.c      what time alone does
@@ -31,6 +32,7 @@
 #include "cloudevents.h"
 #include "kafka_setup.h"
 #include "models.h"
+#include "odd.h"
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
@@ -193,6 +195,7 @@ struct hl_worker {
     struct hl_outcome *outcome;
     const struct hl_model *model; /* of all its contacts; another one only while it has none */
     struct hl_match_cache *matches;
+    struct hl_unknown unknown; /* types that it has met */
     size_t n_graves; /* of erased contacts, in the table; 0: nobody looks for one */
     struct hl_partition **by_id; /* by partition number, NULL: not ours */
     struct hl_partition **parts;
@@ -246,6 +249,7 @@ struct hl_engine {
     struct hl_http *http;
     struct hl_http_api *api;
     _Atomic bool *stop;
+    struct hl_odd odd;
     struct hl_kafka_setup kafka_setup;
 };
 

@@ -105,7 +105,30 @@ class Json(unittest.TestCase):
         with setup.run() as h:
             setup.wait_done(h)
             self.assertEqual(h.stop(), 0)
+            setup.log = h.log()
         return setup
+
+    def lines(self, setup, name):
+        return [line.partition(f" event={name} ")[2] for line in setup.log.splitlines() if f" event={name} " in line]
+
+    def test_types_that_are_not_known_are_told_once_each_and_not_without_end(self):
+        now = int(time.time() * 1000)
+        types = ["page_view", "page_view"] + [f"strange_{i}" for i in range(30)]
+        setup = self.score([(f"c{i}", event(f"c{i}", t, occurred_at=now)) for i, t in enumerate(types)])
+        told = self.lines(setup, "unknown_type")
+        self.assertEqual(len(told), 20)
+        self.assertIn(f"topic={setup.inputs[0]} type=\"page_view\" message=\"events of this type are counted and ignored, did you mean 'page_viewed'?\"", told)
+        self.assertEqual(self.lines(setup, "unknown_types"), ['told=20 message="further unknown types are counted, and not told"'])
+
+    def test_seconds_that_are_taken_for_milliseconds_are_told_once(self):
+        now = int(time.time())
+        records = [(f"c{i}", {"id": str(i), "who": f"c{i}", "at": now + i, "what": "form_submitted"}) for i in range(6)]
+        fields = {"event_id": "id", "contact_id": "who", "occurred_at": "at", "type": "what"}
+        told = self.lines(self.score(records, fields=fields), "early_event")
+        self.assertEqual(len(told), 1)
+        self.assertRegex(told[0], r"^topic=\S+ occurred_at=1970-01-2\dT\S+Z message=\"before March 1973; if the numbers in 'at' count seconds, "
+                                  r"set time_unit: s for this input\"$")
+        self.assertEqual(self.lines(self.score(records, fields=fields, time_unit="s"), "early_event"), [])
 
     def stages(self, setup):
         return {n: s["stage"] for n, s in setup.states().items()}

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -176,6 +177,40 @@ class Simulate(unittest.TestCase):
         for file in (self.events, shuffled):
             self.assertEqual(simulate("-m", MODEL, "-o", "json", "--arrival", "time", "-t", 3, file).stdout, want)
         self.assertNotEqual(want, simulate("-m", MODEL, "-o", "json", self.events).stdout)
+
+    def test_types_that_are_not_known_are_named(self):
+        report = simulate("-m", MODEL, self.events).stdout.decode()
+        counts = {name: sum(ev["type"] == name for ev in self.list) for name in UNKNOWN}
+        first, second = sorted(UNKNOWN, key=lambda name: -counts[name])
+        self.assertIn(f"\nunknown   {first} {counts[first]}; {second} {counts[second]}\n", report)
+        meant = self.file("meant.jsonl", json.dumps(self.list[0] | {"type": "page_view"}) + "\n")
+        self.assertIn("\nunknown   page_view 1, did you mean 'page_viewed'?\n", simulate("-m", MODEL, meant).stdout.decode())
+        self.assertIn(b"hotlead simulate: unknown types: page_view 1, did you mean 'page_viewed'?\n", simulate("-m", MODEL, "-o", "json", meant).stderr)
+        known = self.file("known.jsonl", json.dumps(self.list[0] | {"type": "page_viewed"}) + "\n")
+        self.assertNotIn("unknown  ", simulate("-m", MODEL, known).stdout.decode())
+
+    def test_seconds_that_are_taken_for_milliseconds_are_told(self):
+        seconds = [ev | {"ts": ev["occurred_at"] // 1000} for ev in self.list]
+        for ev in seconds:
+            del ev["occurred_at"]
+        file = self.file("seconds.jsonl", "".join(json.dumps(ev) + "\n" for ev in [self.list[0] | {"ts": self.list[0]["occurred_at"]}] + seconds))
+        mapping = self.file("seconds.yaml", "format: json\nfields: {occurred_at: ts}\n")
+        at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds[0]["ts"] // 1000)) + f".{seconds[0]['ts'] % 1000:03}Z"
+        want = (f"{file}:2: warning: occurred_at is {at}, before March 1973, in this and {len(seconds) - 1} other events; "
+                "if the numbers in 'ts' count seconds, say time_unit: s in its mapping\n")
+        for more in ((), ("--arrival", "time"), ("-t", 3)):
+            self.assertIn(want, simulate("-m", MODEL, "-o", "json", *more, "--mapping", mapping, file).stderr.decode())
+        mapping.write_text(mapping.read_text() + "time_unit: s\n")
+        self.assertNotIn(b"1973", simulate("-m", MODEL, "--mapping", mapping, file, ok=(65,)).stderr)   # the first is in milliseconds
+        self.assertNotIn(b"1973", simulate("-m", MODEL, self.events).stderr)
+        canonical = self.file("early.jsonl", json.dumps(self.list[0] | {"occurred_at": 1764165600}) + "\n")
+        self.assertIn(b"if the numbers in 'occurred_at' count seconds, say time_unit: s in a file for --mapping\n", simulate("-m", MODEL, canonical).stderr)
+        fraction = self.file("fraction.jsonl", json.dumps(self.list[0] | {"occurred_at": 1764165600.5}) + "\n")
+        self.assertIn(b":1: field 'occurred_at': the number is neither whole milliseconds nor RFC 3339 with an offset; "
+                      b"seconds with a fraction are read with time_unit: s\n", simulate("-m", MODEL, fraction, ok=(65,)).stderr)
+        packed = self.file("early.avro", container([self.list[0] | {"occurred_at": 1764165600}], "null"))
+        self.assertIn(b"early.avro:1: warning: occurred_at is 1970-01-21T10:02:45.600Z, before March 1973, in this and 0 other events; "
+                      b"its numbers were read as milliseconds\n", simulate("-m", MODEL, packed).stderr)
 
     def test_bad_lines_are_told_and_the_rest_is_scored(self):
         bad = ['{"event_id": "x"', '{"event_id":"x","contact_id":"","occurred_at":1,"type":"page_viewed"}', '[1]', '\x01']

@@ -81,6 +81,12 @@ struct hl_event {
     size_t n_attributes;
 };
 
+/* Before March 1973: more likely a number of our days that counts seconds, and was read as milliseconds. */
+static inline bool hl_event_is_early(const struct hl_event *ev)
+{
+    return ev->occurred_at < INT64_C(100000000000);
+}
+
 /* HL_EVENT_UNKNOWN where the name is not in the table. Constant time. */
 enum hl_event_type hl_event_type_find(struct hl_slice name);
 const char *hl_event_type_name(enum hl_event_type type); /* "?" for unknown */

@@ -314,8 +314,9 @@ static enum hl_status set_time(struct hl_event *ev, bool seconds, const struct h
     ok = seconds ? hl_seconds_parse(v->text, &ms) : hl_slice_parse_i64(v->text, &ms);
     if (!ok && v->kind == HL_JSON_STRING) ok = hl_iso8601_parse(v->text, &ms);
     if (!ok)
-        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field 'occurred_at': the %s is neither %s nor RFC 3339 with an offset",
-                            v->kind == HL_JSON_NUMBER ? "number" : "text", seconds ? "seconds" : "whole milliseconds");
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "field 'occurred_at': the %s is neither %s nor RFC 3339 with an offset%s",
+                            v->kind == HL_JSON_NUMBER ? "number" : "text", seconds ? "seconds" : "whole milliseconds",
+                            !seconds && hl_seconds_parse(v->text, &ms) ? "; seconds with a fraction are read with time_unit: s" : "");
     ev->occurred_at = ms == HL_TIME_ABSENT ? ms + 1 : ms;
     return HL_OK;
 }
