@@ -180,9 +180,45 @@ static enum hl_status collect_sorts(struct hl_draft *d)
     return ok ? HL_OK : HL_E_NOMEM;
 }
 
+/* Indexes 0 .. n - 1, by the key of each; those of one key in their order. */
+struct shelves {
+    size_t *start; /* of each key, and behind the last */
+    size_t *items;
+};
+
+static uint32_t key_of_trait(const struct hl_past *p, size_t i)
+{
+    return p->traits[i].key;
+}
+
+static uint32_t key_of_value(const struct hl_past *p, size_t i)
+{
+    return p->key_of[i];
+}
+
+/* unshelve is due in any case. */
+static enum hl_status shelve(struct shelves *s, const struct hl_past *p, size_t n, uint32_t (*key_of)(const struct hl_past *p, size_t i))
+{
+    s->start = calloc(p->keys.n + 2, sizeof(*s->start));
+    s->items = malloc((n + 1) * sizeof(*s->items));
+    if (!s->start || !s->items) return HL_E_NOMEM;
+    size_t *next = s->start + 1; /* where the next one of a key goes; its start, when all are in */
+    for (size_t i = 0; i < n; i++) next[key_of(p, i) + 1]++;
+    for (size_t k = 0; k < p->keys.n; k++) next[k + 1] += next[k];
+    for (size_t i = 0; i < n; i++) s->items[next[key_of(p, i)]++] = i;
+    return HL_OK;
+}
+
+static void unshelve(struct shelves *s)
+{
+    free(s->start);
+    free(s->items);
+}
+
 /* The values of one attribute, of the contacts that count. */
 struct column {
     uint32_t key;
+    struct shelves traits, values; /* of all attributes */
     const struct tally *tallies; /* of all values */
     hl_fixed *numbers;           /* one for each contact that has one; room for all traits */
     size_t n_numbers, n_texts, n_different;
@@ -191,16 +227,16 @@ struct column {
 static void look_at_column(const struct hl_past *p, struct column *c)
 {
     c->n_numbers = c->n_texts = c->n_different = 0;
-    for (size_t i = 0; i < p->n_traits; i++) {
-        const struct hl_trait *t = &p->traits[i];
+    for (size_t i = c->traits.start[c->key]; i < c->traits.start[c->key + 1]; i++) {
+        const struct hl_trait *t = &p->traits[c->traits.items[i]];
         hl_fixed number;
-        if (t->key != c->key || t->value == HL_NO_TEXT || !is_counted(p, t->contact)) continue;
+        if (t->value == HL_NO_TEXT || !is_counted(p, t->contact)) continue;
         if (hl_fixed_parse(hl_past_value(p, t->value), &number))
             c->numbers[c->n_numbers++] = number;
         else
             c->n_texts++;
     }
-    for (size_t v = 0; v < p->values.n; v++) c->n_different += p->key_of[v] == c->key && c->tallies[v].did;
+    for (size_t i = c->values.start[c->key]; i < c->values.start[c->key + 1]; i++) c->n_different += c->tallies[c->values.items[i]].did > 0;
 }
 
 static int compare_fixed(const void *a, const void *b)
@@ -225,12 +261,12 @@ static hl_fixed next_low(const struct column *c, hl_fixed cut)
     return c->numbers[i];
 }
 
-static void count_range(const struct hl_past *p, struct hl_item *r)
+static void count_range(const struct hl_past *p, const struct column *c, struct hl_item *r)
 {
-    for (size_t i = 0; i < p->n_traits; i++) {
-        const struct hl_trait *t = &p->traits[i];
+    for (size_t i = c->traits.start[c->key]; i < c->traits.start[c->key + 1]; i++) {
+        const struct hl_trait *t = &p->traits[c->traits.items[i]];
         hl_fixed number;
-        if (t->key != r->of || t->value == HL_NO_TEXT || !is_counted(p, t->contact) || !hl_fixed_parse(hl_past_value(p, t->value), &number)) continue;
+        if (t->value == HL_NO_TEXT || !is_counted(p, t->contact) || !hl_fixed_parse(hl_past_value(p, t->value), &number)) continue;
         if ((r->has_low && number < r->low) || (r->has_high && number > r->high)) continue;
         r->did++;
         r->bought += hl_past_has_bought(&p->contacts[t->contact]);
@@ -250,7 +286,7 @@ static enum hl_status collect_ranges(struct hl_draft *d, struct column *c)
         r.high = cut;
         if (!r.has_low && !r.has_high) break; /* all in one */
         struct hl_item full = r;
-        count_range(d->past, &full);
+        count_range(d->past, c, &full);
         if (!add_item(d, full)) return HL_E_NOMEM;
         if (!r.has_high) break;
         r.has_low = true;
@@ -261,9 +297,9 @@ static enum hl_status collect_ranges(struct hl_draft *d, struct column *c)
 
 static enum hl_status collect_values(struct hl_draft *d, const struct column *c)
 {
-    const struct hl_past *p = d->past;
-    for (uint32_t v = 0; v < p->values.n; v++) {
-        if (p->key_of[v] != c->key || !c->tallies[v].did) continue;
+    for (size_t i = c->values.start[c->key]; i < c->values.start[c->key + 1]; i++) {
+        uint32_t v = (uint32_t)c->values.items[i];
+        if (!c->tallies[v].did) continue;
         if (c->tallies[v].did < d->min_contacts && c->n_different > MANY_VALUES) continue; /* names and addresses would fill pages */
         if (!add_item(d, (struct hl_item){.kind = HL_ITEM_VALUE, .of = c->key, .value = v, .did = c->tallies[v].did, .bought = c->tallies[v].bought}))
             return HL_E_NOMEM;
@@ -277,6 +313,8 @@ static enum hl_status collect_traits(struct hl_draft *d)
     struct tally *tallies = calloc(p->values.n + 1, sizeof(*tallies));
     struct column c = {.tallies = tallies, .numbers = malloc((p->n_traits + 1) * sizeof(*c.numbers))};
     enum hl_status st = tallies && c.numbers ? HL_OK : HL_E_NOMEM;
+    if (st == HL_OK) st = shelve(&c.traits, p, p->n_traits, key_of_trait);
+    if (st == HL_OK) st = shelve(&c.values, p, p->values.n, key_of_value);
     for (size_t i = 0; st == HL_OK && i < p->n_traits; i++) {
         const struct hl_trait *t = &p->traits[i];
         if (t->value != HL_NO_TEXT && is_counted(p, t->contact)) count(&tallies[t->value], t->contact, hl_past_has_bought(&p->contacts[t->contact]));
@@ -286,6 +324,8 @@ static enum hl_status collect_traits(struct hl_draft *d)
         bool are_numbers = c.n_numbers > 19 * c.n_texts && c.n_different > MANY_VALUES;
         st = are_numbers ? collect_ranges(d, &c) : collect_values(d, &c);
     }
+    unshelve(&c.traits);
+    unshelve(&c.values);
     free(tallies);
     free(c.numbers);
     return st;
