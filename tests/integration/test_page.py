@@ -88,6 +88,27 @@ class Page(unittest.TestCase):
         for n in nodes(page, "button", "textbox", "searchbox", "combobox", "radio", "link", "table", "region", "dialog", "image"):
             self.assertTrue(n.get("name", {}).get("value"), f"{where}: {n.get('role')} without a name")
 
+    def test_who_sees_no_contacts_is_told_what_became_of_the_events(self):
+        setup = harness.Setup(partitions=1, inputs=["web.engagement"], threads=1, format="json")
+        (setup.dir / "model.yaml").write_text((setup.dir / "model.yaml").read_text().replace("sal: true", "sal: false"))
+        with setup.run() as h, browser.Browser() as page:
+            h.wait_ready()
+            page.size(1440, 900)
+            page.go(self.url(h))
+            page.wait("document.getElementById('tally').innerText === 'No event has been read since the start.'")
+            page.wait("document.getElementById('verdict').innerText === 'No contacts yet: waiting for a first event.'")
+            self.readable(page, "empty")
+            strange = [harness.event("c", "moon_landed"), harness.event("c", "moon_landed")]
+            gen_events.produce(harness.kafka().bootstrap, [(setup.inputs[0], "c", json.dumps(e).encode()) for e in strange] + [(setup.inputs[0], "c", b"{")])
+            page.wait("document.getElementById('tally').innerText === '3 events read since the start: 0 scored, 2 ignored (types that are not known, machines, "
+                      "contacts that are out), 0 duplicates, 1 dead letter.'")
+            page.wait("document.getElementById('verdict').innerText === 'No contacts yet: none of the events that were read was scored.'")
+            page.wait("document.getElementById('funnel-foot').innerText !== ''")
+            stages = page.js("[...document.getElementById('hot-stage').options].map(o => o.text)")
+            self.assertIn("MQL", stages)
+            self.assertNotIn("SAL", stages)   # this model does without
+            self.readable(page, "unused")
+
     def test_what_it_shows_and_that_the_text_of_others_stays_text(self):
         pictures = pathlib.Path(os.environ.get("HL_PICTURES", ""))
         setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)
@@ -108,6 +129,7 @@ class Page(unittest.TestCase):
             page.wait("document.getElementById('ask').open")
             self.assertNotIn("img src", page.js("document.body.innerText"))
             self.assertEqual(page.js("document.querySelectorAll('button.id').length"), 0)
+            self.assertEqual(page.js("[...document.getElementById('hot-stage').options].slice(0, 3).map(o => o.text)"), ["all", "Anonymous", "Subscriber"])   # before the funnel
             page.type("wrong")
             page.key("Enter")
             page.wait("document.getElementById('ask').open && !document.getElementById('ask-wrong').hidden")

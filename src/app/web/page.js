@@ -114,6 +114,7 @@ async function every(ms, work, fail) {
 
 const rates = [];
 let answered = null; /* when it answered last */
+let tally = null;    /* what became of the events since the start */
 
 function showState(text, look) {
   set($("state-text"), text);
@@ -156,6 +157,14 @@ function showTiles(s) {
   ]);
 }
 
+/* What became of every event: nothing is lost between the lines of this sum. */
+function showTally(e) {
+  tally = e;
+  const dead = `${count(e.dead_letter)} dead ${e.dead_letter === 1 ? "letter" : "letters"}`;
+  set($("tally"), e.consumed === 0 ? "No event has been read since the start." : [`${count(e.consumed)} events read since the start: ${count(e.scored)} scored, ${count(e.ignored)} ignored ` +
+    `(types that are not known, machines, contacts that are out), ${count(e.duplicate)} duplicates, `, e.dead_letter ? el("b", {class: "bad"}, dead) : dead, "."]);
+}
+
 async function lookAtStatus() {
   const s = await ask("/v1/status");
   answered = Date.now();
@@ -165,6 +174,7 @@ async function lookAtStatus() {
   showTrouble(s.state !== "ready" ? s.why : s.model_refused === null ? "" : "A new model was refused, the one before scores on: " + s.model_refused);
   if (ways && s.model_version !== ways.model_version) lookAtModel().catch(() => {});   // it was read again
   showTiles(s);
+  showTally(s.events);
 }
 
 function statusFails(error) {
@@ -199,25 +209,31 @@ function funnelRow(s, most, data) {
 
 let stageCounts = {};
 
+function nobodyYet() {
+  if (!tally || tally.scored) return "No contacts yet.";
+  return "No contacts yet: " + (tally.consumed ? "none of the events that were read was scored." : "waiting for a first event.");
+}
+
 async function lookAtFunnel() {
   const f = await ask("/v1/funnel");
   const most = Math.max(1, ...f.stages.map(s => (s.forward === undefined ? s.now : s.now + s.forward + s.back + s.out)));
   set($("funnel"), f.stages.map(s => funnelRow(s, most, f)));
   const b = f.bottleneck, w = f.slowest;
   const slow = !w || w.median_ms === null ? "" : b && w.from === b.from ? ` It takes longest, too: ${span(w.median_ms)}.` : ` ${title(w.from)} to ${title(w.to)} takes longest: ${span(w.median_ms)}.`;
-  set($("verdict"), f.contacts === 0 ? "No contacts yet." : b ? [el("b", {}, `${title(b.from)} to ${title(b.to)}`), ` loses the most: ${share(b.conversion)} go on.`, slow] : `Too few stays to name a bottleneck yet; ${f.judged_from_stays} are needed.`);
+  set($("verdict"), f.contacts === 0 ? nobodyYet() : b ? [el("b", {}, `${title(b.from)} to ${title(b.to)}`), ` loses the most: ${share(b.conversion)} go on.`, slow] : `Too few stays to name a bottleneck yet; ${f.judged_from_stays} are needed.`);
   set($("funnel-foot"), `${count(f.contacts)} contacts. Bars: all stays in a stage so far, open ones included; “went on” is the share of them that ended forward. `,
     f.since ? `Moves counted since ${moment(f.since)}. ` : "", older(f.source, "counted"));
   stageCounts = Object.fromEntries(f.stages.map(s => [s.stage, s.now]));
-  if (!$("hot-stage").options.length) fillStages(f.stages);
+  const known = f.stages.map(s => s.stage);
+  for (const option of [...$("hot-stage").options]) if (option.value && !known.includes(option.value)) option.remove(); /* this model does without */
   drawWays();
 }
 
 /* --- the hottest --- */
 
-function fillStages(stages) {
+function fillStages() {
   const pick = $("hot-stage");
-  pick.append(el("option", {value: ""}, "all"), ...stages.filter(s => s.stage !== "disqualified").map(s => el("option", {value: s.stage}, title(s.stage))));
+  pick.append(...[...MAIN, ...EXITS].filter(s => s !== "disqualified").map(s => el("option", {value: s}, title(s))));
   pick.onchange = () => lookAtHottest().catch(hottestFails);
 }
 
@@ -597,6 +613,7 @@ function begin() {
   $("forget").hidden = token.get() === null;
   $("forget").onclick = () => { token.set(null); location.reload(); };
   $("pause").onclick = pause;
+  fillStages();
   $("find").onsubmit = event => { event.preventDefault(); const id = $("find-id").value.trim(); if (id) goTo(id); };
   document.addEventListener("click", event => { const b = event.target.closest("button.id"); if (b) { contact.from = b.dataset.contact; goTo(b.dataset.contact); } });
   for (const name of ["mouseover", "focusin"]) document.addEventListener(name, pointed);
