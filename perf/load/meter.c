@@ -28,6 +28,13 @@ struct hl_meter_window *hl_meter_at(struct hl_meter *m, int64_t at_ns)
     return &m->windows[i < m->n_windows ? i : m->n_windows - 1];
 }
 
+size_t hl_meter_used(const struct hl_meter *m)
+{
+    size_t n = m->n_windows;
+    while (n > 1 && !m->windows[n - 1].sent && !m->windows[n - 1].acked && !m->windows[n - 1].latency.count) n--;
+    return n;
+}
+
 const struct hl_hist *hl_meter_recent(struct hl_meter *m)
 {
     int now = m->writing;

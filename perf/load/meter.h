@@ -24,6 +24,7 @@ struct hl_meter {
     _Atomic uint64_t sent, bytes, duplicates, late, broken, unsent;
     _Atomic int64_t behind_ns, last_sent_ns;
     _Atomic uint64_t acked;  /* of the delivery reports */
+    _Atomic int64_t last_acked_ns;
     _Atomic uint64_t failed; /* of both */
     /* the consumer's */
     _Atomic uint64_t others, unreadable; /* transitions of events that are none of the probes; records that are no transitions */
@@ -34,6 +35,9 @@ enum hl_status hl_meter_init(struct hl_meter *m, int64_t length_ns) HL_WARN_UNUS
 void hl_meter_fini(struct hl_meter *m);
 /* The window of a moment; what is later than the last one belongs to it. */
 struct hl_meter_window *hl_meter_at(struct hl_meter *m, int64_t at_ns);
+/* How many windows there are up to the last one in which something happened; 1 at least. A backlog does not know beforehand how long it takes, and
+ * a run may be interrupted. */
+size_t hl_meter_used(const struct hl_meter *m);
 /* What was put into `recent` since the last call; valid until the next one. */
 const struct hl_hist *hl_meter_recent(struct hl_meter *m);
 

@@ -19,6 +19,7 @@ void hl_load_result_finish(struct hl_load_result *r, const struct hl_probes *pro
     struct hl_figures *f = &r->figures;
     if (probes) hl_probes_sum(probes, &r->probes, &m->latencies[HL_LATENCY_SERVICE]);
     r->seconds = (double)m->last_sent_ns / 1e9;
+    if (r->options->backlog_ms) r->seconds = fmax(r->seconds, (double)m->last_acked_ns / 1e9); /* as fast as Kafka takes it, not as the client's queue does */
     if (r->options->backlog_ms == 0) {
         double length = (double)hl_schedule_length_ns(r->schedule) / 1e9;
         r->planned_rate = (double)hl_schedule_count(r->schedule, INT64_MAX) / length;
@@ -119,8 +120,16 @@ static void text_latency(struct hl_buf *b, const struct hl_latency_text *t, cons
     hl_buf_printf(b, "%12s\n", hl_number_text((double)h->count, x));
 }
 
+bool hl_load_has_latencies(const struct hl_load_result *r)
+{
+    bool has = false;
+    for (size_t i = 0; i < HL_LATENCY_COUNT; i++) has |= r->figures.latencies[i]->count > 0;
+    return has;
+}
+
 static void text_latencies(struct hl_buf *b, const struct hl_load_result *r)
 {
+    if (!hl_load_has_latencies(r)) return;
     hl_buf_printf(b, "\nlatency%41s", "");
     for (size_t i = 0; i < HL_ARRAY_LEN(QUANTILES); i++) hl_buf_printf(b, "%9s", QUANTILES[i].name);
     hl_buf_printf(b, "%9s%9s%12s\n", "max", "mean", "events");
@@ -233,7 +242,7 @@ static void json_windows(struct hl_buf *b, const struct hl_load_result *r)
     put_double(b, "window_seconds", (double)m->window_ns / 1e9);
     hl_json_put_key(b, "windows");
     hl_json_put_raw(b, "[");
-    for (size_t i = 0; i < m->n_windows; i++) {
+    for (size_t i = 0, n = hl_meter_used(m); i < n; i++) {
         const struct hl_meter_window *w = &m->windows[i];
         hl_json_put_raw(b, i ? ",\n  {" : "\n  {");
         put_double(b, "at", (double)((int64_t)i * m->window_ns) / 1e9);

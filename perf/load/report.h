@@ -13,7 +13,7 @@ struct hl_load_result {
     struct hl_meter *meter; /* its SERVICE latencies are filled from the probes */
     struct hl_probe_sums probes;
     int64_t started_ms;   /* wall clock */
-    double seconds;       /* from the start to the last event sent */
+    double seconds;       /* from the start to the last event sent; of a backlog, to the last one acknowledged */
     double planned_rate;  /* on the average, events a second */
     uint32_t run;
     bool interrupted;
@@ -23,6 +23,8 @@ struct hl_load_result {
 
 /* Fill `figures`, planned_rate and SERVICE latencies from the rest. */
 void hl_load_result_finish(struct hl_load_result *r, const struct hl_probes *probes);
+/* False of a backlog, or when nothing came of it. */
+bool hl_load_has_latencies(const struct hl_load_result *r);
 /* True when a limit is broken. */
 bool hl_load_result_failed(const struct hl_load_result *r);
 

@@ -96,8 +96,9 @@ static void course_fini(struct course *c)
 
 static double length_of(const struct hl_load_result *r, size_t i)
 {
-    int64_t end = (int64_t)(i + 1) * r->meter->window_ns, whole = hl_schedule_length_ns(r->schedule), begin = (int64_t)i * r->meter->window_ns;
-    if (r->options->backlog_ms || end <= whole) return (double)r->meter->window_ns / 1e9;
+    int64_t end = (int64_t)(i + 1) * r->meter->window_ns, begin = (int64_t)i * r->meter->window_ns;
+    int64_t whole = r->options->backlog_ms ? (int64_t)(r->seconds * 1e9) : hl_schedule_length_ns(r->schedule);
+    if (end <= whole || whole <= begin) return (double)r->meter->window_ns / 1e9;
     return (double)(whole - begin) / 1e9;
 }
 
@@ -130,21 +131,25 @@ static void put_course(struct hl_buf *b, const struct hl_load_result *r, const s
                                .n = c->n, .x = c->x, .log_y = true, .y_text = time_tick, .hover = c->hover, .n_lines = 3,
                                .lines = {{"p50", c->p50, false}, {"p99", c->p99, false}, {"max", c->max, false}}};
     struct hl_chart rate = {.id = "rate", .title = "Events a second",
-                            .about = "Events planned, sent and acknowledged by Kafka in each moment; the table below has the numbers.",
-                            .n = c->n, .x = c->x, .y_text = number_tick, .hover = c->hover, .n_lines = 3,
-                            .lines = {{"planned", c->planned, true}, {"sent", c->sent, false}, {"acknowledged", c->acked, false}}};
+                            .about = r->options->backlog_ms ? "Events sent and acknowledged by Kafka in each moment; the table below has the numbers."
+                                                            : "Events planned, sent and acknowledged by Kafka in each moment; the table below has the numbers.",
+                            .n = c->n, .x = c->x, .y_text = number_tick, .hover = c->hover};
+    if (!r->options->backlog_ms) rate.lines[rate.n_lines++] = (struct hl_chart_line){"planned", c->planned, true};
+    rate.lines[rate.n_lines++] = (struct hl_chart_line){"sent", c->sent, false};
+    rate.lines[rate.n_lines++] = (struct hl_chart_line){"acknowledged", c->acked, false};
     if (r->figures.measured) hl_chart_put(b, &latency);
     hl_chart_put(b, &rate);
 }
 
 static void put_course_table(struct hl_buf *b, const struct hl_load_result *r, const struct course *c)
 {
-    hl_buf_printf(b, "<details><summary>The numbers of these pictures</summary>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">second</th><th scope=\"col\">planned/s</th>"
+    hl_buf_printf(b, "<details><summary>The numbers of these pictures</summary>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">second</th>%s"
                      "<th scope=\"col\">sent/s</th><th scope=\"col\">acknowledged/s</th>%s</tr></thead><tbody>\n",
-                  r->figures.measured ? "<th scope=\"col\">p50</th><th scope=\"col\">p99</th><th scope=\"col\">max</th>" : "");
+                  r->options->backlog_ms ? "" : "<th scope=\"col\">planned/s</th>", r->figures.measured ? "<th scope=\"col\">p50</th><th scope=\"col\">p99</th><th scope=\"col\">max</th>" : "");
     for (size_t i = 0; i < c->n; i++) {
         char x[HL_TIME_TEXT];
-        hl_buf_printf(b, "<tr><td>%.0f</td><td>%s</td>", c->x[i], isnan(c->planned[i]) ? "" : hl_number_text(c->planned[i], x));
+        hl_buf_printf(b, "<tr><td>%.0f</td>", c->x[i]);
+        if (!r->options->backlog_ms) hl_buf_printf(b, "<td>%s</td>", hl_number_text(c->planned[i], x));
         hl_buf_printf(b, "<td>%s</td>", hl_number_text(c->sent[i], x));
         hl_buf_printf(b, "<td>%s</td>", hl_number_text(c->acked[i], x));
         const double values[] = {c->p50[i], c->p99[i], c->max[i]};
@@ -198,6 +203,7 @@ static void put_distribution(struct hl_buf *b, const struct hl_load_result *r)
 static void put_latencies(struct hl_buf *b, const struct hl_load_result *r)
 {
     static const double Q[] = {0.5, 0.9, 0.99, 0.999};
+    if (!hl_load_has_latencies(r)) return;
     hl_buf_printf(b, "<h2>Latency</h2>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">from, to</th><th scope=\"col\">p50</th><th scope=\"col\">p90</th>"
                      "<th scope=\"col\">p99</th><th scope=\"col\">p99.9</th><th scope=\"col\">max</th><th scope=\"col\">mean</th><th scope=\"col\">events</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < HL_LATENCY_COUNT; i++) {
@@ -251,9 +257,9 @@ static void put_settings(struct hl_buf *b, const struct hl_load_result *r)
     snprintf(text, sizeof(text), "%llu duplicates, %llu late, %llu broken", (unsigned long long)r->meter->duplicates, (unsigned long long)r->meter->late,
              (unsigned long long)r->meter->broken);
     term(b, "among them", text);
-    snprintf(text, sizeof(text), "%llu, Zipf exponent %.2f, hot share %.2f, seed %llu", (unsigned long long)o->contacts, o->skew, o->hot, (unsigned long long)o->seed);
+    snprintf(text, sizeof(text), "%s, Zipf exponent %.2f, hot share %.2f, seed %llu", hl_number_text((double)o->contacts, x), o->skew, o->hot, (unsigned long long)o->seed);
     term(b, "contacts", text);
-    term(b, "sender late at most", hl_time_text(r->figures.behind_ns, x));
+    if (!o->backlog_ms) term(b, "sender late at most", hl_time_text(r->figures.behind_ns, x));
     if (r->figures.measured) {
         snprintf(text, sizeof(text), "%llu had to come, %llu were seen, %llu lost, %llu repeated, %llu missing between others", (unsigned long long)r->probes.acked,
                  (unsigned long long)r->probes.seen, (unsigned long long)r->probes.lost, (unsigned long long)r->probes.repeated, (unsigned long long)r->probes.gaps);
@@ -282,11 +288,10 @@ static void put_head(struct hl_buf *b, const struct hl_load_result *r)
 void hl_load_report_html(struct hl_buf *out, const struct hl_load_result *r)
 {
     struct course c;
-    size_t n = r->meter->n_windows, used = (size_t)(r->meter->last_sent_ns / r->meter->window_ns) + 1;
     put_head(out, r);
     put_tiles(out, r);
     put_limits(out, r);
-    if (course_init(&c, used < n ? used : n)) {
+    if (course_init(&c, hl_meter_used(r->meter))) {
         course_fill(&c, r);
         put_course(out, r, &c);
         put_distribution(out, r);

@@ -98,6 +98,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
         return;
     }
     hl_meter_add(&meter->acked, 1);
+    atomic_store_explicit(&meter->last_acked_ns, now, memory_order_relaxed);
     hl_meter_add(&hl_meter_at(meter, now)->acked, 1);
     if ((a & 3) == ABOUT_PROBE) value = (uint64_t)hl_probes_acked(s->c.probes, value, now);
     if (!s->o->backlog_ms) hl_hist_put(&meter->latencies[HL_LATENCY_ACK], now > (int64_t)value ? (uint64_t)now - value : 0);

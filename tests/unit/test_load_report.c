@@ -157,6 +157,44 @@ static void a_run_without_transitions_has_a_page_too(void **state)
     hl_meter_fini(&empty);
 }
 
+/* It has room for ten minutes, and takes two and a half seconds. */
+static void a_backlog_is_told_by_the_seconds_that_it_took(void **state)
+{
+    (void)state;
+    struct hl_meter taken;
+    json_error_t why;
+    o.backlog_ms = 86400000;
+    o.measure = false;
+    o.n_limits = 0;
+    assert_int_equal(hl_meter_init(&taken, 600000 * MS), HL_OK);
+    for (int64_t i = 0; i < 1000; i++) {
+        hl_meter_add(&hl_meter_at(&taken, i * MS)->sent, 1);
+        hl_meter_add(&hl_meter_at(&taken, 5 * i * MS / 2)->acked, 1);
+    }
+    taken.sent = taken.acked = 1000;
+    taken.last_sent_ns = 999 * MS;
+    taken.last_acked_ns = 2500 * MS;
+    struct hl_load_result backlog = {.options = &o, .schedule = &s, .meter = &taken};
+    hl_load_result_finish(&backlog, NULL);
+    hl_load_report_json(&out, &backlog);
+    json_t *j = json_loadb((const char *)out.data, out.len, 0, &why), *windows = json_object_get(j, "windows");
+    assert_int_equal(json_array_size(windows), 3);
+    assert_true(number(j, NULL, "seconds") == 2.5 && number(j, NULL, "rate") == 400);
+    json_decref(j);
+    hl_buf_clear(&out);
+    hl_load_report_text(&out, &backlog);
+    has("backlog, 2.50 s, to ");
+    has("rate      400 events/s reached\n");
+    assert_null(strstr((const char *)out.data, "latency"));
+    hl_buf_clear(&out);
+    hl_load_report_html(&out, &backlog);
+    has("<td>2</td><td>0</td><td>400</td></tr>\n</tbody>"); /* half a second of the third one */
+    assert_null(strstr((const char *)out.data, "planned"));
+    assert_null(strstr((const char *)out.data, "Latency"));
+    assert_null(strstr((const char *)out.data, "late at most"));
+    hl_meter_fini(&taken);
+}
+
 static void times_and_numbers_are_short(void **state)
 {
     (void)state;
@@ -179,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_json_has_the_same_numbers, a_run, clean),
         cmocka_unit_test_setup_teardown(the_page_needs_nothing_else_and_escapes_names, a_run, clean),
         cmocka_unit_test_setup_teardown(a_run_without_transitions_has_a_page_too, a_run, clean),
+        cmocka_unit_test_setup_teardown(a_backlog_is_told_by_the_seconds_that_it_took, a_run, clean),
         cmocka_unit_test(times_and_numbers_are_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
