@@ -1,6 +1,7 @@
 /* config/CONFIGURATION.md, from the tables. */
 #include "config_read.h"
 #include "hotlead/base/buf.h"
+#include "hotlead/core/event.h"
 
 static void print_values(struct hl_buf *out, const struct hl_config_key *k)
 {
@@ -45,6 +46,13 @@ static void print_owned(struct hl_buf *out)
     for (const char *const *s = hl_config_secrets; *s; s++) hl_buf_printf(out, "- `%s_file` for `%s`\n", *s, *s);
 }
 
+static void print_types(struct hl_buf *out)
+{
+    for (int t = 0; t < HL_EVENT_TYPE_COUNT; t++)
+        hl_buf_printf(out, "%s`%s`", t == 0 ? "\n  " : t % 8 ? ", " : ",\n  ", hl_event_type_name((enum hl_event_type)t));
+    hl_buf_printf(out, ".\n");
+}
+
 static void print_inputs(struct hl_buf *out)
 {
     hl_buf_printf(
@@ -71,7 +79,10 @@ static void print_inputs(struct hl_buf *out)
         "- `time_unit`: of numbers in `occurred_at`: `ms`, or `s`, with or without a fraction; default `ms`. Text in RFC 3339 with an "
         "offset\n  works with both. JSON only.\n"
         "- `aliases`: other spellings of event types, `{\"Page Viewed\": page_viewed}`, or the path of a YAML file with such a map.\n"
-        "  A type that is neither a name of hotlead's nor an alias is counted and ignored.\n"
+        "  A type that is neither a name of hotlead's nor an alias is counted, named in the log, and ignored. The names:");
+    print_types(out);
+    hl_buf_printf(
+        out,
         "- The format `cloudevents` takes both modes of CloudEvents 1.0 over Kafka, record by record. `fields` then lead into the JSON form:\n"
         "  attributes by their names (`id`, `subject`, also those of extensions), the data under `data`. Without `fields`, the contact is the\n"
         "  `subject`, `time` is when it happened, and the others are looked for in the data by their names: `data.url`, `data.attributes`.\n"

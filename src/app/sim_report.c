@@ -41,6 +41,7 @@ void hl_sim_report_unknown(FILE *to, const char *label, struct hl_sim *sim)
     if (sim->unknown.n == 0) return;
     hl_buf_init(&b);
     hl_unknown_put(&sim->unknown, UNKNOWN_TOLD, &b);
+    hl_buf_printf(&b, " (ignored; an alias in a mapping says which known type one is)");
     fprintf(to, "%s%.*s\n", label, HL_SLICE_ARG(hl_buf_slice(&b)));
     hl_buf_fini(&b);
 }

@@ -46,9 +46,10 @@ static enum hl_status check_event(const struct hl_worker *w, const struct hl_rec
     if (ev->contact_id.len && ev->contact_id.data[0] == '\0')
         return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id begins with a NUL byte, which no id may");
     if (hl_partition_of(ev->contact_id, w->e->n_partitions) != r->partition)
-        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id belongs to partition %" PRId32 " and the record is in %" PRId32
-                            "; key it by contact_id with the murmur2 partitioner",
-                            hl_partition_of(ev->contact_id, w->e->n_partitions), r->partition);
+        return hl_error_set(err, HL_E_DECODE, HL_SKIP, "contact_id belongs to partition %" PRId32 " and the record is in %" PRId32 "; %s",
+                            hl_partition_of(ev->contact_id, w->e->n_partitions), r->partition,
+                            hl_slice_eq(ev->contact_id, r->key) ? "its key is right, so its producer needs the murmur2 partitioner (librdkafka: murmur2_random)"
+                                                                : "its key is not its contact_id: key it by that, with the murmur2 partitioner");
     return HL_OK;
 }
 

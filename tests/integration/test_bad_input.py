@@ -47,13 +47,14 @@ class BadInput(unittest.TestCase):
         cls.now = int(time.time() * 1000)
         bad = cls.bad_records()
         cls.sent = bad | cls.good_records()
-        cls.BAD = len(bad) + 1   # and one astray
+        cls.BAD = len(bad) + 2   # and two astray
         topic = cls.setup.inputs[0]
         records = [(topic, *pair, {"headers": {"traceparent": TRACE}}) for pair in cls.sent.values()]
-        for partition in (0, 1):   # of these two one is where the contact belongs, and one is not
-            records.append((topic, "astray", gen_events.AvroEncoder()(event("astray", "page_viewed", event_id="a1", occurred_at=cls.now)),
-                            {"partition": partition, "headers": {"traceparent": TRACE}}))
-        cls.sent["astray"] = records[-1][1:3]
+        for name, key in (("astray", "astray"), ("other-key", "another-key")):
+            value = gen_events.AvroEncoder()(event(name, "page_viewed", event_id="a1", occurred_at=cls.now))
+            for partition in (0, 1):   # of these two one is where the contact belongs, and one is not
+                records.append((topic, key, value, {"partition": partition, "headers": {"traceparent": TRACE}}))
+            cls.sent[name] = (key, value)
         with cls.setup.run() as h:
             gen_events.produce(harness.kafka().bootstrap, records, **{"message.max.bytes": 3 * MIB})
             cls.setup.wait_done(h)
@@ -177,6 +178,10 @@ class BadInput(unittest.TestCase):
 
     def test_a_record_in_a_partition_that_is_not_its_contact_s(self):
         self.dead("astray", "decode")
+        self.dead("other-key", "decode")
+        reasons = {m.key().decode(): dict(m.headers())["error.message"].decode() for m in self.letters if m.key()}
+        self.assertIn("; its key is right, so its producer needs the murmur2 partitioner (librdkafka: murmur2_random)", reasons["astray"])
+        self.assertIn("; its key is not its contact_id: key it by that, with the murmur2 partitioner", reasons["another-key"])
 
     def test_null_value(self):
         self.dead("null-value", "decode")
@@ -213,7 +218,7 @@ class BadInput(unittest.TestCase):
         print(f"    {dict(self.results)} {self.by_class}")
         self.assertEqual(dead, self.BAD)
         self.assertEqual(sum(self.by_class.values()), dead)
-        self.assertEqual(sum(self.results.values()), len(self.sent) + 1)
+        self.assertEqual(sum(self.results.values()), len(self.sent) + 2)
         self.assertEqual(self.results["ignored"], 1)
 
     def test_it_ends_in_order_after_all_that(self):

@@ -182,10 +182,10 @@ class Simulate(unittest.TestCase):
         report = simulate("-m", MODEL, self.events).stdout.decode()
         counts = {name: sum(ev["type"] == name for ev in self.list) for name in UNKNOWN}
         first, second = sorted(UNKNOWN, key=lambda name: -counts[name])
-        self.assertIn(f"\nunknown   {first} {counts[first]}; {second} {counts[second]}\n", report)
+        self.assertIn(f"\nunknown   {first} {counts[first]}; {second} {counts[second]} (ignored; an alias in a mapping says which known type one is)\n", report)
         meant = self.file("meant.jsonl", json.dumps(self.list[0] | {"type": "page_view"}) + "\n")
-        self.assertIn("\nunknown   page_view 1, did you mean 'page_viewed'?\n", simulate("-m", MODEL, meant).stdout.decode())
-        self.assertIn(b"hotlead simulate: unknown types: page_view 1, did you mean 'page_viewed'?\n", simulate("-m", MODEL, "-o", "json", meant).stderr)
+        self.assertIn("\nunknown   page_view 1, did you mean 'page_viewed'? (ignored; ", simulate("-m", MODEL, meant).stdout.decode())
+        self.assertIn(b"hotlead simulate: unknown types: page_view 1, did you mean 'page_viewed'? (ignored; ", simulate("-m", MODEL, "-o", "json", meant).stderr)
         known = self.file("known.jsonl", json.dumps(self.list[0] | {"type": "page_viewed"}) + "\n")
         self.assertNotIn("unknown  ", simulate("-m", MODEL, known).stdout.decode())
 
