@@ -5,7 +5,8 @@ one run without pages and one with, in an order that turns from round to round; 
 
 A page is what src/app/web/page.js asks for, by a client that reads the answers and shows nothing: /v1/status every 2 s, /v1/rank?limit=15
 every 3 s, /v1/funnel every 5 s, each so long after the answer before, and /v1/transitions all the time. The pages are a process of their own. Its
-CPU time is told, since it has to come from the same machine; it is not in that of hotlead.
+CPU time is told, since it has to come from the same machine; it is not in that of hotlead. The rate of a run depends on how long the broker takes for
+its commits, by ten per cent and more; what the pages take of hotlead itself is seen in its threads: looking_..., from their CPU time.
 A run with pages in which a page was not answered, or saw no transition, ends the benchmark with status 1, and so does all that ends perf/run.sh system."""
 import argparse
 import contextlib
@@ -109,12 +110,20 @@ def round_of(bench, i, pages):
     return {**runs, "saw": found[0]}
 
 
+def share_of_a_core(run):
+    """What answers and gathers for those who look: the threads http and census."""
+    threads = run.details["thread_seconds"]
+    return (threads["http"] + threads["census"]) / run.details["seconds"]
+
+
 def measurements(rounds):
     ratio = lambda field: statistics.median(getattr(r["pages"], field) / getattr(r["alone"], field) for r in rounds)
     out = [measurement("score_alone", "events/s", [r["alone"].rate for r in rounds]),
            measurement("score_with_pages", "events/s", [r["pages"].rate for r in rounds], "score_alone", ratio("rate")),
            measurement("cpu_alone", "ns/event", [r["alone"].cpu_ns for r in rounds]),
            measurement("cpu_with_pages", "ns/event", [r["pages"].cpu_ns for r in rounds], "cpu_alone", ratio("cpu_ns")),
+           measurement("looking_alone", "cores", [share_of_a_core(r["alone"]) for r in rounds]),
+           measurement("looking_with_pages", "cores", [share_of_a_core(r["pages"]) for r in rounds]),
            measurement("transitions_seen_by_a_page", "1", [statistics.mean(r["saw"]["seen"]) for r in rounds]),
            measurement("cpu_of_the_pages", "s", [r["saw"]["cpu_seconds"] for r in rounds])]
     for path in QUESTIONS:
@@ -131,7 +140,8 @@ def markdown(results, rounds, args, load):
         f"{args.events:,} events, {details['contacts']:,} contacts, {details['transitions']:,} transitions, {system.PARTITIONS} partitions, {system.WORKERS} workers; "
         f"{len(rounds)} rounds; {args.pages} open pages. Broker, Redis and the pages on the same machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.", "",
         f"With {args.pages} pages open it scores {by_name['score_with_pages']['ratio']:.1%} of the events a second that it scores alone, with "
-        f"{by_name['cpu_with_pages']['ratio']:.1%} of the CPU time of an event.", "",
+        f"{by_name['cpu_with_pages']['ratio']:.1%} of the CPU time of an event. The threads that answer and gather for them (http, census) took "
+        f"{by_name['looking_with_pages']['median']:.1%} of a core, {by_name['looking_alone']['median']:.1%} without pages, where /metrics alone is read.", "",
         "| | median | min | max | unit | to alone |", "|---|---:|---:|---:|---|---:|"]
     lines += [f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} |" for m in results]
     lines += ["", "| round | alone, events/s | with pages, events/s | ratio | CPU ratio |", "|---:|---:|---:|---:|---:|"]

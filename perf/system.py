@@ -131,7 +131,9 @@ class Bench:
 
     def watch(self, w):
         """Follow a scoring process from its first record to its last."""
-        first, last = w.until(1), w.until(self.events)
+        first, threads = w.until(1), w.threads()
+        last = w.until(self.events)
+        threads = {name: seconds - threads.get(name, 0) for name, seconds in w.threads().items()}
         events = self.events - first.consumed
         settled = w.read()   # within one reading the counters may be a few events apart
         if not settled:
@@ -143,6 +145,7 @@ class Bench:
             "scored": int(value(text, "hotlead_events_total", 'result="scored"')),
             "commits": int(w.since(first, settled, "hotlead_txn_total")),
             "commit_seconds": w.since(first, settled, "hotlead_txn_duration_seconds_sum"),   # sum over the workers
+            "thread_seconds": threads,   # CPU, by name
         }
         if settled.consumed != self.events:
             raise Failed(f"{settled.consumed} records consumed, {self.events} are there")
@@ -163,6 +166,12 @@ class Bench:
 
 
 Reading = collections.namedtuple("Reading", "at cpu consumed text")
+
+
+def cpu_of(folder):
+    """CPU seconds of a process or thread, from its folder in /proc."""
+    fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")   # utime + stime
 
 
 class Watch:
@@ -206,8 +215,15 @@ class Watch:
         return value(last.text, name) - value(first.text, name)
 
     def cpu(self):
-        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")   # utime + stime
+        return cpu_of(pathlib.Path(f"/proc/{self.child.pid}"))
+
+    def threads(self):
+        """CPU seconds of the threads of each name."""
+        sums = collections.Counter()
+        for task in pathlib.Path(f"/proc/{self.child.pid}/task").iterdir():
+            with contextlib.suppress(OSError):   # it has ended
+                sums[(task / "comm").read_text().strip()] += cpu_of(task)
+        return dict(sums)
 
     def peak_mb(self):
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()

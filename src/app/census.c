@@ -374,6 +374,7 @@ static int64_t larger(int64_t a, int64_t b)
 static void *census_main(void *arg)
 {
     struct hl_census *c = arg;
+    pthread_setname_np(pthread_self(), "census");
     int64_t ended = 0, took = 0, turn = hl_clock_mono_ns();
     while (!c->stop) {
         bool wanted = wait_for_work(c, turn);

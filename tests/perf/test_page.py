@@ -70,12 +70,13 @@ class Page(unittest.TestCase):
         self.assertIn('"?recent=40"', script)
 
     def test_ratios_are_taken_within_a_round(self):
-        run = lambda rate, cpu: system.Run(rate, cpu, 1, {})
+        run = lambda rate, cpu, looked=0: system.Run(rate, cpu, 1, {"seconds": 10, "thread_seconds": {"http": looked, "census": 0.1, "worker-0": 9}})
         saw = {"answers": {path: [0.001, 0.003, 0.002] for path in page.QUESTIONS}, "seen": [4, 6], "cpu_seconds": 1}
-        rounds = [{"alone": run(100, 10), "pages": run(90, 11), "saw": saw}, {"alone": run(200, 20), "pages": run(190, 21), "saw": saw},
+        rounds = [{"alone": run(100, 10), "pages": run(90, 11, 0.4), "saw": saw}, {"alone": run(200, 20), "pages": run(190, 21, 0.4), "saw": saw},
                   {"alone": run(50, 5), "pages": run(49, 5), "saw": saw}]
         found = {m["name"]: m for m in page.measurements(rounds)}
         self.assertEqual((found["score_with_pages"]["ratio"], found["cpu_with_pages"]["ratio"]), (0.95, 1.05))
+        self.assertEqual((found["looking_alone"]["median"], found["looking_with_pages"]["median"]), (0.01, 0.05))
         self.assertEqual((found["answer_status"]["median"], found["slowest_answer_rank"]["max"], found["transitions_seen_by_a_page"]["median"]), (2, 3, 5))
 
 
