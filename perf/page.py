@@ -140,7 +140,8 @@ def markdown(results, rounds, args, load):
         f"{args.events:,} events, {details['contacts']:,} contacts, {details['transitions']:,} transitions, {system.PARTITIONS} partitions, {system.WORKERS} workers; "
         f"{len(rounds)} rounds; {args.pages} open pages. Broker, Redis and the pages on the same machine; load average {load[0]:.1f} before, {os.getloadavg()[0]:.1f} after.", "",
         f"With {args.pages} pages open it scores {by_name['score_with_pages']['ratio']:.1%} of the events a second that it scores alone, with "
-        f"{by_name['cpu_with_pages']['ratio']:.1%} of the CPU time of an event. The threads that answer and gather for them (http, census) took "
+        f"{by_name['cpu_with_pages']['ratio']:.1%} of the CPU time of an event (medians of rounds; the runs without pages are "
+        f"{by_name['score_alone']['max'] / by_name['score_alone']['min'] - 1:.0%} apart among themselves). The threads that answer and gather for them (http, census) took "
         f"{by_name['looking_with_pages']['median']:.1%} of a core, {by_name['looking_alone']['median']:.1%} without pages, where /metrics alone is read.", "",
         "| | median | min | max | unit | to alone |", "|---|---:|---:|---:|---|---:|"]
     lines += [f"| {m['name']} | {m['median']:,.5g} | {m['min']:,.5g} | {m['max']:,.5g} | {m['unit']} | {m['ratio'] or ''} |" for m in results]
