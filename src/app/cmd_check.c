@@ -18,14 +18,14 @@ struct check {
     struct hl_buf problems;
     bool failed;
     struct hl_config *config;
-    struct hl_model *model;
+    struct hl_model *model, *shadow;
 };
 
 static int usage(FILE *to, int code)
 {
     fputs("Usage: hotlead check [-c CONFIG] [--model MODEL] [--strict] [-o text|json]\n"
           "\n"
-          "Reads the configuration (default: " DEFAULT_CONFIG ") and the model that it names, and prints every problem as\n"
+          "Reads the configuration (default: " DEFAULT_CONFIG ") and the models that it names, and prints every problem as\n"
           "FILE:LINE:COLUMN: error|warning: message. An error of a model is also what it cannot mean: a stage that no contact\n"
           "comes to, a threshold that no score reaches, a rule that never holds. With --model and without -c, only that model\n"
           "is read; with both, it stands in for the one that the configuration names.\n"
@@ -199,6 +199,7 @@ static void print_text(const struct check *k)
     if (k->failed) return;
     if (k->config) print_config(k->config);
     print_model(k);
+    if (k->shadow) printf("%s: ok\n  shadow    %s, version %s\n", k->config->shadow_model, k->shadow->name, k->shadow->version);
 }
 
 /* --- the command --- */
@@ -243,12 +244,14 @@ int hl_cmd_check(int argc, char **argv)
     if (k.config_path && hl_config_load(k.config_path, &k.config, &k.problems, NULL) != HL_OK) k.failed = true;
     if (!k.model_path && k.config) k.model_path = k.config->model;
     if (k.model_path && hl_model_check(k.model_path, &k.model, &k.problems, NULL) != HL_OK) k.failed = true;
+    if (k.config && k.config->shadow_model[0] && hl_model_check(k.config->shadow_model, &k.shadow, &k.problems, NULL) != HL_OK) k.failed = true;
     if (k.strict && has_warnings(hl_buf_slice(&k.problems))) k.failed = true;
     if (k.json)
         print_json(&k);
     else
         print_text(&k);
     hl_model_free(k.model);
+    hl_model_free(k.shadow);
     hl_config_free(k.config);
     hl_buf_fini(&k.problems);
     return k.failed ? hl_status_exit_code(HL_E_CONFIG) : 0;

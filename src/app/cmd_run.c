@@ -33,13 +33,14 @@ static const char USAGE[] =
     "Exit codes: 0 clean stop, 69 Kafka cannot be reached, 75 try again, 77 not permitted, 78 configuration.\n";
 
 /* Both files, or the exit code. */
-static int load(const char *path, struct hl_config **config, struct hl_model **model)
+static int load(const char *path, struct hl_config **config, struct hl_model **model, struct hl_model **shadow)
 {
     struct hl_buf problems;
     struct hl_error err = {0};
     hl_buf_init(&problems);
     enum hl_status status = hl_config_load(path, config, &problems, &err);
     if (!status) status = hl_model_load((*config)->model, model, &problems, &err);
+    if (!status && (*config)->shadow_model[0]) status = hl_model_load((*config)->shadow_model, shadow, &problems, &err);
     fprintf(stderr, "%.*s", HL_SLICE_ARG(hl_buf_slice(&problems)));
     if (status && problems.len == 0) fprintf(stderr, "hotlead: %s\n", err.message);
     hl_buf_fini(&problems);
@@ -60,15 +61,15 @@ static int arm_failpoints(void)
 #endif
 }
 
-static int serve(const struct hl_config *config, const struct hl_model *model)
+static int serve(const struct hl_config *config, const struct hl_model *model, const struct hl_model *shadow)
 {
     struct hl_engine *e = NULL;
     struct hl_error err = {0};
-    struct hl_engine_options options = {.config = config, .model = model, .stop = hl_signals_stop()};
+    struct hl_engine_options options = {.config = config, .model = model, .shadow = shadow, .stop = hl_signals_stop()};
     enum hl_status status = hl_engine_start(&options, &e, &err);
     if (!status) {
         struct hl_notify *notify = hl_notify_start(e, options.stop);
-        struct hl_reload *reload = hl_reload_start(e, config->model, model, notify, options.stop);
+        struct hl_reload *reload = hl_reload_start(e, &options, notify);
         status = hl_engine_wait(e, &err);
         hl_reload_stop(reload);
         hl_notify_stop(notify);
@@ -103,18 +104,19 @@ int hl_cmd_run(int argc, char **argv)
         return 64;
     }
     struct hl_config *config = NULL;
-    struct hl_model *model = NULL;
+    struct hl_model *model = NULL, *shadow = NULL;
     hl_core_dump_allow(false);
-    int code = load(path, &config, &model);
+    int code = load(path, &config, &model, &shadow);
     if (code == 0) code = arm_failpoints();
     if (code == 0) {
         hl_core_dump_allow(config->core_dumps);
         enum hl_log_level level;
         if (config->log_level && hl_log_level_parse(config->log_level, &level)) hl_log_set_level(level);
         hl_signals_install();
-        code = serve(config, model);
+        code = serve(config, model, shadow);
     }
     hl_model_free(model);
+    hl_model_free(shadow);
     hl_config_free(config);
     return code;
 }

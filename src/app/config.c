@@ -289,6 +289,14 @@ static void check_servers(struct hl_config_reader *r, const struct hl_yaml_node 
         hl_problem_error(&r->p, hl_node_find(http, "hosts"), "http.hosts wants names apart by commas, without scheme, port and path, not '%s'", c->http_hosts);
 }
 
+static void check_shadow(struct hl_config_reader *r, const struct hl_yaml_node *root)
+{
+    const struct hl_config *c = r->c;
+    const struct hl_yaml_node *at = hl_node_find(hl_node_find(root, "shadow"), "model");
+    if (c->memory_max_bytes && c->shadow_model && c->shadow_model[0])
+        hl_problem_error(&r->p, at, "shadow.model cannot stand with memory.max_bytes: its contacts all stay in memory");
+}
+
 static void check_memory(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
@@ -310,6 +318,7 @@ static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *r
     check_cloudevents(r, root);
     check_servers(r, root);
     check_memory(r, root);
+    check_shadow(r, root);
 }
 
 /* scheme://user:password@host */

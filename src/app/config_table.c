@@ -85,7 +85,10 @@ const struct hl_config_key hl_config_keys[] = {
      "fetched when they are wanted; when Redis is away then, reading pauses. Needs redis.url. 0: no bound."},
     {"", "threads", HL_CONFIG_THREADS, AT(threads), "auto", 1, 256, NULL,
      "Worker threads. auto: one for each CPU that this process may use."},
-    {"", "model", HL_CONFIG_PATH, AT(model), "model.yaml", 0, 0, NULL, "The scoring model. Its file is read again on SIGHUP, the only one that is: a good one scores from then on, a bad one is refused."},
+    {"", "model", HL_CONFIG_PATH, AT(model), "model.yaml", 0, 0, NULL, "The scoring model. Its file is read again on SIGHUP: a good one scores from then on, a bad one is refused."},
+    {"shadow", "model", HL_CONFIG_FILE, AT(shadow_model), "", 0, 0, NULL,
+     "A second model, tried beside the one in use on the same events: what it would do is counted and shown (/v1/shadow), and nothing of it is emitted. Takes as "
+     "much memory again as the contacts, so it cannot stand with memory.max_bytes. Read again on SIGHUP, too. Empty: none."},
     {"http", "listen", HL_CONFIG_TEXT, AT(http_listen), "127.0.0.1:8080", 0, 200, NULL,
      "ADDRESS:PORT of health, metrics and API. Empty: no HTTP. Beyond loopback token_file is needed."},
     {"http", "token_file", HL_CONFIG_FILE, AT(http_token_file), "", 0, 0, NULL, "File with the bearer token that /v1 asks for."},

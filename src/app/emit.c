@@ -7,6 +7,7 @@
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/state.h"
+#include "shadow.h"
 #include "sim_json.h"
 #include "worker.h"
 
@@ -129,6 +130,7 @@ static enum hl_status emit_outcome(struct hl_worker *w, int32_t partition, struc
         HL_FAILPOINT(EMIT_TRANSITION);
         hl_metrics_count_transition(w->metrics, record.transition->from, record.transition->to);
         note_flow(w, partition, &record);
+        if (w->shadow) hl_shadow_moved(w, contact_id, record.transition->from, record.transition->to);
         if (w->e->options.observer) w->e->options.observer(w->e->options.observer_ctx, &record);
     }
     w->outputs_since += o->n_transitions;

@@ -14,6 +14,7 @@
 #include "hotlead/app/schemas.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/log.h"
+#include "shadow.h"
 #include "warm.h"
 #include "worker.h"
 
@@ -121,7 +122,11 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
     e->holdings = hl_holdings_new(e->n_partitions);
     if (!e->metrics || !e->health || !e->holdings) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     hl_health_set_partitions(e->health, (int)e->n_workers, 0, 0); /* nobody is to wait for the mirror */
-    hl_metrics_set_model(e->metrics, e->model->name, e->model->version);
+    hl_metrics_set_model(e->metrics, HL_MODEL_LIVE, e->model->name, e->model->version);
+    if (e->shadow) {
+        if (hl_metrics_add_shadow(e->metrics)) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+        hl_metrics_set_model(e->metrics, HL_MODEL_SHADOW, e->options.shadow->name, e->options.shadow->version);
+    }
     if (e->config->memory_max_bytes) hl_metrics_set_bound(e->metrics, (uint64_t)e->config->memory_max_bytes);
     return HL_OK;
 }
@@ -172,7 +177,7 @@ static enum hl_status http_open(struct hl_engine *e, struct hl_error *err)
     e->api = calloc(1, sizeof(*e->api));
     if (!e->api) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     *e->api = (struct hl_http_api){.metrics = e->metrics, .health = e->health, .table = e->table,
-                                   .config = e->config, .models = e->models, .holdings = e->holdings,
+                                   .config = e->config, .models = e->models, .shadow = e->shadow, .holdings = e->holdings,
                                    .census = e->census, .flow = e->flow, .history = e->history, .epoch = hl_clock_wall_ms()};
     struct hl_http_config c = {.listen = e->config->http_listen, .token_file = given(e->config->http_token_file),
                                .hosts = e->config->http_hosts};
@@ -209,7 +214,8 @@ static enum hl_status start(struct hl_engine *e, struct hl_error *err)
     e->table = hl_table_new_for((unsigned)e->n_workers, stripe_count(e->config, e->n_workers));
     e->models = hl_models_new(e->model, e->n_workers);
     if (!e->table || !e->models) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    enum hl_status status = hl_engine_codecs_open(e, err);
+    enum hl_status status = e->options.shadow ? hl_shadow_open(e, e->options.shadow, stripe_count(e->config, e->n_workers), err) : HL_OK;
+    if (!status) status = hl_engine_codecs_open(e, err);
     if (!status) status = kafka_open(e, err);
     if (!status) status = metrics_open(e, err);
     if (!status) status = mirror_open(e, err);
@@ -282,32 +288,39 @@ void hl_engine_free(struct hl_engine *e)
     hl_holdings_free(e->holdings);
     free(e->api);
     hl_models_free(e->models);
+    hl_shadow_close(e);
     hl_kafka_setup_fini(&e->kafka_setup);
     free(e);
 }
 
-enum hl_status hl_engine_set_model(struct hl_engine *e, struct hl_model *m)
+/* Those of the shadow only where there is one. */
+static struct hl_models *models_of(const struct hl_engine *e, enum hl_model_role role)
 {
-    return hl_models_put(e->models, m);
+    return role == HL_MODEL_SHADOW ? e->shadow->models : e->models;
 }
 
-void hl_engine_refuse_model(struct hl_engine *e, const char *why)
+enum hl_status hl_engine_set_model(struct hl_engine *e, enum hl_model_role role, struct hl_model *m)
 {
-    hl_models_refuse(e->models, why);
+    return hl_models_put(models_of(e, role), m);
 }
 
-bool hl_engine_has_refused(const struct hl_engine *e, char *why, size_t cap)
+void hl_engine_refuse_model(struct hl_engine *e, enum hl_model_role role, const char *why)
+{
+    hl_models_refuse(models_of(e, role), why);
+}
+
+bool hl_engine_has_refused(const struct hl_engine *e, enum hl_model_role role, char *why, size_t cap)
 {
     struct hl_models_news news;
-    hl_models_news(e->models, &news);
+    hl_models_news(models_of(e, role), &news);
     snprintf(why, cap, "%s", news.refused);
     return news.refused[0];
 }
 
-bool hl_engine_has_adopted(const struct hl_engine *e)
+bool hl_engine_has_adopted(const struct hl_engine *e, enum hl_model_role role)
 {
     for (size_t i = 0; i < e->n_workers; i++)
-        if (hl_models_is_behind(e->models, i)) return false;
+        if (hl_models_is_behind(models_of(e, role), i)) return false;
     return true;
 }
 

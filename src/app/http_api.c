@@ -56,6 +56,7 @@ static const struct {
     {"/v1/transitions", hl_http_get_transitions},
     {"/v1/status", hl_http_get_status},
     {"/v1/model", hl_http_get_model},
+    {"/v1/shadow", hl_http_get_shadow},
 };
 
 static void answer(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r)
@@ -70,7 +71,7 @@ static void answer(struct hl_http_api *api, const struct hl_http_request *q, str
         return;
     }
     hl_http_not_found(r, "known paths: /, /livez, /readyz, /metrics, /v1/contacts/{id}, /v1/contacts/{id}/explain, /v1/contacts/{id}/history, "
-                         "/v1/rank, /v1/funnel, /v1/transitions, /v1/status, /v1/model");
+                         "/v1/rank, /v1/funnel, /v1/transitions, /v1/status, /v1/model, /v1/shadow");
 }
 
 void hl_http_api_handle(void *ctx, const struct hl_http_request *q, struct hl_http_response *r)

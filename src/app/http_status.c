@@ -9,6 +9,7 @@
 #include "http_v1.h"
 #include "json_text.h"
 #include "models.h"
+#include "shadow.h"
 
 #define WINDOW_NS INT64_C(4000000000)
 #define LEAST_S 0.5
@@ -150,6 +151,9 @@ static void put_model(struct hl_http_api *api, struct hl_buf *b)
     hl_json_put_member(b, "model", hl_slice_of(api->model->name));
     hl_json_put_member(b, "model_version", hl_slice_of(api->model->version));
     hl_json_put_member(b, "model_refused", hl_slice_of(news.refused[0] ? news.refused : NULL));
+    const struct hl_model *shadow = api->shadow ? hl_models_acquire(api->shadow->models) : NULL;
+    hl_json_put_member(b, "shadow_version", hl_slice_of(shadow ? shadow->version : NULL));
+    if (shadow) hl_models_release(api->shadow->models, shadow);
 }
 
 static void put_status(struct hl_http_api *api, const struct hl_metrics_glance *g, const struct look *before, int64_t now, struct hl_buf *b)

@@ -15,6 +15,7 @@ void hl_http_get_transitions(struct hl_http_api *api, const struct hl_http_reque
 void hl_http_get_status(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
 void hl_http_get_page(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
 void hl_http_get_model(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
+void hl_http_get_shadow(struct hl_http_api *api, const struct hl_http_request *q, struct hl_http_response *r);
 
 #define HL_HTTP_GATHER_MS 500 /* how long an answer waits for figures of the census */
 /* Member "source" of an object that is open: which partitions the figures are of, from where, and how old they are. */

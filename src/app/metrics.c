@@ -52,10 +52,14 @@ struct hl_metrics {
     _Atomic uint64_t bound; /* 0: none */
     double start_time;
     pthread_mutex_t model_lock;
-    char *model, *model_version; /* NULL: not set */
-    hl_counter reloads[HL_RELOAD_COUNT];
-    _Atomic bool refused; /* the last reload was */
-    _Atomic int64_t model_ms; /* wall clock: since when the model is in use */
+    struct {
+        char *name, *version; /* NULL: not set; under the lock */
+        hl_counter reloads[HL_RELOAD_COUNT];
+        _Atomic bool refused; /* the last reload was */
+        _Atomic int64_t since_ms; /* wall clock: since when it is in use */
+    } model[HL_MODEL_ROLE_COUNT];
+    bool has_shadow;
+    _Atomic int64_t shadow_since_ms;
     pthread_mutex_t exemplar_lock;
     struct exemplar slowest[HL_ARRAY_LEN(bounds) + 1]; /* by bucket of latency */
     struct exemplar moved[HL_STAGE_COUNT][HL_STAGE_COUNT];
@@ -111,7 +115,7 @@ struct hl_metrics *hl_metrics_new(const struct hl_metrics_config *config)
     pthread_mutex_init(&m->model_lock, NULL);
     pthread_mutex_init(&m->exemplar_lock, NULL);
     atomic_init(&m->redis_up, -1);
-    atomic_init(&m->model_ms, hl_clock_wall_ms());
+    for (int r = 0; r < HL_MODEL_ROLE_COUNT; r++) atomic_init(&m->model[r].since_ms, hl_clock_wall_ms());
     m->topics = calloc(m->n_topics + 1, sizeof(*m->topics));
     m->build = calloc(m->n_build + 1, sizeof(*m->build));
     m->thread = calloc((size_t)m->threads + 1, sizeof(*m->thread));
@@ -141,13 +145,18 @@ void hl_metrics_free(struct hl_metrics *m)
         free_text(m->build[i].name);
         free_text(m->build[i].value);
     }
-    for (int i = 0; m->thread && i < m->threads; i++) free(m->thread[i]);
+    for (int i = 0; m->thread && i < m->threads; i++) {
+        if (m->thread[i]) free(m->thread[i]->shadow);
+        free(m->thread[i]);
+    }
     free(m->topics);
     free(m->build);
     free(m->thread);
     free(m->lag);
-    free(m->model);
-    free(m->model_version);
+    for (int r = 0; r < HL_MODEL_ROLE_COUNT; r++) {
+        free(m->model[r].name);
+        free(m->model[r].version);
+    }
     pthread_mutex_destroy(&m->model_lock);
     pthread_mutex_destroy(&m->exemplar_lock);
     free(m);
@@ -178,7 +187,7 @@ void hl_metrics_set_bound(struct hl_metrics *m, uint64_t bytes)
     atomic_store_explicit(&m->bound, bytes, memory_order_relaxed);
 }
 
-void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version)
+void hl_metrics_set_model(struct hl_metrics *m, enum hl_model_role role, const char *model, const char *version)
 {
     char *a = strdup(model), *b = strdup(version);
     if (!a || !b) { /* the old name stays */
@@ -187,19 +196,43 @@ void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *v
         return;
     }
     pthread_mutex_lock(&m->model_lock);
-    char *old_a = m->model, *old_b = m->model_version;
-    m->model = a;
-    m->model_version = b;
+    char *old_a = m->model[role].name, *old_b = m->model[role].version;
+    m->model[role].name = a;
+    m->model[role].version = b;
     pthread_mutex_unlock(&m->model_lock);
     free(old_a);
     free(old_b);
 }
 
-void hl_metrics_count_reload(struct hl_metrics *m, enum hl_reload_result result, int64_t wall_ms)
+void hl_metrics_count_reload(struct hl_metrics *m, enum hl_model_role role, enum hl_reload_result result, int64_t wall_ms)
 {
-    hl_counter_add(&m->reloads[result], 1);
-    atomic_store(&m->refused, result == HL_RELOAD_REFUSED);
-    if (result == HL_RELOAD_APPLIED) atomic_store(&m->model_ms, wall_ms);
+    hl_counter_add(&m->model[role].reloads[result], 1);
+    atomic_store(&m->model[role].refused, result == HL_RELOAD_REFUSED);
+    if (result == HL_RELOAD_APPLIED) atomic_store(&m->model[role].since_ms, wall_ms);
+}
+
+enum hl_status hl_metrics_add_shadow(struct hl_metrics *m)
+{
+    for (int i = 0; i < m->threads; i++)
+        if (!(m->thread[i]->shadow = calloc(1, sizeof(*m->thread[i]->shadow)))) return HL_E_NOMEM;
+    m->has_shadow = true;
+    return HL_OK;
+}
+
+void hl_metrics_set_shadow_since(struct hl_metrics *m, int64_t wall_ms)
+{
+    atomic_store(&m->shadow_since_ms, wall_ms);
+}
+
+bool hl_metrics_shadow(const struct hl_metrics *m, struct hl_shadow_counts *sum, int64_t *since_ms)
+{
+    memset(sum, 0, sizeof(*sum));
+    *since_ms = atomic_load(&m->shadow_since_ms);
+    for (int i = 0; i < m->threads && m->has_shadow; i++) {
+        const hl_counter *from = (const hl_counter *)m->thread[i]->shadow;
+        for (size_t k = 0; k < sizeof(*sum) / sizeof(*from); k++) hl_counter_add(&((hl_counter *)sum)[k], load(&from[k]));
+    }
+    return m->has_shadow;
 }
 
 static size_t bucket_of(uint64_t ns)
@@ -553,33 +586,103 @@ static void print_rebalances(struct page *p)
     sample(p, SUM(p->m, rebalances));
 }
 
-static void print_model(struct page *p)
+static void print_model_of(struct page *p, enum hl_model_role role)
 {
     pthread_mutex_lock(&p->m->model_lock);
-    if (p->m->model) {
+    if (p->m->model[role].name) {
         begin(p, "_info");
-        label(p, "model", p->m->model);
-        label(p, "version", p->m->model_version);
+        label(p, "model", p->m->model[role].name);
+        label(p, "version", p->m->model[role].version);
         value_u64(p, 1);
     }
     pthread_mutex_unlock(&p->m->model_lock);
+}
+
+static void print_model(struct page *p)
+{
+    print_model_of(p, HL_MODEL_LIVE);
+}
+
+static void print_shadow_model(struct page *p)
+{
+    print_model_of(p, HL_MODEL_SHADOW);
+}
+
+#define X(code, name) name,
+static const char *const role_names[] = {HL_MODEL_ROLES(X)};
+static const char *const under_names[] = {HL_SHADOW_UNDER(X)};
+#undef X
+
+static size_t roles(const struct page *p)
+{
+    return p->m->has_shadow ? HL_MODEL_ROLE_COUNT : 1;
 }
 
 static void print_reloads(struct page *p)
 {
     static const char *const names[HL_RELOAD_COUNT] = {
         [HL_RELOAD_APPLIED] = "applied", [HL_RELOAD_UNCHANGED] = "unchanged", [HL_RELOAD_REFUSED] = "refused"};
-    for (size_t r = 0; r < HL_RELOAD_COUNT; r++) sample_labelled(p, "result", names[r], load(&p->m->reloads[r]));
+    for (size_t k = 0; k < roles(p) * HL_RELOAD_COUNT; k++) {
+        begin(p, type_suffix(p->metric->type));
+        label(p, "role", role_names[k / HL_RELOAD_COUNT]);
+        label(p, "result", names[k % HL_RELOAD_COUNT]);
+        value_u64(p, load(&p->m->model[k / HL_RELOAD_COUNT].reloads[k % HL_RELOAD_COUNT]));
+    }
 }
 
 static void print_reload_good(struct page *p)
 {
-    sample(p, !atomic_load(&p->m->refused));
+    for (size_t r = 0; r < roles(p); r++) sample_labelled(p, "role", role_names[r], !atomic_load(&p->m->model[r].refused));
 }
 
 static void print_model_since(struct page *p)
 {
-    sample_double(p, (double)atomic_load(&p->m->model_ms) / 1000);
+    for (size_t r = 0; r < roles(p); r++) {
+        begin(p, "");
+        label(p, "role", role_names[r]);
+        value_double(p, (double)atomic_load(&p->m->model[r].since_ms) / 1000);
+    }
+}
+
+static void print_shadow_contacts(struct page *p)
+{
+    struct hl_shadow_counts sum;
+    int64_t since;
+    if (!hl_metrics_shadow(p->m, &sum, &since)) return;
+    for (size_t k = 0; k < HL_STAGE_COUNT * HL_STAGE_COUNT; k++) {
+        uint64_t n = sum.contacts[k / HL_STAGE_COUNT][k % HL_STAGE_COUNT];
+        if (n == 0) continue;
+        begin(p, "");
+        label(p, "live", hl_stage_name((enum hl_stage)(k / HL_STAGE_COUNT)));
+        label(p, "shadow", hl_stage_name((enum hl_stage)(k % HL_STAGE_COUNT)));
+        value_u64(p, n);
+    }
+}
+
+static void print_shadow_move(struct page *p, size_t from, size_t to, size_t under, uint64_t n)
+{
+    if (n == 0) return;
+    begin(p, type_suffix(p->metric->type));
+    label(p, "from", hl_stage_name((enum hl_stage)from));
+    label(p, "to", hl_stage_name((enum hl_stage)to));
+    label(p, "under", under_names[under]);
+    value_u64(p, n);
+}
+
+static void print_shadow_moves(struct page *p)
+{
+    struct hl_shadow_counts sum;
+    int64_t since;
+    if (!hl_metrics_shadow(p->m, &sum, &since)) return;
+    for (size_t from = 0; from < HL_STAGE_COUNT; from++)
+        for (size_t to = 0; to < HL_STAGE_COUNT; to++)
+            for (size_t u = 0; u < HL_UNDER_COUNT; u++) print_shadow_move(p, from, to, u, sum.moves[u][from][to]);
+}
+
+static void print_shadow_since(struct page *p)
+{
+    int64_t ms = atomic_load(&p->m->shadow_since_ms);
+    if (ms) sample_double(p, (double)ms / 1000);
 }
 
 static void print_build(struct page *p)
@@ -682,6 +785,11 @@ static const struct metric metrics[] = {
     {"hotlead_model_reloads", COUNTER, "", print_reloads, "Times that the model's file was read again (SIGHUP), by what became of it."},
     {"hotlead_model_last_reload_successful", GAUGE, "", print_reload_good, "0: the model's file was refused when it was read last, and the model before it scores on."},
     {"hotlead_model_since_timestamp_seconds", GAUGE, "seconds", print_model_since, "Since when the model in use scores, in Unix time."},
+    {"hotlead_shadow_model", INFO, "", print_shadow_model, "The model that is tried beside the one in use."},
+    {"hotlead_shadow_contacts", GAUGE, "", print_shadow_contacts, "Contacts by their stage under the model in use and under its shadow."},
+    {"hotlead_shadow_transitions", COUNTER, "", print_shadow_moves, "Moves that a contact made at the same event under both models, or under one of them only."},
+    {"hotlead_shadow_since_timestamp_seconds", GAUGE, "seconds", print_shadow_since,
+     "When contacts were last made equal under both models, in Unix time: what differs has come about since."},
     {"hotlead_build", INFO, "", print_build, "Versions of the program and its libraries."},
     {"process_cpu_seconds", COUNTER, "seconds", print_cpu, "User and system CPU time."},
     {"process_resident_memory_bytes", GAUGE, "bytes", print_rss, "Resident memory."},

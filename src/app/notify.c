@@ -82,7 +82,7 @@ static void look(struct hl_notify *n)
     if (!live) say_status(n, why);
     else if (n->stopping) say_status(n, "stopping: commits and checkpoints what is left");
     else if (!hl_engine_is_ready(n->e, why, sizeof(why))) say_status(n, why);
-    else if (hl_engine_has_refused(n->e, refused + sizeof(REFUSED) - 1, sizeof(refused) - sizeof(REFUSED) + 1)) say_status(n, refused);
+    else if (hl_engine_has_refused(n->e, HL_MODEL_LIVE, refused + sizeof(REFUSED) - 1, sizeof(refused) - sizeof(REFUSED) + 1)) say_status(n, refused);
     else say_status(n, "scoring");
 }
 

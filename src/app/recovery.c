@@ -24,6 +24,7 @@
 #include "hotlead/base/log.h"
 #include "hotlead/core/grave.h"
 #include "hotlead/core/state.h"
+#include "shadow.h"
 #include "worker.h"
 
 #define REDIS_MS 20000 /* between two records; the store's own limits are shorter */
@@ -475,6 +476,7 @@ void hl_drop_partitions(struct hl_worker *w)
         hl_partition_free(p);
     }
     if (w->n_parts) hl_table_drop(w->e->table, w->index, -1);
+    if (w->n_parts && w->shadow) hl_shadow_drop(w);
     w->n_parts = w->n_graves = 0;
     hl_bound_forget(w);
     for (size_t i = 0; i < w->n_waiting; i++) free(w->waiting[i].value);

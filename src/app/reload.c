@@ -20,18 +20,28 @@ struct title {
     char name[128], version[128];
 };
 
-struct hl_reload {
+/* The file of one of the two. */
+struct source {
     struct hl_engine *e;
-    const char *path;
-    struct hl_notify *notify;
-    const _Atomic bool *stop;
-    _Atomic bool ending;
+    enum hl_model_role role;
+    const char *path;    /* NULL: there is none */
     struct title title;  /* of the newest */
     bool pending;        /* not all workers have gone over to it yet */
     struct title before; /* the model that they come from */
     int64_t since_ns;
+};
+
+struct hl_reload {
+    struct source of[HL_MODEL_ROLE_COUNT];
+    struct hl_notify *notify;
+    const _Atomic bool *stop;
+    _Atomic bool ending;
     pthread_t thread;
 };
+
+#define X(code, name) name,
+static const char *const role_names[] = {HL_MODEL_ROLES(X)};
+#undef X
 
 static struct title title_of(const struct hl_model *m)
 {
@@ -56,25 +66,25 @@ static void log_problems(enum hl_log_level level, const char *event, const struc
     }
 }
 
-static void refuse(struct hl_reload *r, const struct hl_error *err)
+static void refuse(struct source *r, const struct hl_error *err)
 {
     char quoted[600];
-    hl_log(HL_LOG_ERROR, "model_refused", "reason=%s model=%s model_version=%s effect=\"the model in use scores on\"",
-           hl_log_quote(quoted, sizeof(quoted), err->message), r->title.name, r->title.version);
-    hl_engine_refuse_model(r->e, err->message);
-    hl_metrics_count_reload(hl_engine_metrics(r->e), HL_RELOAD_REFUSED, hl_clock_wall_ms());
+    hl_log(HL_LOG_ERROR, "model_refused", "role=%s reason=%s model=%s model_version=%s effect=\"the model in use scores on\"",
+           role_names[r->role], hl_log_quote(quoted, sizeof(quoted), err->message), r->title.name, r->title.version);
+    hl_engine_refuse_model(r->e, r->role, err->message);
+    hl_metrics_count_reload(hl_engine_metrics(r->e), r->role, HL_RELOAD_REFUSED, hl_clock_wall_ms());
 }
 
 /* Publish it; where that fails, nothing has changed. */
-static void take(struct hl_reload *r, struct hl_model *m)
+static void take(struct source *r, struct hl_model *m)
 {
     struct title was = r->title;
     struct hl_error err;
     if (strcmp(m->version, r->title.version) == 0 && strcmp(m->name, r->title.name) == 0)
-        hl_log(HL_LOG_WARN, "model_version_same", "model=%s model_version=%s reason=\"the model is another one, its version is not: transitions do not tell them "
-               "apart\"", r->title.name, r->title.version);
+        hl_log(HL_LOG_WARN, "model_version_same", "role=%s model=%s model_version=%s reason=\"the model is another one, its version is not: transitions do not tell them "
+               "apart\"", role_names[r->role], r->title.name, r->title.version);
     r->title = title_of(m);
-    if (hl_engine_set_model(r->e, m)) {
+    if (hl_engine_set_model(r->e, r->role, m)) {
         hl_error_set(&err, HL_E_NOMEM, HL_STOP, "out of memory");
         r->title = was;
         refuse(r, &err);
@@ -87,7 +97,7 @@ static void take(struct hl_reload *r, struct hl_model *m)
     r->pending = true;
 }
 
-static void read_again(struct hl_reload *r)
+static void read_again(struct source *r)
 {
     struct hl_model *m = NULL;
     struct hl_buf problems;
@@ -97,9 +107,9 @@ static void read_again(struct hl_reload *r)
         log_problems(HL_LOG_ERROR, "model_problem", &problems);
         refuse(r, &err);
     } else if (m->fingerprint == r->title.fingerprint) {
-        hl_log(HL_LOG_INFO, "model_unchanged", "model=%s model_version=%s", r->title.name, r->title.version);
-        hl_engine_refuse_model(r->e, ""); /* what was refused before is gone */
-        hl_metrics_count_reload(hl_engine_metrics(r->e), HL_RELOAD_UNCHANGED, hl_clock_wall_ms());
+        hl_log(HL_LOG_INFO, "model_unchanged", "role=%s model=%s model_version=%s", role_names[r->role], r->title.name, r->title.version);
+        hl_engine_refuse_model(r->e, r->role, ""); /* what was refused before is gone */
+        hl_metrics_count_reload(hl_engine_metrics(r->e), r->role, HL_RELOAD_UNCHANGED, hl_clock_wall_ms());
         hl_model_free(m);
     } else {
         log_problems(HL_LOG_WARN, "model_problem", &problems);
@@ -108,20 +118,38 @@ static void read_again(struct hl_reload *r)
     hl_buf_fini(&problems);
 }
 
-/* Until all workers score with it. True: there is something newer to be read. */
-static bool settle(struct hl_reload *r)
+/* All workers score with it. */
+static void settle(struct source *r)
 {
-    while (r->pending && !hl_engine_has_adopted(r->e)) {
-        if (hl_signals_wait_reload(ADOPTED_MS)) return true;
-        if (r->ending || *r->stop) return false;
-    }
-    if (!r->pending) return false;
+    if (!r->pending || !hl_engine_has_adopted(r->e, r->role)) return;
     r->pending = false;
-    hl_metrics_set_model(hl_engine_metrics(r->e), r->title.name, r->title.version);
-    hl_metrics_count_reload(hl_engine_metrics(r->e), HL_RELOAD_APPLIED, hl_clock_wall_ms());
-    hl_log(HL_LOG_INFO, "model_reloaded", "model=%s model_version=%s was=%s was_version=%s seconds=%.3f", r->title.name, r->title.version, r->before.name,
-           r->before.version, (double)(hl_clock_mono_ns() - r->since_ns) / 1e9);
-    return false;
+    hl_metrics_set_model(hl_engine_metrics(r->e), r->role, r->title.name, r->title.version);
+    hl_metrics_count_reload(hl_engine_metrics(r->e), r->role, HL_RELOAD_APPLIED, hl_clock_wall_ms());
+    hl_log(HL_LOG_INFO, "model_reloaded", "role=%s model=%s model_version=%s was=%s was_version=%s seconds=%.3f", role_names[r->role], r->title.name,
+           r->title.version, r->before.name, r->before.version, (double)(hl_clock_mono_ns() - r->since_ns) / 1e9);
+}
+
+static bool is_pending(const struct hl_reload *r)
+{
+    bool is = false;
+    for (size_t i = 0; i < HL_MODEL_ROLE_COUNT; i++) is |= r->of[i].pending;
+    return is;
+}
+
+/* Until all workers score with what was read. True: there is something newer to be read. */
+static bool settle_all(struct hl_reload *r)
+{
+    for (;;) {
+        for (size_t i = 0; i < HL_MODEL_ROLE_COUNT; i++) settle(&r->of[i]);
+        if (!is_pending(r) || r->ending || *r->stop) return false;
+        if (hl_signals_wait_reload(ADOPTED_MS)) return true;
+    }
+}
+
+static void read_all_again(struct hl_reload *r)
+{
+    for (size_t i = 0; i < HL_MODEL_ROLE_COUNT; i++)
+        if (r->of[i].path) read_again(&r->of[i]);
 }
 
 static void *reload_main(void *arg)
@@ -130,23 +158,22 @@ static void *reload_main(void *arg)
     while (!r->ending) {
         if (!hl_signals_wait_reload(LOOK_MS)) continue;
         hl_notify_reloading(r->notify, true);
-        do read_again(r);
-        while (settle(r));
+        do read_all_again(r);
+        while (settle_all(r));
         hl_notify_reloading(r->notify, false);
     }
     return NULL;
 }
 
-struct hl_reload *hl_reload_start(struct hl_engine *e, const char *path, const struct hl_model *first, struct hl_notify *notify,
-                                  const _Atomic bool *stop)
+struct hl_reload *hl_reload_start(struct hl_engine *e, const struct hl_engine_options *options, struct hl_notify *notify)
 {
     struct hl_reload *r = calloc(1, sizeof(*r));
     if (r) {
-        r->e = e;
-        r->path = path;
         r->notify = notify;
-        r->stop = stop;
-        r->title = title_of(first);
+        r->stop = options->stop;
+        r->of[HL_MODEL_LIVE] = (struct source){.e = e, .role = HL_MODEL_LIVE, .path = options->config->model, .title = title_of(options->model)};
+        if (options->shadow)
+            r->of[HL_MODEL_SHADOW] = (struct source){.e = e, .role = HL_MODEL_SHADOW, .path = options->config->shadow_model, .title = title_of(options->shadow)};
     }
     if (r && pthread_create(&r->thread, NULL, reload_main, r) == 0) return r;
     hl_log(HL_LOG_ERROR, "reload_failed", "reason=\"its thread does not start\" effect=\"SIGHUP does nothing\"");

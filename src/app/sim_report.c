@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "compare.h"
 #include "hotlead/base/iso8601.h"
 #include "json_text.h"
 #include "sim_json.h"
@@ -223,11 +224,8 @@ static void put_stages(struct hl_buf *b, const struct hl_sim_contact *contacts, 
     uint64_t one[HL_STAGE_COUNT], other[HL_STAGE_COUNT];
     count_stages(contacts, n, false, one);
     count_stages(contacts, n, true, other);
-    hl_json_put_raw(b, "\"stages\":[");
-    for (unsigned s = 0; s < HL_STAGE_COUNT; s++)
-        hl_buf_printf(b, "%s{\"stage\":\"%s\",\"a\":%" PRIu64 ",\"b\":%" PRIu64 ",\"change\":%" PRId64 "}", s ? "," : "",
-                      hl_stage_name((enum hl_stage)s), one[s], other[s], (int64_t)(other[s] - one[s]));
-    hl_json_put_raw(b, "],");
+    hl_compare_put_stages(b, one, other, "a", "b");
+    hl_json_put_raw(b, ",");
 }
 
 static void put_side(struct hl_buf *b, const struct comparison *k, unsigned side)

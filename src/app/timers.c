@@ -18,6 +18,7 @@
 #include "hotlead/base/clock.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/core/due.h"
+#include "shadow.h"
 #include "worker.h"
 
 bool hl_timers_needed(const struct hl_model *m)
@@ -61,7 +62,7 @@ static void sift_down(struct hl_timers *h, size_t i)
     h->items[i] = item;
 }
 
-static struct hl_timer pop(struct hl_timers *h)
+struct hl_timer hl_timers_pop(struct hl_timers *h)
 {
     struct hl_timer top = h->items[0];
     hl_contact_unref(top.c);
@@ -70,9 +71,8 @@ static struct hl_timer pop(struct hl_timers *h)
     return top;
 }
 
-void hl_timers_drop_erased(struct hl_partition *p)
+void hl_timers_drop_erased_in(struct hl_timers *h)
 {
-    struct hl_timers *h = &p->timers;
     size_t kept = 0;
     for (size_t i = 0; i < h->n; i++)
         if (h->items[i].c->flags & HL_C_ERASED)
@@ -83,12 +83,22 @@ void hl_timers_drop_erased(struct hl_partition *p)
     for (size_t i = h->n / 2; i > 0; i--) sift_down(h, i - 1);
 }
 
-bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c)
+void hl_timers_drop_erased(struct hl_partition *p)
+{
+    hl_timers_drop_erased_in(&p->timers);
+}
+
+bool hl_timers_note_in(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c)
 {
     int64_t due = hl_due_next(c, m);
     if (due == HL_NO_TIME || (c->timer != HL_NO_TIME && c->timer <= due)) return true;
     c->timer = due;
-    return push(&p->timers, (struct hl_timer){due, c});
+    return push(h, (struct hl_timer){due, c});
+}
+
+bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c)
+{
+    return hl_timers_note_in(&p->timers, m, c);
 }
 
 /* --- stream time --- */
@@ -129,12 +139,13 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
 enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err)
 {
     while (p->timers.n && p->timers.items[0].moment <= p->stream_time) {
-        struct hl_timer t = pop(&p->timers);
+        struct hl_timer t = hl_timers_pop(&p->timers);
         enum hl_status status = act(w, p, t);
         if (status) return hl_error_set(err, status, HL_STOP, "a move by time: %s", hl_status_name(status));
         status = hl_outcome_is_final(w->outcome) ? hl_emit_by_time(w, p, r, hl_contact_id(t.c), w->outcome, err) : HL_OK;
         if (status) return status;
     }
+    if (w->shadow) hl_shadow_fire(w, p);
     return HL_OK;
 }
 
@@ -148,6 +159,7 @@ enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err)
         for (uint16_t t = 0; t < hl_engine_inputs(w->e); t++) p->at_end[t] = !p->blocked[t] && w->stream->at_end(w->stream, t, p->id);
         advance_stream_time(w, p);
         status = hl_timers_fire(w, p, NULL, err);
+        if (w->shadow && !status) hl_shadow_settle(w);
     }
     return status;
 }

@@ -15,6 +15,7 @@
 #include "hotlead/base/failpoint.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
+#include "shadow.h"
 #include "worker.h"
 
 #define SCHEMA_RETRY_NS 200000000ll
@@ -99,6 +100,8 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     bool adopted;
     struct hl_contact *c = hl_contact_for_event(w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
+    bool taken = false;
+    enum hl_stage stage = HL_STAGE_ANONYMOUS;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
         status = hl_apply(c, slab, w->model, w->matches, ev, HL_APPLY_LIVE, o);
         if (!status && o->erased) status = hl_bury(w, p, c, r, p->next);
@@ -106,6 +109,8 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         bool may_be_sooner = o->sinks || c->timer == HL_NO_TIME; /* an entry that comes too early is asked again when its time comes */
         if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, w->model, c)) status = HL_E_NOMEM;
+        taken = true;
+        stage = c->stage;
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, w->index, hash);
@@ -119,6 +124,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         status = hl_emit_outcome(w, r, ev, o, err);
         if (status) return status; /* it comes again, and is counted then */
     }
+    if (w->shadow && taken) hl_shadow_event(w, p, ev, hash, stage, o);
     hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);
     return w->time_acts ? hl_timers_fire(w, p, r, err) : HL_OK; /* a late event may bring a moment that is due already */
 }
@@ -149,6 +155,7 @@ static enum hl_status finish_record(struct hl_worker *w, const struct hl_record 
     }
     if (status) return status;
     if (!d->status && hl_event_is_early(ev)) hl_odd_early(w, r, ev);
+    if (w->shadow) hl_shadow_settle(w);
     p->next[r->topic] = r->offset + 1;
     hl_metrics_count_consumed(w->metrics, r->topic, 1);
     w->events_since++;
@@ -259,6 +266,7 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     }
     if (HL_FAILPOINT_ERROR(RECOVERY_BEFORE_ASSIGN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     status = hl_timers_seed(w, err);
+    if (w->shadow && !status) hl_shadow_seed(w);
     if (!status) status = hl_worker_assign(w, err);
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id, w->index);
     for (size_t i = 0; i < w->n_parts && !status; i++)
@@ -361,6 +369,7 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     hl_health_beat(w->e->health, (int)w->index, hl_clock_mono_ns());
     enum hl_status status = hl_commit_finish(w, false, err);
     if (!status && is_behind(w)) status = change_model(w, err);
+    if (!status && w->shadow) hl_shadow_tend(w);
     if (!status) status = unblock(w, now, err);
     if (!status) status = w->stream->poll(w->stream, hl_commit_wait_ms(w, now), w->records, HL_BATCH, &n, err);
     if (status) return status;

@@ -13,6 +13,7 @@
  *   progress.c    how far that is
  *   rebuild.c     their state anew, from the input alone (a command)
  *   models.c      the model that scores, and those before it
+ *   shadow.c      a second model beside it, for figures
  *   mirror.c      the warm copy in Redis, a thread of its own
  *   flow.c        what was just committed, for those who look; census.c: the figures of all partitions, a thread of its own
  *   engine.c      puts them together */
@@ -170,6 +171,8 @@ struct hl_latency_samples {
 };
 
 struct hl_flow_batch;
+struct hl_shadow;
+struct hl_shadow_worker;
 
 /* The commit that is under way. */
 struct hl_flight {
@@ -220,7 +223,8 @@ struct hl_worker {
     struct hl_position *positions; /* room for every (input, partition) */
     int64_t schema_check_ns, lag_due_ns;
     int64_t wall_ms; /* of the group in hand; the clock is not asked for each event */
-    bool time_acts;  /* the model has stages that time alone can end */
+    bool time_acts;  /* the model has stages that time alone can end, or its shadow has */
+    struct hl_shadow_worker *shadow; /* NULL: no second model is tried */
     struct hl_bound bound;
     enum hl_status status; /* how it ended */
     struct hl_error error;
@@ -231,6 +235,7 @@ struct hl_engine {
     const struct hl_config *config;
     const struct hl_model *model; /* at the start */
     struct hl_models *models;     /* NULL: it stays that one (tests, rebuild) */
+    struct hl_shadow *shadow;     /* NULL: no second model is tried */
     struct hl_table *table;
     struct hl_kafka *kafka;
     struct hl_schemas *schemas;
@@ -382,6 +387,10 @@ enum hl_status hl_timers_event(struct hl_worker *w, struct hl_partition *p, cons
 enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err);
 /* Between batches: inputs that were read to their end follow the clock. */
 enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err);
+/* The same in other timers than the partition's. */
+bool hl_timers_note_in(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c);
+void hl_timers_drop_erased_in(struct hl_timers *h);
+struct hl_timer hl_timers_pop(struct hl_timers *h); /* the earliest; there is one */
 /* Entries of erased contacts, which may leave the table now. */
 void hl_timers_drop_erased(struct hl_partition *p);
 /* All contacts of our partitions, once, when they have come to life. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "flow.h"
+#include "shadow.h"
 #include "worker.h"
 
 enum hl_status hl_worker_adopt_model(struct hl_worker *w, struct hl_error *err)
@@ -13,7 +14,7 @@ enum hl_status hl_worker_adopt_model(struct hl_worker *w, struct hl_error *err)
         hl_match_cache_free(w->matches);
         w->matches = matches;
         w->model = m;
-        w->time_acts = hl_timers_needed(m);
+        w->time_acts = hl_timers_needed(m) || (w->shadow && hl_shadow_needs_time(w));
         if (ms) hl_models_adopt(ms, w->index, m);
     }
     if (ms) hl_models_release(ms, m);
@@ -43,6 +44,7 @@ enum hl_status hl_worker_init(struct hl_worker *w, struct hl_engine *e, unsigned
     if ((e->flow && (!w->flow || !w->flight.flow)) || !w->records || !w->events || !w->outcome || !w->by_id || !w->parts || !w->assigned || !w->positions)
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     enum hl_status status = hl_worker_adopt_model(w, err);
+    if (!status) status = hl_shadow_init(w, err);
     return status ? status : hl_bound_init(w, err);
 }
 
@@ -60,6 +62,7 @@ void hl_worker_fini(struct hl_worker *w)
     hl_flow_batch_free(w->flow);
     hl_flow_batch_free(w->flight.flow);
     hl_bound_fini(w);
+    hl_shadow_fini(w);
     free(w->by_id);
     free(w->parts);
     free(w->assigned);

@@ -95,7 +95,9 @@ class Monitoring(unittest.TestCase):
             if not any(v == v for v in values):   # NaN is no answer either: 0 of 0
                 empty.add(title)
         # nothing restarts or fires here, no deadline passes in eight seconds and nobody leaves memory: 0 of 0
-        self.assertLessEqual(empty, {"Restarts", "Alerts that fire", "Deadlines missed", "Fetching from Redis"}, "panels without an answer")
+        shadow = {title for title, _ in asked if title.startswith("Shadow")}   # below: it cannot stand with a bound
+        self.assertEqual(empty & shadow, shadow)
+        self.assertLessEqual(empty - shadow, {"Restarts", "Alerts that fire", "Deadlines missed", "Fetching from Redis"}, "panels without an answer")
 
     def test_the_variables_of_the_dashboard_have_values(self):
         for v in json.loads((MONITORING / "grafana-hotlead.json").read_text())["templating"]["list"][1:]:
@@ -132,6 +134,27 @@ class Monitoring(unittest.TestCase):
         self.assertEqual(self.value("sum(hotlead_dead_letters_total)"), 120)
         self.assertEqual(self.value("sum(hotlead_events_total)"), 6000)
         self.assertGreaterEqual(self.value("sum(hotlead_unknown_types_total)"), 120)   # the workload has some of its own
+
+
+class OfAShadow(unittest.TestCase):
+    def test_its_page_is_clean_and_its_panels_have_answers(self):
+        setup, work = harness.Setup(shadow={"model": "model.yaml"}), harness.workload(6000, 500)
+        with setup.run() as h:
+            h.wait_ready()
+            prometheus = Prometheus(h.config["http"]["listen"]).start()
+            self.addCleanup(prometheus.close)
+            gen_events.produce(harness.kafka().bootstrap, work.records(setup))
+            setup.wait_done(h)
+            done = subprocess.run(["promtool", "check", "metrics"], input=h.get("/metrics")[1], capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+            queries = [(p["title"], t["expr"]) for p in json.loads((MONITORING / "grafana-hotlead.json").read_text())["panels"] for t in p.get("targets", [])
+                       if p["title"].startswith("Shadow")]
+            self.assertGreaterEqual(len(queries), 4)
+            for title, query in queries:
+                servers.wait_for(f"an answer for {title}", lambda: prometheus.ask("query", query=filled_in(query))["result"], 20)
+            moved = lambda under: prometheus.ask("query", query=f'sum(hotlead_shadow_transitions_total{{under="{under}"}})')["result"]
+            servers.wait_for("moves of both", lambda: float(moved("both")[0]["value"][1]) == h.metric("hotlead_transitions_total"), 20)
+            self.assertEqual((moved("live"), moved("shadow")), ([], []))   # the same model
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import time
 import unittest
 
@@ -211,6 +212,32 @@ class Page(unittest.TestCase):
             page.wait("document.getElementById('state-text').innerText === 'No answer' && document.getElementById('trouble').innerText.includes('does not answer, since')")
             self.assertGreaterEqual(page.js("document.querySelectorAll('#hot button.id').length"), 7)
             self.nothing_ran(page)
+
+    def test_a_model_that_is_tried_is_shown_and_one_that_was_refused_is_told(self):
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1, shadow={"model": "shadow.yaml"})
+        text = harness.MODEL.read_text()
+        (setup.dir / "shadow.yaml").write_text(text.replace('"it.1"', '"<i>it.2"').replace("mql: {enter: 40.5}", "mql: {enter: 30.5}"))
+        with setup.run() as h, browser.Browser() as page:
+            h.wait_ready()
+            gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
+                [harness.event(c, "form_submitted", attributes=harness.GOOD_FIT, form="newsletter") for c in HOSTILE], setup.inputs))
+            setup.wait_done(h)
+            page.size(1440, 900)
+            page.go(self.url(h))
+            page.wait(f"document.getElementById('shadow-verdict').innerText === 'integration <i>it.2: {len(HOSTILE)} of {len(HOSTILE)} contacts would be in another stage.'")
+            page.js("document.querySelector('#shadow details').open = true")
+            self.assertEqual(page.js("[...document.querySelectorAll('#shadow-stages tr')].map(r => [...r.cells].map(c => c.innerText))"),
+                             [["Lead", "7", "0", "\u22127"], ["MQL", "0", "7", "+7"]])
+            self.assertEqual(page.js("document.querySelectorAll('#shadow-who button.id').length"), len(HOSTILE))
+            self.readable(page, "shadow")
+            (setup.dir / "model.yaml").write_text("model: [")
+            h.child.send_signal(signal.SIGHUP)
+            page.wait("document.getElementById('trouble').innerText.startsWith('A new model was refused, the one before scores on: ')")
+            (setup.dir / "model.yaml").write_text(text.replace('"it.1"', '"it.9"'))
+            h.child.send_signal(signal.SIGHUP)
+            page.wait("document.getElementById('model-name').innerText === 'integration it.9' && document.getElementById('trouble').innerText === ''")
+            self.nothing_ran(page)
+            self.assertEqual(h.stop(), 0)
 
     def test_a_page_of_elsewhere_whose_name_leads_here_learns_nothing(self):
         setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)

@@ -1,5 +1,6 @@
 """Requirements that take a running scorer to show. The others: tests/golden/test_requirements.py."""
 import json
+import re
 import signal
 import subprocess
 import time
@@ -50,6 +51,33 @@ class Requirements(unittest.TestCase):
         self.assertEqual(breach["owner"], {o.key: o.value["owner"] for o in setup.transitions()}["raised"])
         self.assertIn(("served", "first-contact", "met"), alerts)
         self.assertNotIn(("warm", "follow-up", "breached"), alerts, "a day has not passed")
+
+    def test_R16_another_model_comes_in_without_a_restart_and_a_third_is_tried_beside_it(self):
+        """A mail address of a free provider keeps bob from being a Lead, until the model says otherwise; the shadow wants less for an MQL."""
+        setup = harness.Setup(model=SAMPLE, inputs=["crm.activity"], partitions=1, threads=1, shadow={"model": "candidate.yaml"})
+        text = SAMPLE.read_text()
+        name, version = re.search(r"^model: (\S+)", text, re.M)[1], re.search(r'^version: "(.+)"', text, re.M)[1]
+        newer = text.replace(f'"{version}"', '"newer"').replace("attribute: email_domain, not_in: $free_mail", "attribute: email_domain, exists: true")
+        self.assertNotEqual(newer.replace('"newer"', f'"{version}"'), text)
+        (setup.dir / "candidate.yaml").write_text(re.sub(r"mql: {enter: \d+", "mql: {enter: 31", text.replace(f'"{version}"', '"candidate"')))
+        free = {**harness.GOOD_FIT, "email": "bob@gmail.com"}
+        with setup.run() as h:
+            h.wait_ready()
+            self.feed(setup, [harness.event("ann", "form_submitted", form="newsletter", attributes=harness.GOOD_FIT), harness.event("ann", "score_adjusted", attributes={"points": "20"}),
+                              harness.event("bob", "form_submitted", form="newsletter", attributes=free)])
+            setup.wait_done(h)
+            tried = json.loads(h.get("/v1/shadow")[1])
+            self.assertEqual([(d["contact_id"], d["live"], d["shadow"]) for d in tried["differing"]], [("ann", "lead", "mql")])
+            self.assertIn({"from": "lead", "to": "mql", "both": 0, "live_only": 0, "shadow_only": 1}, tried["transitions"])
+            (setup.dir / "model.yaml").write_text(newer)
+            h.child.send_signal(signal.SIGHUP)
+            harness.servers.wait_for("the newer model", lambda: h.metric("hotlead_model_info", model=name, version="newer") == 1, 30)
+            self.feed(setup, [harness.event("bob", "page_viewed", url="/blog")])
+            setup.wait_done(h)
+            self.assertEqual(h.stop(), 0)
+        self.assertEqual([(o.key, o.value["from"], o.value["to"], o.value["model_version"]) for o in setup.transitions()],
+                         [("ann", "anonymous", "subscriber", version), ("ann", "subscriber", "lead", version), ("bob", "anonymous", "subscriber", version),
+                          ("bob", "subscriber", "lead", "newer")])
 
     def test_R11_a_raised_hand_does_not_wait_behind_page_views(self):
         """The process stands still while the hand is raised, so that it certainly comes after page views that the client holds."""

@@ -269,6 +269,8 @@ static void wrong_values_are_refused_with_what_is_wanted(void **state)
             "c.yaml:3:21: error: max_bytes must be a size from 1MiB to 4096GiB such as 512MiB or 4GiB, or 0, not '1KiB'\n");
     refuses(SMALL "memory: {max_bytes: 64MiB}\nredis: {url: \"\"}\n",
             "c.yaml:3:21: error: memory.max_bytes needs redis.url: at the bound contacts leave memory for Redis, and without one nothing could be read any more\n");
+    refuses(SMALL "memory: {max_bytes: 64MiB}\nshadow: {model: new.yaml}\n",
+            "c.yaml:4:17: error: shadow.model cannot stand with memory.max_bytes: its contacts all stay in memory\n");
     refuses(SMALL "checkpoint: {max_share: 1.5}\n", "c.yaml:3:25: error: max_share must be above 0 and at most 1, not 1.5\n");
     refuses(SMALL "checkpoint: {max_share: lots}\n",
             "c.yaml:3:25: error: max_share must be a plain number such as 10 or -2.5, not 'lots'\n");

@@ -151,19 +151,19 @@ static void gauges_appear_when_set_and_go_when_unset(void **state)
     hl_metrics_set_lag(m, 0, 2, 5);
     hl_metrics_set_lag(m, 0, 1, 9);
     hl_metrics_set_lag(m, 0, 1, -1);
-    hl_metrics_set_model(m, "old", "1");
-    hl_metrics_set_model(m, "acme", "2026.11");
-    hl_metrics_count_reload(m, HL_RELOAD_APPLIED, 1795703974250);
-    hl_metrics_count_reload(m, HL_RELOAD_UNCHANGED, 1795703999000);
-    hl_metrics_count_reload(m, HL_RELOAD_REFUSED, 1795703999000);
+    hl_metrics_set_model(m, HL_MODEL_LIVE, "old", "1");
+    hl_metrics_set_model(m, HL_MODEL_LIVE, "acme", "2026.11");
+    hl_metrics_count_reload(m, HL_MODEL_LIVE, HL_RELOAD_APPLIED, 1795703974250);
+    hl_metrics_count_reload(m, HL_MODEL_LIVE, HL_RELOAD_UNCHANGED, 1795703999000);
+    hl_metrics_count_reload(m, HL_MODEL_LIVE, HL_RELOAD_REFUSED, 1795703999000);
     hl_metrics_checkpoint_done(hl_metrics_thread(m, 0), hl_clock_mono_ns());
     hl_metrics_checkpoint_done(hl_metrics_thread(m, 1), hl_clock_mono_ns() - INT64_C(3600000000000));
     page = page_of(m, NULL, HL_METRICS_PROMETHEUS);
     assert_line(page, "hotlead_redis_up 1");
-    assert_line(page, "hotlead_model_reloads_total{result=\"applied\"} 1");
-    assert_line(page, "hotlead_model_reloads_total{result=\"refused\"} 1");
-    assert_line(page, "hotlead_model_last_reload_successful 0");
-    assert_line(page, "hotlead_model_since_timestamp_seconds 1795703974.25");
+    assert_line(page, "hotlead_model_reloads_total{role=\"live\",result=\"applied\"} 1");
+    assert_line(page, "hotlead_model_reloads_total{role=\"live\",result=\"refused\"} 1");
+    assert_line(page, "hotlead_model_last_reload_successful{role=\"live\"} 0");
+    assert_line(page, "hotlead_model_since_timestamp_seconds{role=\"live\"} 1795703974.25");
     assert_line(page, "hotlead_consumer_lag_records{topic=\"web.engagement\",partition=\"2\"} 5");
     assert_null(strstr(page, "partition=\"1\""));
     assert_line(page, "hotlead_model_info{model=\"acme\",version=\"2026.11\"} 1");
@@ -298,7 +298,7 @@ static void both_formats_declare_each_family_once(void **state)
 {
     (void)state;
     struct hl_metrics *m = metrics_of(1);
-    hl_metrics_set_model(m, "a\"b", "1");
+    hl_metrics_set_model(m, HL_MODEL_LIVE, "a\"b", "1");
     hl_metrics_set_lag(m, 1, 0, 3);
     hl_metrics_count_transition(hl_metrics_thread(m, 0), HL_STAGE_MQL, HL_STAGE_UNQUALIFIED);
     char *page = page_of(m, &(struct hl_table_stats){0}, HL_METRICS_PROMETHEUS);
@@ -381,7 +381,7 @@ static void readers_may_read_while_threads_count(void **state)
     uint64_t last = 0;
     for (int i = 0; i < 2; i++) assert_int_equal(pthread_create(&threads[i], NULL, count, hl_metrics_thread(m, i)), 0);
     for (int i = 0; i < 20; i++) {
-        hl_metrics_set_model(m, "m", i % 2 ? "1" : "2");
+        hl_metrics_set_model(m, HL_MODEL_LIVE, "m", i % 2 ? "1" : "2");
         hl_metrics_set_lag(m, 0, 0, i);
         free(page_of(m, NULL, HL_METRICS_OPENMETRICS));
         uint64_t now = hl_metrics_totals(m).consumed;

@@ -62,6 +62,7 @@ struct hl_config {
     int64_t memory_max_bytes; /* memory.max_bytes; 0 = no bound */
     int threads; /* 0: auto, the number of CPUs this process may use */
     char *model; /* path, made relative to the config file's folder */
+    char *shadow_model; /* shadow.model, likewise; "" = none */
     char *http_listen, *http_token_file, *http_hosts; /* http.listen "" = no HTTP */
     int64_t http_hung_after_ms;
     char *log_level;

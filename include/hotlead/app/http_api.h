@@ -15,6 +15,7 @@ struct hl_flow;
 struct hl_history;
 struct hl_http_window;
 struct hl_models;
+struct hl_shadow;
 
 struct hl_http_api {
     /* Borrowed; all outlive the server. */
@@ -23,6 +24,7 @@ struct hl_http_api {
     struct hl_table *table; /* NULL: none */
     const struct hl_config *config;
     struct hl_models *models; /* NULL: /v1 is not asked for (tests) */
+    struct hl_shadow *shadow; /* NULL: no second model is tried */
     struct hl_holdings *holdings;
     struct hl_census *census;
     struct hl_flow *flow;

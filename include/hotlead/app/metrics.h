@@ -54,6 +54,24 @@ struct hl_metrics_topic {
     hl_counter results[HL_TALLY_COUNT];
 };
 
+/* Which of the two models. */
+#define HL_MODEL_ROLES(X) X(LIVE, "live") X(SHADOW, "shadow")
+#define X(code, name) HL_MODEL_##code,
+enum hl_model_role { HL_MODEL_ROLES(X) HL_MODEL_ROLE_COUNT };
+#undef X
+
+/* Under which of the two a contact moved. */
+#define HL_SHADOW_UNDER(X) X(BOTH, "both") X(LIVE, "live") X(SHADOW, "shadow")
+#define X(code, name) HL_UNDER_##code,
+enum hl_under { HL_SHADOW_UNDER(X) HL_UNDER_COUNT };
+#undef X
+
+/* The live model and its shadow, side by side. */
+struct hl_shadow_counts {
+    hl_counter contacts[HL_STAGE_COUNT][HL_STAGE_COUNT];            /* by stage under the live one, and under the shadow */
+    hl_counter moves[HL_UNDER_COUNT][HL_STAGE_COUNT][HL_STAGE_COUNT]; /* from, to */
+};
+
 struct hl_metrics_thread {
     _Alignas(64) hl_counter transitions[HL_STAGE_COUNT][HL_STAGE_COUNT];
     hl_counter dead_letters[HL_STATUS_COUNT];
@@ -67,6 +85,7 @@ struct hl_metrics_thread {
     _Atomic uint64_t ghosts, ghost_bytes;      /* contacts that are in Redis only now, and what remembering them takes */
     _Atomic uint64_t paused;                   /* 1: nothing is read, for the sake of memory.max_bytes */
     struct hl_hist latency, batch, txn_duration, redis_flush, redis_fetch;
+    struct hl_shadow_counts *shadow; /* NULL: there is none */
     struct hl_metrics_topic topics[];
 };
 
@@ -166,9 +185,15 @@ void hl_metrics_set_bound(struct hl_metrics *m, uint64_t bytes);
 /* What became of a model file that was read again. */
 enum hl_reload_result { HL_RELOAD_APPLIED, HL_RELOAD_UNCHANGED, HL_RELOAD_REFUSED, HL_RELOAD_COUNT };
 /* wall_ms: now. */
-void hl_metrics_count_reload(struct hl_metrics *m, enum hl_reload_result result, int64_t wall_ms);
+void hl_metrics_count_reload(struct hl_metrics *m, enum hl_model_role role, enum hl_reload_result result, int64_t wall_ms);
 /* Copied. */
-void hl_metrics_set_model(struct hl_metrics *m, const char *model, const char *version);
+void hl_metrics_set_model(struct hl_metrics *m, enum hl_model_role role, const char *model, const char *version);
+/* There is a shadow: each thread gets its counts. Before anybody reads. HL_E_NOMEM. */
+enum hl_status hl_metrics_add_shadow(struct hl_metrics *m) HL_WARN_UNUSED;
+/* Since when the shadow has scored beside the live model without beginning anew; wall clock. */
+void hl_metrics_set_shadow_since(struct hl_metrics *m, int64_t wall_ms);
+/* *since as above. False: there is no shadow. */
+bool hl_metrics_shadow(const struct hl_metrics *m, struct hl_shadow_counts *sum, int64_t *since_ms);
 
 /* A sampled trace whose transition was committed: OpenMetrics shows it as an exemplar of its latency's bucket and of its transitions, until the
  * next one of the same place. @any, and takes a lock: once a commit, not for each event. */

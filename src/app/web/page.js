@@ -165,8 +165,11 @@ function showTally(e) {
     `(types that are not known, machines, contacts that are out), ${count(e.duplicate)} duplicates, `, e.dead_letter ? el("b", {class: "bad"}, dead) : dead, "."]);
 }
 
+let tried = false;   // there is a second model
+
 async function lookAtStatus() {
   const s = await ask("/v1/status");
+  tried = s.shadow_version !== null;
   answered = Date.now();
   set($("model-name"), s.model, " ", s.model_version);
   document.title = "hotlead – " + s.model;
@@ -476,6 +479,21 @@ async function lookAtModel() {
   drawWays();
 }
 
+/* --- the model that is tried beside it --- */
+
+async function lookAtShadow() {
+  const s = await ask("/v1/shadow?limit=20");
+  $("shadow").hidden = false;
+  set($("shadow-verdict"), `${plain(s.shadow.model)} ${plain(s.shadow.version)}: `, el("b", {}, `${count(s.differ)} of ${count(s.contacts)}`), " contacts would be in another stage.");
+  set($("shadow-stages"), s.stages.filter(r => r.live || r.shadow).map(r => el("tr", {}, el("th", {scope: "row"}, title(r.stage)), el("td", {class: "num"}, count(r.live)), el("td", {class: "num"}, count(r.shadow)),
+    el("td", {class: "num" + (r.change ? "" : " dim")}, r.change ? (r.change < 0 ? "−" : "+") + count(Math.abs(r.change)) : "–"))));
+  set($("shadow-who"), s.differing.map(d => el("tr", {}, el("td", {}, contactButton(d.contact_id)), el("td", {class: "stage"}, title(d.live)), el("td", {class: "num"}, points(d.score)),
+    el("td", {class: "stage"}, title(d.shadow)), el("td", {class: "num"}, points(d.shadow_score)))));
+  const sum = key => s.transitions.reduce((n, t) => n + t[key], 0);
+  set($("shadow-foot"), `Equal when it began, ${s.since === null ? "just now" : moment(s.since)}. Moves that both made: ${count(sum("both"))}, the model in use alone: ${count(sum("live_only"))}, the shadow alone: ${count(sum("shadow_only"))}. Partitions of this process.`,
+    s.refused === null ? "" : " A newer shadow was refused: " + plain(s.refused));
+}
+
 /* --- one contact --- */
 
 const contact = {id: null, seq: -1, history: null, from: null};
@@ -634,6 +652,7 @@ function begin() {
   every(3000, lookAtHottest, hottestFails);
   every(300000, lookAtModel, () => {});
   every(5000, lookAtContact, () => {});
+  every(5000, async () => { if (tried) await lookAtShadow(); }, () => {});
   setInterval(flush, 500);
   setInterval(sayWhatHappened, 30000);
   follow();
