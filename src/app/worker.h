@@ -211,6 +211,7 @@ struct hl_worker {
     struct hl_flow_batch *flow; /* transitions of the open transaction, for those who look; NULL: nobody does */
     /* since the last commit */
     int64_t last_commit_ns; /* when it began */
+    int64_t landed_ns;      /* when it ended */
     int64_t commit_ns; /* what a commit takes, smoothed */
     bool behind;       /* the last poll brought so much that more is waiting */
     uint64_t events_since;

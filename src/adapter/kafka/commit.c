@@ -4,8 +4,11 @@
  * goes on scoring. librdkafka takes no records while a transaction ends, so what the worker writes then is kept here, and handed to the producer
  * when the commit is over: it belongs to the next transaction.
  *
- *     worker     produce ... commit | produce (kept) ... finish: hand over what was kept | produce ...
+ *     worker     produce ... commit | produce (kept) ... finish, rest | hand over what was kept, produce ...
  *     committer                     | send offsets, end the transaction |
+ *
+ * After a commit the producer rests for a moment. The broker answers before it has written the markers, and until then refuses what would begin the next
+ * transaction; librdkafka asks again after 20 ms, as Kafka's own client does, and a commit would take that much longer.
  *
  * If the commit fails, the worker drops what it did since along with what was to be committed, and recovers; so nothing of this needs to be undone.
  * The membership in the group is noted when the commit begins: after a rebalance the broker refuses it, as it must.
@@ -23,11 +26,13 @@
 #include <time.h>
 
 #include "hotlead/base/buf.h"
+#include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
 #include "stream.h"
 
 #define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 #define LOOK_NS 200000000
+#define REST_NS 3000000
 #define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
 #define KEPT_HEADERS 16
 
@@ -46,7 +51,9 @@ struct hl_kafka_committer {
     rd_kafka_consumer_group_metadata_t *group;
     enum hl_status status;
     struct hl_error error;
+    int64_t ended_ns; /* when it was */
     bool unfinished; /* the worker's own: began, and `finish` has not said how it ended */
+    int64_t rest_until_ns; /* the worker's own: the next transaction begins then; 0: it may */
     struct hl_buf kept;
 };
 
@@ -114,6 +121,7 @@ static void *committer_main(void *arg)
         enum hl_status status = commit_transaction(s, &c->error);
         pthread_mutex_lock(&c->mutex);
         c->status = status;
+        c->ended_ns = hl_clock_mono_ns();
         if (c->work == ASKED) c->work = ENDED;
         pthread_cond_broadcast(&c->turn);
         rd_kafka_queue_yield(s->consumer_queue);
@@ -141,9 +149,10 @@ enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_erro
 
 /* --- the worker's side --- */
 
-bool hl_kafka_is_committing(const struct hl_kafka_stream *s)
+bool hl_kafka_is_to_keep(const struct hl_kafka_stream *s)
 {
-    return s->committer->unfinished;
+    const struct hl_kafka_committer *c = s->committer;
+    return c->unfinished || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns);
 }
 
 static bool is_at_work(struct hl_kafka_committer *c)
@@ -187,6 +196,7 @@ static void let_go(struct hl_kafka_committer *c)
     c->offsets = NULL;
     c->group = NULL;
     c->unfinished = false;
+    c->rest_until_ns = 0;
     c->work = AT_REST;
 }
 
@@ -263,8 +273,9 @@ static enum hl_status hand_over_one(struct hl_kafka_stream *s, struct hl_reader 
     return hl_kafka_produce_now(s, out, partition, key, value, headers, n, err);
 }
 
-static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_error *err)
+enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err)
 {
+    s->committer->rest_until_ns = 0;
     struct hl_reader r = hl_reader_of(hl_buf_slice(&s->committer->kept));
     enum hl_status status = HL_OK;
     while (r.p < r.end && !status) status = hand_over_one(s, &r, err);
@@ -288,13 +299,23 @@ static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_p
     return HL_E_ABORT;
 }
 
+/* What is left of it. */
+static void rest(const struct hl_kafka_committer *c)
+{
+    int64_t left = c->rest_until_ns ? c->rest_until_ns - hl_clock_mono_ns() : 0;
+    if (left > 0) nanosleep(&(struct timespec){.tv_nsec = left}, NULL);
+}
+
 enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     struct hl_kafka_committer *c = s->committer;
     HL_BUG_ON(c->unfinished);
+    rest(c);
+    enum hl_status status = hl_kafka_hand_over(s, err);
+    if (status) return status;
     rd_kafka_topic_partition_list_t *offsets = hl_kafka_positions_list(s->k, positions, n);
-    enum hl_status status = s->k->config.transactions ? hl_kafka_begin_transaction(s, err) : commit_offsets(s, offsets, err);
+    status = s->k->config.transactions ? hl_kafka_begin_transaction(s, err) : commit_offsets(s, offsets, err);
     if (status || !s->k->config.transactions) {
         rd_kafka_topic_partition_list_destroy(offsets);
         return status;
@@ -325,5 +346,6 @@ enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, st
     if (status && err) *err = c->error;
     let_go(c);
     pthread_mutex_unlock(&c->mutex);
-    return status ? status : hand_over(s, err);
+    if (!status) c->rest_until_ns = c->ended_ns + REST_NS;
+    return status;
 }

@@ -257,8 +257,9 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    return hl_kafka_is_committing(s) ? hl_kafka_produce_later(s, out, partition, key, value, headers, n_headers, err)
-                                     : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
+    if (hl_kafka_is_to_keep(s)) return hl_kafka_produce_later(s, out, partition, key, value, headers, n_headers, err);
+    enum hl_status status = hl_kafka_hand_over(s, err);
+    return status ? status : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
 }
 
 int64_t hl_kafka_state_end(struct hl_stream *port, int32_t partition)

@@ -95,8 +95,10 @@ bool hl_kafka_is_to_repeat(struct hl_kafka_stream *s, rd_kafka_error_t *e);
 /* commit.c */
 enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_error *err);
 void hl_kafka_committer_close(struct hl_kafka_stream *s);
-/* A commit has begun, and `finish` has not said how it ended. */
-bool hl_kafka_is_committing(const struct hl_kafka_stream *s);
+/* What is produced now waits: a commit has begun, and `finish` has not said how it ended, or the producer rests from it. */
+bool hl_kafka_is_to_keep(const struct hl_kafka_stream *s);
+/* What was kept goes to the producer. */
+enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err);
 /* Wait until the committer is at rest; how the commit ended stays for `finish`. */
 void hl_kafka_commit_await(struct hl_kafka_stream *s);
 /* Forget the commit, and what was produced for the one after it. */
