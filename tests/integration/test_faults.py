@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -53,7 +54,9 @@ def markdown():
 
 
 def about():
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True).stdout.strip()
+    commit = ""   # a tree may be a copy, and git not there
+    if shutil.which("git"):
+        commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True).stdout.strip()
     return {"when": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC", "commit": commit or "unknown", "seed": SEED,
             "rounds": ROUNDS, "events_per_s": RATE if EVENTS else 1000, "processors": os.cpu_count(), "kernel": platform.release()}
 
