@@ -45,7 +45,7 @@ class Bench:
         self.runs += 1
         name, port = f"latency{self.runs}", servers.free_port()
         self.redis.call("FLUSHALL")
-        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
+        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
         config = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1, **dict(self.args.kafka)},
             "inputs": [{"topic": f"{name}.web", "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": WORKERS,

@@ -187,7 +187,7 @@ class Bench:
     def hotlead(self, name, topic, events):
         self.redis.call("FLUSHALL")
         port = servers.free_port()
-        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
+        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
         config = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1},
             "inputs": [{"topic": topic, "format": "avro"}], "outputs": outputs, "delivery": "exactly_once", "threads": WORKERS,

@@ -49,7 +49,7 @@ class Bench:
     def __init__(self, args, kafka, redis):
         self.args, self.kafka, self.redis = args, kafka, redis
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="hotlead-restore-"))
-        self.outputs = {key: f"restore.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
+        self.outputs = {key: f"restore.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
         self.topic, self.contacts, self.written, self.tails = TOPIC, 0, 0, 0
 
     def load(self, contacts, events, seed):

@@ -105,7 +105,7 @@ class Bench:
         self.runs += 1
         self.redis.call("FLUSHALL")
         name = f"perf{self.runs}"
-        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter")}
+        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
         port = servers.free_port()
         config = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1},

@@ -378,7 +378,7 @@ static int take_measuring(struct reading *r)
 /* Inputs that this program can write: canonical records. */
 static void take_inputs(struct hl_load_options *o)
 {
-    for (size_t i = 0; i < o->config->n_inputs && o->n_topics < HL_LOAD_TOPICS; i++) {
+    for (size_t i = 0; i < hl_config_user_inputs(o->config) && o->n_topics < HL_LOAD_TOPICS; i++) {
         const struct hl_input *in = &o->config->inputs[i];
         bool mapped = in->format == HL_FORMAT_JSON_SEGMENT || in->format == HL_FORMAT_AVRO_SINGLE_OBJECT;
         for (int f = 0; f < HL_FIELD_COUNT; f++) mapped |= in->fields.path[f] != NULL;

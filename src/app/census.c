@@ -143,7 +143,7 @@ static bool on_contact(void *ctx, struct hl_contact *c)
 {
     struct reading *r = ctx;
     uint64_t ticket = r->tickets[c->partition];
-    if (!is_live(ticket) || hl_holdings_worker(ticket) != c->worker || (c->flags & (HL_C_ERASED | HL_C_GRAVE))) return false;
+    if (!is_live(ticket) || hl_holdings_worker(ticket) != c->worker || (c->flags & (HL_C_ERASED | HL_C_GRAVE | HL_C_MERGED))) return false;
     r->counts[c->partition][c->stage]++;
     hl_rank_offer(&r->top[c->stage], hl_models_of(r->models, c->worker), c);
     return false;

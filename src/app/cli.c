@@ -98,6 +98,7 @@ enum hl_status hl_cli_partitions(struct hl_cli_kafka *k, int32_t *n, struct hl_e
     *n = 0;
     for (size_t i = 0; i < k->setup.k.n_inputs; i++) {
         const char *topic = k->setup.inputs[i];
+        if (strcmp(topic, k->setup.k.outputs[HL_OUT_MERGES]) == 0) continue; /* is made when it is missing */
         int32_t count;
         int replication;
         enum hl_status status = hl_kafka_admin_topic(k->admin, topic, &count, &replication, err);

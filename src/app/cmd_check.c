@@ -111,7 +111,7 @@ static void put_json_config(struct hl_buf *b, const struct hl_config *c)
     hl_buf_printf(b, ",\"config\":{\"path\":");
     hl_json_put_text(b, hl_slice_of(c->path));
     hl_buf_printf(b, ",\"delivery\":\"%s\",\"inputs\":[", c->delivery == HL_LOW_LATENCY ? "low_latency" : "exactly_once");
-    for (size_t i = 0; i < c->n_inputs; i++) {
+    for (size_t i = 0; i < hl_config_user_inputs(c); i++) {
         hl_buf_printf(b, "%s{\"topic\":\"%s\",\"format\":\"%s\"}", i ? "," : "", c->inputs[i].topic,
                       hl_config_formats[c->inputs[i].format]);
     }
@@ -158,9 +158,9 @@ static void print_json(const struct check *k)
 static void print_config(const struct hl_config *c)
 {
     printf("%s: ok\n  inputs    ", c->path);
-    for (size_t i = 0; i < c->n_inputs; i++)
+    for (size_t i = 0; i < hl_config_user_inputs(c); i++)
         printf("%s%s (%s)", i ? ", " : "", c->inputs[i].topic, hl_config_formats[c->inputs[i].format]);
-    printf("\n  outputs   %s, %s, %s, %s\n", c->transitions, c->state, c->alerts, c->dead_letter);
+    printf("\n  outputs   %s, %s, %s, %s, %s\n", c->transitions, c->state, c->alerts, c->dead_letter, c->merges);
     printf("  delivery  %s\n", c->delivery == HL_LOW_LATENCY ? "low_latency" : "exactly_once");
     if (c->threads)
         printf("  threads   %d\n", c->threads);

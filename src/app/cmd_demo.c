@@ -277,6 +277,7 @@ static enum hl_status kafka_start(struct demo *d, struct hl_error *err)
         "lead.state",
         "lead.alerts",
         "lead.dead-letter",
+        "lead.merges",
     };
     return hl_kafka_mock_new(topics, HL_ARRAY_LEN(topics), PARTITIONS, &d->kafka, err);
 }

@@ -173,6 +173,7 @@ static enum hl_status begin(struct export *x)
         {HL_STATE_FILE_CLUSTER, hl_slice_of(cluster ? cluster : "")},
         {HL_STATE_FILE_PARTITIONS, hl_slice_of(partitions)},
         {HL_STATE_FILE_OFFSETS, hl_buf_slice(&x->offsets)},
+        {HL_STATE_FILE_MERGES, hl_slice_of(x->config->merges)},
     };
     return hl_avro_writer_init(&x->writer, x->file, x->schema, meta, HL_ARRAY_LEN(meta), x->err);
 }

@@ -180,6 +180,7 @@ static bool read_offsets(struct import *x)
         bool good = hl_slice_parse_i64(next_word(&line, ' '), &partition) && hl_slice_parse_i64(next_word(&line, ' '), &offset) &&
                     hl_slice_parse_i64(line, &low);
         struct hl_position *p = good ? position_of(x, topic, partition) : NULL;
+        if (good && !p && hl_slice_eq(topic, hl_avro_file_meta(x->bytes, HL_STATE_FILE_MERGES))) continue; /* the other group's own; this one has another */
         if (!p || low < 0 || low > offset) return false;
         p->offset = p->low_water = low;
         found++;
@@ -196,9 +197,22 @@ static bool is_same_place(struct import *x)
            strcmp(meta(x, HL_STATE_FILE_PARTITIONS, text, sizeof(text)), partitions) == 0 && read_offsets(x);
 }
 
+/* Merges are those of the group that wrote them: unless it is the same topic, and the file says where, there are none before its end. */
+static enum hl_status place_own(struct import *x, struct hl_position *p)
+{
+    int32_t n;
+    int replication;
+    int64_t low, high = 0;
+    enum hl_status status = hl_kafka_admin_topic(x->kafka.admin, x->config->merges, &n, &replication, x->err);
+    if (!status && n > p->partition) status = hl_kafka_admin_bounds(x->kafka.admin, p->topic, p->partition, &low, &high, x->err);
+    if (x->start != START_FILE || p->offset < 0) p->offset = p->low_water = high; /* 0: it is made at the first start */
+    return status;
+}
+
 static enum hl_status place(struct import *x, struct hl_position *p)
 {
     int64_t low, high;
+    if (x->config->inputs[p->topic].format == HL_FORMAT_MERGES) return place_own(x, p);
     const char *topic = x->config->inputs[p->topic].topic;
     enum hl_status status = hl_kafka_admin_bounds(x->kafka.admin, p->topic, p->partition, &low, &high, x->err);
     if (status) return status;

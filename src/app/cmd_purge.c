@@ -108,7 +108,7 @@ static bool is_canonical(const struct hl_input *in)
 static enum hl_status choose_input(struct purge *x)
 {
     const struct hl_config *c = x->config;
-    for (size_t i = 0; i < c->n_inputs && !x->input; i++)
+    for (size_t i = 0; i < hl_config_user_inputs(c) && !x->input; i++)
         if (x->topic ? strcmp(c->inputs[i].topic, x->topic) == 0 : is_canonical(&c->inputs[i])) x->input = &c->inputs[i];
     if (x->topic && !x->input) return hl_error_set(x->err, HL_E_USAGE, HL_STOP, "'%.200s' is no input of the configuration", x->topic);
     if (x->input && is_canonical(x->input)) return HL_OK;

@@ -89,15 +89,16 @@ static int read_options(struct topics *x, int argc, char **argv)
 static bool name_topics(struct topics *x)
 {
     const struct hl_kafka_config *k = &x->kafka.setup.k;
-    x->plan = (struct hl_topic_plan){.config = x->config, .n = k->n_inputs + HL_OUT_COUNT};
+    size_t inputs = hl_config_user_inputs(x->config); /* ours is an output, too */
+    x->plan = (struct hl_topic_plan){.config = x->config, .n = inputs + HL_OUT_COUNT};
     x->plan.topics = calloc(x->plan.n, sizeof(*x->plan.topics));
     x->done = calloc(x->plan.n, sizeof(*x->done));
     if (!x->plan.topics || !x->done) return false;
     for (size_t i = 0; i < x->plan.n; i++) {
         struct hl_topic *t = &x->plan.topics[i];
-        bool input = i < k->n_inputs;
-        t->name = input ? k->inputs[i] : k->outputs[i - k->n_inputs];
-        t->role = input ? HL_ROLE_INPUT : hl_topic_role_of((enum hl_output)(i - k->n_inputs));
+        bool input = i < inputs;
+        t->name = input ? k->inputs[i] : k->outputs[i - inputs];
+        t->role = input ? HL_ROLE_INPUT : hl_topic_role_of((enum hl_output)(i - inputs));
     }
     return true;
 }

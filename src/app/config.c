@@ -234,7 +234,7 @@ static bool is_input(const struct hl_config *c, const char *topic)
 static void check_outputs(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
-    const char *outputs[] = {c->transitions, c->state, c->alerts, c->dead_letter};
+    const char *outputs[] = {c->transitions, c->state, c->alerts, c->dead_letter, c->merges};
     const struct hl_yaml_node *at = hl_node_find(root, "outputs");
     for (size_t i = 0; i < HL_ARRAY_LEN(outputs); i++) {
         if (!outputs[i]) continue;
@@ -305,6 +305,15 @@ static void check_memory(struct hl_config_reader *r, const struct hl_yaml_node *
         hl_problem_error(&r->p, at, "memory.max_bytes needs redis.url: at the bound contacts leave memory for Redis, and without one nothing could be read any more");
 }
 
+/* What goes to outputs.merges comes back as the last input. */
+static void add_own_input(struct hl_config_reader *r)
+{
+    struct hl_config *c = r->c;
+    if (c->n_inputs == 0 || !c->merges) return; /* told */
+    char *topic = hl_node_copy(&r->p, hl_slice_of(c->merges));
+    if (topic) c->inputs[c->n_inputs++] = (struct hl_input){.topic = topic, .format = HL_FORMAT_MERGES};
+}
+
 static void check_whole(struct hl_config_reader *r, const struct hl_yaml_node *root)
 {
     const struct hl_config *c = r->c;
@@ -351,6 +360,7 @@ static enum hl_status load(const char *name, const struct hl_yaml *y, bool files
     warn_of_secrets(&r, hl_yaml_root(y));
     hl_config_read_env(&r, env);
     check_whole(&r, hl_yaml_root(y));
+    add_own_input(&r);
     enum hl_status st = hl_problems_status(&r.p);
     if (st == HL_OK)
         *out = r.c;

@@ -250,7 +250,7 @@ void hl_config_read_inputs(struct hl_config_reader *r, const struct hl_yaml_node
 {
     static const char *const known[] = {"topic", "priority", "mapping", "format", "time_unit", "fields", "aliases", NULL};
     if (!hl_node_is(&r->p, inputs, HL_YAML_LIST, "inputs")) return;
-    r->c->inputs = hl_node_alloc(&r->p, inputs->n, sizeof(*r->c->inputs));
+    r->c->inputs = hl_node_alloc(&r->p, inputs->n + 1, sizeof(*r->c->inputs)); /* and our own */
     for (size_t i = 0; r->c->inputs && i < inputs->n; i++) {
         if (!hl_node_check_map(&r->p, inputs->values[i], "an input", known)) continue;
         read_input(r, inputs->values[i], &r->c->inputs[r->c->n_inputs++]);

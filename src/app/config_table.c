@@ -43,6 +43,8 @@ const struct hl_config_key hl_config_keys[] = {
     {"outputs", "alerts", HL_CONFIG_TOPIC, AT(alerts), "lead.alerts", 0, 0, NULL, "Topic of Alert records."},
     {"outputs", "dead_letter", HL_CONFIG_TOPIC, AT(dead_letter), "lead.dead-letter", 0, 0, NULL,
      "Topic of input records that could not be used, bytes untouched."},
+    {"outputs", "merges", HL_CONFIG_TOPIC, AT(merges), "lead.merges", 0, 0, NULL,
+     "Topic by which contacts that are merged go to each other; hotlead reads it back, with the inputs. It has as many partitions as they."},
     {"outputs", "format", HL_CONFIG_CHOICE, AT(outputs_format), "avro", 0, 0, wires,
      "Of transitions and alerts: avro with Confluent framing, or json with the same names. State is always Avro."},
     {"outputs", "cloudevents", HL_CONFIG_CHOICE, AT(outputs_cloudevents), "none", 0, 0, cloudevents,

@@ -295,6 +295,7 @@ static void put_times(struct hl_words *w, const struct hl_model *m)
                              : "- Giving a contact back leaves its points as they are.\n");
     put(w, "- A contact that comes back to MQL starts a new visit; the visits are counted.\n"
            "- An event that comes late counts at the time at which it happened. The same event twice counts once.\n");
+    put(w, "- Contacts that turn out to be one are merged: points and counts are added, of attributes the newer ones count, and the further stage stays.\n");
     if (m->touches_keep)
         hl_buf_printf(w->b, "- Of each contact the first touch with its source is kept, and the %u kinds of touches (an event and what it was about) that came\n"
                             "  last, with their counts.\n", m->touches_keep);

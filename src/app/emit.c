@@ -179,6 +179,16 @@ enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *
     return HL_OK;
 }
 
+enum hl_status hl_emit_onward(struct hl_worker *w, const struct hl_record *r, int32_t partition, struct hl_slice key, struct hl_error *err)
+{
+    struct headers h;
+    source_headers(w, r, &h);
+    enum hl_status status = w->stream->produce(w->stream, HL_OUT_MERGES, partition, key, hl_buf_slice(&w->record_buf), h.items, h.n, err);
+    w->outputs_since++; /* low latency: it must not be outlived by the state of the one that left */
+    HL_FAILPOINT(EMIT_ONWARD);
+    return status;
+}
+
 enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct hl_contact *c, struct hl_error *err)
 {
     struct hl_engine *e = w->e;

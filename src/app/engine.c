@@ -54,6 +54,7 @@ static enum hl_status decoder_open(struct hl_engine *e, const struct hl_input *i
         return hl_avro_decoder_new(HL_AVRO_SINGLE_OBJECT, e->schemas, &in->fields, in->aliases, in->n_aliases, out, err);
     case HL_FORMAT_CLOUDEVENTS: /* see cloudevents_in.c */
     case HL_FORMAT_JSON: return hl_json_decoder_new(HL_JSON_CANONICAL, &in->fields, in->aliases, in->n_aliases, out, err);
+    case HL_FORMAT_MERGES: return hl_onward_decoder_new(out, err);
     case HL_FORMAT_JSON_SEGMENT: return hl_json_decoder_new(HL_JSON_SEGMENT, &in->fields, in->aliases, in->n_aliases, out, err);
     }
     return hl_error_set(err, HL_E_INTERNAL, HL_STOP, "format %d", (int)in->format);

@@ -1,6 +1,7 @@
 /* An explanation as one JSON object. Points have 9 digits; `units` are the same as integers of 2^-32 points, which add up exactly. */
 #include "explain_words.h"
 #include "json_text.h"
+#include "sim_json.h"
 
 static void put_bool(struct hl_buf *b, const char *key, bool v)
 {
@@ -35,6 +36,7 @@ static void put_contact(const struct hl_explanation *e, struct hl_buf *b)
     hl_json_put_member_int(b, "visit", c->visit);
     hl_json_put_member_int(b, "seq", c->seq);
     put_bool(b, "suspect", c->flags & HL_C_SUSPECT);
+    hl_sim_put_merges(b, c);
     hl_json_put_member(b, "grade", hl_slice_of((char[]){(char)c->grade, '\0'}));
     hl_json_put_key(b, "owner");
     hl_json_put_text(b, hl_contact_owner(c));

@@ -5,7 +5,8 @@
 
 #include "hotlead/base/hash.h"
 #include "hotlead/core/due.h"
-#include "sim_batch.h"
+#include "hotlead/core/state.h"
+#include "sim_run.h"
 #include "warm.h"
 
 enum hl_status hl_subject_init(struct hl_subject *s, struct hl_slice id)
@@ -47,9 +48,16 @@ static enum hl_status let_time_act(struct hl_subject *s, const struct hl_model *
     return HL_OK;
 }
 
+static bool merges(const struct hl_event *ev)
+{
+    return ev->type == HL_EVENT_CONTACT_MERGED ||
+           (ev->type == HL_EVENT_CONTACT_IDENTIFIED && hl_event_attribute(ev, HL_SLICE_LIT("anonymous_id")).len);
+}
+
 static enum hl_status take_event(struct hl_subject *s, const struct hl_model *m, const struct hl_event *ev)
 {
     if (ev->occurred_at > s->stream) s->stream = ev->occurred_at;
+    s->merges |= merges(ev);
     if (ev->type == HL_EVENT_UNKNOWN || !hl_slice_eq(ev->contact_id, hl_contact_id(&s->c))) return HL_OK;
     struct hl_outcome out;
     enum hl_status status = let_time_act(s, m, s->stream);
@@ -88,6 +96,34 @@ static enum hl_status take_units(struct hl_subject *s, const struct hl_model *m,
     }
 }
 
+static enum hl_status copy_state(struct hl_subject *s, const struct hl_model *m, const struct hl_sim *sim)
+{
+    struct hl_buf b;
+    struct hl_table *t = sim->shards[0].sides[0].t;
+    hl_buf_init(&b);
+    hl_table_acquire(t, 0, s->c.hash);
+    const struct hl_contact *c = hl_table_find(t, 0, s->c.hash, hl_contact_id(&s->c));
+    s->found = c && !(c->flags & HL_C_ERASED);
+    if (s->found) hl_state_encode(c, m, &b);
+    hl_table_release(t, 0, s->c.hash);
+    hl_contact_restart(&s->c, &s->slab);
+    enum hl_status status = b.failed ? HL_E_NOMEM : s->found ? hl_state_decode(&s->c, &s->slab, m, hl_buf_slice(&b)) : HL_OK;
+    hl_buf_fini(&b);
+    return status;
+}
+
+/* Contacts became one: what others did may be this one's, so all of them are looked at. Which move was the last is not told then. */
+static enum hl_status simulate(struct hl_subject *s, const struct hl_model *m, const struct hl_sim_sources *files, int64_t until, struct hl_error *err)
+{
+    struct hl_sim sim;
+    struct hl_sim_options o = {.model = m, .sources = files, .threads = 1, .until = until, .quiet = true, .bought = HL_EVENT_OPPORTUNITY_WON};
+    enum hl_status status = hl_sim_run(&sim, &o, err);
+    if (status == HL_OK && copy_state(s, m, &sim) != HL_OK) status = hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
+    s->has_last = false;
+    hl_sim_fini(&sim);
+    return status;
+}
+
 enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_model *m, const struct hl_sim_sources *files,
                                       int64_t until, struct hl_error *err)
 {
@@ -101,6 +137,7 @@ enum hl_status hl_subject_read_events(struct hl_subject *s, const struct hl_mode
     if (s->c.flags & HL_C_ERASED) s->found = false;
     hl_sim_batch_fini(&b);
     hl_sim_input_close(&in);
+    if (status == HL_OK && s->merges) status = simulate(s, m, files, until, err);
     return status;
 }
 

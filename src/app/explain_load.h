@@ -17,6 +17,7 @@ struct hl_subject {
     char *event_id; /* NULL: time alone */
     const char *event_type;
     bool has_last;
+    bool merges; /* an event made one contact of two */
 };
 
 /* HL_E_NOMEM; fini is due in any case. */

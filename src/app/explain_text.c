@@ -1,6 +1,7 @@
 /* An explanation for the terminal. */
 #include "explain_words.h"
 #include "hotlead/base/iso8601.h"
+#include "hotlead/core/join.h"
 
 enum { NAME_WIDTH = 28, DECIMALS = 4 };
 
@@ -27,6 +28,16 @@ static void put_handoff(const struct hl_contact *c, struct hl_buf *out)
     }
 }
 
+/* Whose history it is. */
+static void put_merges(const struct hl_contact *c, struct hl_buf *out)
+{
+    struct hl_slice id = hl_merged_into(c);
+    size_t pos = 0;
+    if (id.len) hl_buf_printf(out, "merged  into %.*s: its history is there\n", HL_SLICE_ARG(id));
+    for (bool first = true; hl_merged_next(c, &pos, &id); first = false) hl_buf_printf(out, "%s%.*s", first ? "merged  took over " : ", ", HL_SLICE_ARG(id));
+    if (pos) hl_buf_printf(out, "\n");
+}
+
 static void put_head(const struct hl_explanation *e, const struct hl_explained_move *last, struct hl_buf *out)
 {
     const struct hl_contact *c = e->c;
@@ -41,6 +52,7 @@ static void put_head(const struct hl_explanation *e, const struct hl_explained_m
     hl_buf_printf(out, " (move %u, visit %u)\nwhy     ", c->seq, c->visit);
     hl_explain_put_why(e, last, out);
     hl_buf_printf(out, "\n");
+    put_merges(c, out);
     put_handoff(c, out);
     hl_buf_printf(out, "score  ");
     struct hl_words w = {out, false};

@@ -42,7 +42,7 @@ enum hl_status hl_kafka_setup_init(struct hl_kafka_setup *s, const struct hl_con
         .inputs = s->inputs,
         .high_priority = s->high_priority,
         .n_inputs = c->n_inputs,
-        .outputs = {c->transitions, c->state, c->alerts, c->dead_letter},
+        .outputs = {c->transitions, c->state, c->alerts, c->dead_letter, c->merges},
         .create_topics = c->create_topics,
         .replication_factor = c->replication_factor,
         .startup_timeout_ms = c->startup_timeout_ms,

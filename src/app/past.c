@@ -62,7 +62,7 @@ static struct hl_past_contact *contact_of(struct hl_past *p, struct hl_slice id,
     size_t known = p->ids.n;
     *index = hl_texts_put(&p->ids, id);
     if (*index == HL_NO_TEXT || !ROOM(p->contacts, *index, p->cap_contacts)) return NULL;
-    if (*index == known) p->contacts[known] = (struct hl_past_contact){.first_at = HL_NO_TIME, .bought_at = HL_NO_TIME};
+    if (*index == known) p->contacts[known] = (struct hl_past_contact){.first_at = HL_NO_TIME, .bought_at = HL_NO_TIME, .into = HL_NO_TEXT};
     return &p->contacts[*index];
 }
 
@@ -210,6 +210,53 @@ static enum hl_status add_trait(struct hl_past *p, uint32_t contact, const struc
     return HL_OK;
 }
 
+/* ---- contacts that are one ---- */
+
+static uint32_t root_of(const struct hl_past *p, uint32_t i)
+{
+    while (p->contacts[i].into != HL_NO_TEXT) i = p->contacts[i].into;
+    return i;
+}
+
+/* Who went into another stays there, and nobody goes into who went into him. */
+static void go_into(struct hl_past *p, uint32_t from, uint32_t to)
+{
+    if (p->contacts[from].into == HL_NO_TEXT && root_of(p, to) != from) p->contacts[from].into = to;
+}
+
+static enum hl_status note_merge(struct hl_past *p, uint32_t index, const struct hl_event *ev)
+{
+    bool merged = ev->type == HL_EVENT_CONTACT_MERGED;
+    uint32_t other;
+    if (!merged && ev->type != HL_EVENT_CONTACT_IDENTIFIED) return HL_OK;
+    struct hl_slice id = hl_event_attribute(ev, merged ? HL_SLICE_LIT("into") : HL_SLICE_LIT("anonymous_id"));
+    if (id.len == 0) return HL_OK;
+    if (!contact_of(p, id, &other)) return HL_E_NOMEM;
+    go_into(p, merged ? index : other, merged ? other : index);
+    return HL_OK;
+}
+
+/* What they did and were is that of the one that is left. */
+static void join_contacts(struct hl_past *p)
+{
+    for (uint32_t i = 0; i < p->ids.n; i++) {
+        const struct hl_past_contact *c = &p->contacts[i];
+        struct hl_past_contact *root = &p->contacts[root_of(p, i)];
+        if (c == root) continue;
+        if (c->first_at != HL_NO_TIME) keep_earlier(&root->first_at, c->first_at);
+        if (c->bought_at != HL_NO_TIME) keep_earlier(&root->bought_at, c->bought_at);
+        root->erased |= c->erased;
+    }
+    for (size_t i = 0; i < p->n_acts; i++) p->acts[i].contact = root_of(p, p->acts[i].contact);
+    for (size_t i = 0; i < p->n_traits; i++) p->traits[i].contact = root_of(p, p->traits[i].contact);
+}
+
+/* Nothing is known of it but the name, or it is another. */
+static bool is_nobody(const struct hl_past_contact *c)
+{
+    return c->into != HL_NO_TEXT || c->first_at == HL_NO_TIME;
+}
+
 /* ---- events ---- */
 
 enum hl_status hl_past_add(struct hl_past *p, const struct hl_event *ev)
@@ -228,7 +275,9 @@ enum hl_status hl_past_add(struct hl_past *p, const struct hl_event *ev)
     bool sets = hl_event_type_sets_attributes(ev->type);
     bool does = hl_event_type_class(ev->type) < HL_CLASS_CRM && !(NO_ACTS >> ev->type & 1) && ev->type != p->o.bought;
     if (does) st = add_act(p, index, ev);
-    for (size_t i = 0; st == HL_OK && sets && i < ev->n_attributes; i++) st = add_trait(p, index, &ev->attributes[i], ev->occurred_at);
+    if (st == HL_OK) st = note_merge(p, index, ev);
+    for (size_t i = 0; st == HL_OK && sets && i < ev->n_attributes; i++)
+        if (!hl_slice_eq_cstr(ev->attributes[i].key, "anonymous_id")) st = add_trait(p, index, &ev->attributes[i], ev->occurred_at);
     return st;
 }
 
@@ -259,6 +308,8 @@ static void set_end(struct hl_past *p, size_t i, const int64_t *took, size_t n_t
     struct hl_past_contact *c = &p->contacts[i];
     struct hl_slice id = p->ids.items[i];
     bool bought = hl_past_has_bought(c);
+    c->part = HL_PART_NONE;
+    if (is_nobody(c)) return;
     size_t n = bought ? 0 : count_up_to(took, n_took, p->to - c->first_at);
     c->end = bought ? c->bought_at - p->o.ahead_ms : n ? c->first_at + took[hl_hash64(id) % n] : c->first_at;
     c->from = c->end - p->o.window_ms;
@@ -276,7 +327,7 @@ static enum hl_status set_ends(struct hl_past *p)
     if (!took) return HL_E_NOMEM;
     for (size_t i = 0; i < p->ids.n; i++) {
         const struct hl_past_contact *c = &p->contacts[i];
-        if (!hl_past_has_bought(c) || c->erased) continue;
+        if (!hl_past_has_bought(c) || c->erased || is_nobody(c)) continue;
         took[n] = c->bought_at - p->o.ahead_ms - c->first_at;
         n += took[n] > 0;
     }
@@ -360,6 +411,7 @@ static void cut_traits(struct hl_past *p)
 
 enum hl_status hl_past_close(struct hl_past *p)
 {
+    join_contacts(p);
     enum hl_status st = set_ends(p);
     if (st != HL_OK) return st;
     nest_sorts(p);

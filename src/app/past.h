@@ -49,6 +49,7 @@ struct hl_past_contact {
     size_t first_act, n_acts;     /* before end, in the order of time; without repeats at one moment */
     size_t first_trait, n_traits; /* at end: the values that hold, one for each key */
     enum hl_part part;
+    uint32_t into; /* whom it went into, and is one with; HL_NO_TEXT: nobody */
     bool erased;
 };
 

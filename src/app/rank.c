@@ -122,7 +122,7 @@ static void put(struct hl_rank *r, const struct hl_rank_item *item)
 
 void hl_rank_offer(struct hl_rank *r, const struct hl_model *m, const struct hl_contact *c)
 {
-    if (c->stage == HL_STAGE_DISQUALIFIED || (c->flags & (HL_C_ERASED | HL_C_GRAVE)) || (r->stage != HL_RANK_ANY && c->stage != r->stage)) return;
+    if (c->stage == HL_STAGE_DISQUALIFIED || (c->flags & (HL_C_ERASED | HL_C_GRAVE | HL_C_MERGED)) || (r->stage != HL_RANK_ANY && c->stage != r->stage)) return;
     struct hl_score score = hl_score_at(c, m, r->at > c->clock ? r->at : c->clock);
     put(r, &(struct hl_rank_item){.id = hl_contact_id(c), .owner = hl_contact_owner(c), .score = score.total, .since = c->stage_since,
                                   .sla_due = hl_contact_sla_due(c), .partition = c->partition, .stage = c->stage, .kind = c->kind, .grade = (char)c->grade,

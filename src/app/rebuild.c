@@ -271,6 +271,7 @@ static enum hl_status follow(struct session *s, struct hl_slab *slab, uint64_t h
     struct hl_contact *c = hl_table_find(t, s->w->index, hash, id);
     s->r->said++;
     if (was_evaluated(s, hash, id, said) || is_buried(s, c, hash, id, said->at)) return HL_OK;
+    if (c && (c->flags & HL_C_MERGED)) return HL_OK; /* it is another's now */
     bool known = c != NULL;
     if (!c) c = hl_table_put(t, s->w->index, hash, id, (uint16_t)s->r->partition, NULL);
     if (!c) return HL_E_NOMEM;

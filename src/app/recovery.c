@@ -378,11 +378,14 @@ static enum hl_status replay_event(struct recovery *r, const struct hl_record *r
     struct hl_slab *slab = hl_table_acquire(e->table, r->w->index, hash);
     struct hl_outcome *o = r->w->outcome;
     bool adopted;
+    bool merges = hl_engine_is_merges(e, rec->topic);
+    const struct hl_onward_record *via = merges ? hl_merge_read(r->w, rec, r->err) : NULL;
     hl_outcome_clear(o);
-    struct hl_contact *c = hl_contact_for_event(r->w, slab, p->id, hash, ev->contact_id, &adopted);
+    struct hl_contact *c = merges && !via ? NULL : hl_contact_for_event(r->w, slab, p->id, hash, ev->contact_id, &adopted);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), rec->topic, rec->offset)) {
-        status = hl_apply(c, slab, r->w->model, r->w->matches, ev, HL_APPLY_REPLAY, o);
+        if (via || hl_merge_concerns(ev, c)) status = hl_merge_apply(r->w, slab, c, ev, via, HL_APPLY_REPLAY, o);
+        else status = hl_apply(c, slab, r->w->model, r->w->matches, ev, HL_APPLY_REPLAY, o);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && o->erased) status = hl_bury(r->w, p, c, rec, p->low); /* how far the other inputs were is not known */
         if (!status && o->erased && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;

@@ -7,6 +7,7 @@
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/due.h"
+#include "hotlead/core/join.h"
 #include "hotlead/core/state.h"
 
 struct move {
@@ -130,7 +131,7 @@ static bool copy_out(void *ctx, struct hl_contact *c)
 {
     struct copying *k = ctx;
     struct hl_buf *b = &k->w->shadow->states;
-    if (c->worker != k->w->index || (c->flags & (HL_C_ERASED | HL_C_GRAVE))) return false;
+    if (c->worker != k->w->index || (c->flags & (HL_C_ERASED | HL_C_GRAVE | HL_C_MERGED))) return false;
     hl_buf_clear(&k->one);
     hl_state_encode(c, k->w->model, &k->one);
     hl_buf_put_varint(b, c->partition);
@@ -292,12 +293,25 @@ static void forget(struct hl_worker *w, struct hl_timers *timers, struct hl_cont
     hl_table_remove(w->e->shadow->table, c);
 }
 
+/* Another contact has come into it, as it was under the live model: its own shadow is in another worker, or process. @locks requires the stripe */
+static enum hl_status join(struct hl_shadow_worker *s, struct hl_slab *slab, struct hl_contact *c, const struct hl_onward_record *via)
+{
+    struct hl_contact from;
+    enum hl_status status = hl_contact_init(&from, slab, hl_hash64(via->from), via->from, c->partition);
+    if (!status) status = hl_state_decode(&from, slab, s->model, via->state);
+    if (!status) status = hl_join(c, slab, s->model, &from, &via->ev, HL_APPLY_LIVE, s->outcome);
+    if (from.id) hl_contact_fini(&from, slab);
+    return status;
+}
+
 /* @locks requires the stripe */
-static enum hl_status apply(struct hl_worker *w, struct hl_slab *slab, struct hl_contact *c, struct hl_timers *timers, const struct hl_event *ev)
+static enum hl_status apply(struct hl_worker *w, struct hl_slab *slab, struct hl_contact *c, struct hl_timers *timers, const struct hl_event *ev,
+                            const struct hl_onward_record *via)
 {
     struct hl_shadow_worker *s = w->shadow;
     enum hl_stage was = c->stage;
-    enum hl_status status = hl_apply(c, slab, s->model, s->matches, ev, HL_APPLY_LIVE, s->outcome);
+    enum hl_status status = via && via->what == HL_ONWARD_STATE ? join(s, slab, c, via)
+                                                                : hl_apply(c, slab, s->model, s->matches, ev, HL_APPLY_LIVE, s->outcome);
     if (status) return status;
     if (s->outcome->erased) {
         forget(w, timers, c, was);
@@ -307,13 +321,30 @@ static enum hl_status apply(struct hl_worker *w, struct hl_slab *slab, struct hl
     return s->outcome->changed && !hl_timers_note_in(timers, s->model, c) ? HL_E_NOMEM : HL_OK;
 }
 
-void hl_shadow_event(struct hl_worker *w, struct hl_partition *p, const struct hl_event *ev, uint64_t hash, enum hl_stage live,
-                     const struct hl_outcome *o)
+/* The live contact went into another. */
+static void leave(struct hl_worker *w, struct hl_partition *p, struct hl_slice id, uint64_t hash)
+{
+    struct hl_table *t = w->e->shadow->table;
+    hl_table_acquire(t, w->index, hash);
+    struct hl_contact *c = hl_table_find(t, w->index, hash, id);
+    if (c) {
+        c->flags |= HL_C_ERASED; /* its moments go by that */
+        forget(w, &w->shadow->timers[p->id], c, c->stage);
+    }
+    hl_table_release(t, w->index, hash);
+}
+
+void hl_shadow_event(struct hl_worker *w, struct hl_partition *p, const struct hl_event *ev, const struct hl_onward_record *via, uint64_t hash,
+                     enum hl_stage live, const struct hl_outcome *o)
 {
     struct hl_shadow_worker *s = w->shadow;
     struct hl_table *t = w->e->shadow->table;
     bool created, buried = o->result == HL_RESULT_IGNORED && !o->changed; /* from before an erasure, of which the shadow has kept nothing */
-    if (s->resting || buried) return;
+    if (s->resting || buried || o->onward == HL_ONWARD_EVENT) return; /* what is passed on is for another */
+    if (o->onward == HL_ONWARD_STATE) {
+        leave(w, p, ev->contact_id, hash);
+        return;
+    }
     struct hl_slab *slab = hl_table_acquire(t, w->index, hash);
     struct hl_contact *c = hl_table_put(t, w->index, hash, ev->contact_id, (uint16_t)p->id, &created);
     enum hl_status status = c ? HL_OK : HL_E_NOMEM;
@@ -322,7 +353,7 @@ void hl_shadow_event(struct hl_worker *w, struct hl_partition *p, const struct h
         count_contact(s, live, c->stage, 1);
     }
     if (c) set_live(s, c, live);
-    if (c) status = apply(w, slab, c, &s->timers[p->id], ev);
+    if (c) status = apply(w, slab, c, &s->timers[p->id], ev, via);
     hl_table_release(t, w->index, hash);
     if (status) rest(w, status);
 }

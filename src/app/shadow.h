@@ -43,9 +43,9 @@ void hl_shadow_seed(struct hl_worker *w);
 void hl_shadow_drop(struct hl_worker *w);
 /* Between two batches: go over to a newer model. */
 void hl_shadow_tend(struct hl_worker *w);
-/* The live contact took the event, and is in this stage now; o: what came of it. */
-void hl_shadow_event(struct hl_worker *w, struct hl_partition *p, const struct hl_event *ev, uint64_t hash, enum hl_stage live,
-                     const struct hl_outcome *o);
+/* The live contact took the event, or by `via` another contact, and is in this stage now; o: what came of it. */
+void hl_shadow_event(struct hl_worker *w, struct hl_partition *p, const struct hl_event *ev, const struct hl_onward_record *via, uint64_t hash,
+                     enum hl_stage live, const struct hl_outcome *o);
 /* The live contact moved. */
 void hl_shadow_moved(struct hl_worker *w, struct hl_slice contact_id, enum hl_stage from, enum hl_stage to);
 /* Moments up to the partition's stream time. */

@@ -4,6 +4,7 @@
 
 #include "hotlead/base/iso8601.h"
 #include "hotlead/core/score.h"
+#include "hotlead/core/join.h"
 #include "hotlead/core/touches.h"
 #include "json_text.h"
 #include "sim_json.h"
@@ -227,6 +228,22 @@ static void put_touches(const struct hl_contact *c, int64_t now, struct hl_buf *
 }
 
 /* What waits for its gate: sales' word, and raised hands. */
+static void put_merges(const struct hl_contact *c, struct hl_buf *out)
+{
+    struct hl_slice id = hl_merged_into(c);
+    size_t pos = 0;
+    if (id.len) {
+        hl_buf_printf(out, "\nmerged into ");
+        hl_buf_put_plain(out, id);
+        hl_buf_printf(out, ": its history is there, and what comes for it goes there\n");
+    }
+    if (!hl_merged_next(c, &pos, &id)) return;
+    hl_buf_printf(out, "\ntook over: ");
+    do hl_buf_put_plain(out, id);
+    while (hl_merged_next(c, &pos, &id) && (hl_buf_printf(out, ", "), true));
+    hl_buf_printf(out, "\n");
+}
+
 static void put_waiting(const struct hl_contact *c, const struct hl_model *m, int64_t now, struct hl_buf *out)
 {
     if (!c->ext) return;
@@ -248,6 +265,7 @@ void hl_show_put_text(const struct hl_contact *c, const struct hl_model *m, int6
 {
     if (at < c->clock) at = c->clock;
     put_head(c, m, at, now, out);
+    put_merges(c, out);
     put_handoff(c, m, now, out);
     put_attribute_lines(c, out);
     put_row_lines(c, m, at, out);

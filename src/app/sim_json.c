@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "hotlead/core/join.h"
 #include "hotlead/core/touches.h"
 #include "json_text.h"
 
@@ -155,6 +156,19 @@ static void put_touches(struct hl_buf *b, const struct hl_contact *c)
     hl_json_put_raw(b, "]}");
 }
 
+void hl_sim_put_merges(struct hl_buf *b, const struct hl_contact *c)
+{
+    struct hl_slice id = hl_merged_into(c);
+    size_t pos = 0;
+    if (id.len) hl_json_put_member(b, "merged_into", id);
+    if (!hl_merged_next(c, &pos, &id)) return;
+    hl_json_put_key(b, "merged");
+    hl_json_put_raw(b, "[");
+    do hl_json_put_text(b, id);
+    while (hl_merged_next(c, &pos, &id) && (hl_json_put_raw(b, ","), true));
+    hl_json_put_raw(b, "]");
+}
+
 void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at)
 {
     hl_json_put_raw(b, "{\"contact_id\":");
@@ -173,5 +187,6 @@ void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct
     put_model(b, m);
     put_time(b, "sla_due", hl_contact_sla_due(c));
     put_touches(b, c);
+    hl_sim_put_merges(b, c);
     hl_json_put_raw(b, "}\n");
 }

@@ -19,4 +19,7 @@ void hl_sim_put_alert(struct hl_buf *b, struct hl_slice contact_id, const struct
 /* Scores as of `at`. */
 void hl_sim_put_state(struct hl_buf *b, const struct hl_contact *c, const struct hl_model *m, int64_t at);
 
+/* Members: merged_into, of a pointer; merged, the ids of those that went into the contact. None where there are none. */
+void hl_sim_put_merges(struct hl_buf *b, const struct hl_contact *c);
+
 #endif

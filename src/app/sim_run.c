@@ -17,6 +17,7 @@
 
 #include "hotlead/base/clock.h"
 #include "hotlead/base/iso8601.h"
+#include "sim_merge.h"
 
 #define BATCHES_PER_THREAD 4
 #define BAR_CELLS 30
@@ -27,6 +28,9 @@ struct run {
     struct hl_sim_input input;
     struct hl_sim_batch *batches;
     size_t n_batches, used; /* there are; in this round */
+    struct spot {
+        size_t batch, event;
+    } from, to;             /* what is applied by the step that is on */
     size_t _Atomic claimed;
     struct hl_sim_ref *refs;
     size_t n_refs, cap_refs;
@@ -57,7 +61,10 @@ static void decode_step(struct run *r, unsigned thread)
 static void apply_step(struct run *r, unsigned thread)
 {
     struct hl_sim_shard *s = &r->sim->shards[thread];
-    for (size_t i = 0; i < r->used && s->status == HL_OK; i++) hl_sim_shard_take(s, &r->batches[i]);
+    for (size_t i = r->from.batch; i <= r->to.batch && s->status == HL_OK; i++) {
+        const struct hl_sim_batch *b = &r->batches[i];
+        hl_sim_shard_take(s, b, i == r->from.batch ? r->from.event : 0, i == r->to.batch ? r->to.event : b->n);
+    }
 }
 
 static void finish_step(struct run *r, unsigned thread)
@@ -127,7 +134,7 @@ static void stop_threads(struct run *r)
 static void tell(struct run *r, const char *path, int64_t record, struct hl_slice what)
 {
     char number[24] = "";
-    if (r->n_told++ >= HL_SIM_MAX_PROBLEMS) return;
+    if (r->o->quiet || r->n_told++ >= HL_SIM_MAX_PROBLEMS) return;
     if (record > 0) snprintf(number, sizeof(number), ":%lld", (long long)record);
     fprintf(stderr, "%s%s: %.*s\n", path, number, HL_SLICE_ARG(what));
 }
@@ -325,6 +332,24 @@ static enum hl_status index_input(struct run *r, struct hl_error *err)
 
 /* ---- the whole ---- */
 
+/* All events of the round, in order. One that concerns contacts of several shards waits for what is before it, and is the first thread's. */
+static void apply_all(struct run *r)
+{
+    r->from = (struct spot){0, 0};
+    for (size_t k = 0; k < r->used; k++) {
+        const struct hl_sim_batch *b = &r->batches[k];
+        for (size_t i = 0; i < b->n; i++) {
+            if (!hl_sim_merge_concerns(r->sim, b, i)) continue;
+            r->to = (struct spot){k, i};
+            all(r, apply_step);
+            hl_sim_merge_take(r->sim, b, i);
+            r->from = (struct spot){k, i + 1};
+        }
+    }
+    r->to = (struct spot){r->used - 1, r->batches[r->used - 1].n};
+    all(r, apply_step);
+}
+
 static enum hl_status run_round(struct run *r, struct hl_error *err)
 {
     enum hl_status st = fill(r, false, err);
@@ -336,7 +361,7 @@ static enum hl_status run_round(struct run *r, struct hl_error *err)
     }
     st = check_memory(r, err);
     if (st != HL_OK) return st;
-    all(r, apply_step);
+    apply_all(r);
     st = check_memory(r, err);
     if (st == HL_OK) st = print_lines(r, err);
     show_progress(r, false);
@@ -394,7 +419,7 @@ enum hl_status hl_sim_run(struct hl_sim *sim, const struct hl_sim_options *o, st
     if (st == HL_OK) st = run_all(&r, err);
     show_progress(&r, true);
     if (r.n_told > HL_SIM_MAX_PROBLEMS) fprintf(stderr, "and %llu more\n", (unsigned long long)(r.n_told - HL_SIM_MAX_PROBLEMS));
-    for (size_t i = 0; i < r.input.n_files; i++) tell_early(&r.input.files[i]);
+    for (size_t i = 0; i < r.input.n_files && !o->quiet; i++) tell_early(&r.input.files[i]);
     sim->seconds = (double)(hl_clock_mono_ns() - r.began) / 1e9;
     clean_up(&r);
     return st;
@@ -403,6 +428,7 @@ enum hl_status hl_sim_run(struct hl_sim *sim, const struct hl_sim_options *o, st
 void hl_sim_fini(struct hl_sim *sim)
 {
     for (unsigned i = 0; i < sim->n_shards; i++) hl_sim_shard_fini(&sim->shards[i]);
+    hl_ghosts_clear(&sim->pointers);
     free(sim->shards);
 }
 
@@ -417,7 +443,7 @@ struct collection {
 static bool collect(void *ctx, struct hl_contact *c)
 {
     struct collection *l = ctx;
-    if (c->flags & HL_C_ERASED) return false; /* nobody is left */
+    if (c->flags & (HL_C_ERASED | HL_C_MERGED)) return false; /* nobody is left, or it is another's */
     l->all[l->n++] = (struct hl_sim_contact){c, NULL, &l->side->memos[c->applied], NULL};
     return false;
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "hotlead/core/ghosts.h"
 #include "sim_shard.h"
 #include "unknown.h"
 
@@ -15,12 +16,14 @@ struct hl_sim_options {
     unsigned threads;     /* 1 .. HL_SIM_MAX_THREADS */
     bool by_time;         /* arrival in the order of occurred_at */
     FILE *transitions, *alerts; /* where they go, as JSON; NULL: nowhere */
+    bool quiet;           /* problems of records are not told */
     bool progress;        /* a bar on stderr, once it takes longer than a second */
     int64_t until;        /* HL_NO_TIME: no further than the stream */
     enum hl_event_type bought; /* what is a purchase, for the comparison of two models */
 };
 
 struct hl_sim {
+    struct hl_ghosts pointers; /* hashes of contacts that went into others */
     struct hl_sim_shard *shards;
     unsigned n_shards;
     uint64_t n_events, n_bad;

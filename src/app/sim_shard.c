@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "hotlead/core/due.h"
+#include "hotlead/core/join.h"
 #include "sim_json.h"
 
 /* Events ahead of which the index, the contact and its blocks are fetched. */
@@ -99,7 +100,7 @@ static struct hl_sim_moment pop(struct hl_sim_side *s)
 
 /* ---- one contact ---- */
 
-static struct hl_contact *contact(struct hl_sim_side *s, uint64_t hash, struct hl_slice id)
+struct hl_contact *hl_sim_contact(struct hl_sim_side *s, uint64_t hash, struct hl_slice id)
 {
     bool created;
     struct hl_contact *c = hl_table_put(s->t, 0, hash, id, 0, &created);
@@ -234,26 +235,47 @@ static void note_purchase(struct hl_sim_memo *memo, int64_t at)
     if (memo->bought_at == HL_NO_TIME || at < memo->bought_at) memo->bought_at = at;
 }
 
-static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i)
+/* What became of it is told, and what time does to the contact from now on. */
+static bool after(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i, const struct hl_event *ev,
+                  struct hl_contact *c, const struct hl_outcome *out)
 {
-    const struct hl_event *ev = &b->events[i];
-    uint64_t hash = b->hashes[i];
-    struct hl_outcome out;
     struct place place = {b->first + i, b->stream[i], ev->event_id, ev->source, HL_NO_TIME};
-    struct hl_slab *slab = hl_table_acquire(side->t, 0, hash);
-    struct hl_contact *c = contact(side, hash, ev->contact_id);
-    bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;
-    hl_table_release(side->t, 0, hash);
-    if (!ok) return false;
-    side->counts.results[out.result]++;
-    if (ev->type == s->bought && out.result == HL_RESULT_SCORED) note_purchase(&side->memos[c->applied], ev->occurred_at);
-    ok = note(s, side, c, &out, &place, true) && (out.result != HL_RESULT_SCORED || set_moment(side, c));
+    if (ev->type == s->bought && out->result == HL_RESULT_SCORED && !out->onward) note_purchase(&side->memos[c->applied], ev->occurred_at);
+    bool ok = note(s, side, c, out, &place, true) && (out->result != HL_RESULT_SCORED || set_moment(side, c));
     while (ok && c->timer != HL_NO_TIME && c->timer <= place.stream)
         ok = act(s, side, c, &place, true); /* the event came late: the moment has passed already */
     return ok;
 }
 
-static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t n_own)
+static bool apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i)
+{
+    const struct hl_event *ev = &b->events[i];
+    struct hl_outcome out;
+    struct hl_slab *slab = hl_table_acquire(side->t, 0, b->hashes[i]);
+    struct hl_contact *c = hl_sim_contact(side, b->hashes[i], ev->contact_id);
+    bool ok = c && hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, &out) == HL_OK;
+    hl_table_release(side->t, 0, b->hashes[i]);
+    if (!ok) return false;
+    side->counts.results[out.result]++;
+    return after(s, side, b, i, ev, c, &out);
+}
+
+bool hl_sim_shard_apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i, const struct hl_event *ev,
+                        struct hl_contact *c, const struct hl_contact *joins, struct hl_outcome *out)
+{
+    struct hl_slab *slab = hl_table_acquire(side->t, 0, c->hash);
+    enum hl_status status = joins ? hl_join(c, slab, side->m, joins, ev, HL_APPLY_LIVE, out)
+                                  : hl_apply(c, slab, side->m, side->matches, ev, HL_APPLY_LIVE, out);
+    hl_table_release(side->t, 0, c->hash);
+    return status == HL_OK && after(s, side, b, i, ev, c, out);
+}
+
+bool hl_sim_shard_reach(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i)
+{
+    return let_time_act(s, side, b, b->stream[i]);
+}
+
+static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t n_own, size_t to)
 {
     bool ok = true;
     for (size_t k = 0; ok && k < n_own; k++) {
@@ -267,11 +289,11 @@ static void take_side(struct hl_sim_shard *s, struct hl_sim_side *side, const st
         else
             ok = ok && apply(s, side, b, i);
     }
-    if (ok && b->n) ok = let_time_act(s, side, b, b->stream[b->n - 1]);
+    if (ok && to) ok = let_time_act(s, side, b, b->stream[to - 1]);
     if (!ok) s->status = HL_E_NOMEM;
 }
 
-void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b)
+void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b, size_t from, size_t to)
 {
     if (s->cap_own < b->n) {
         uint32_t *grown = realloc(s->own, b->n * sizeof(*grown));
@@ -283,11 +305,11 @@ void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b)
         s->cap_own = b->n;
     }
     size_t n_own = 0;
-    for (size_t i = 0; i < b->n; i++) {
+    for (size_t i = from; i < to; i++) {
         s->own[n_own] = (uint32_t)i;
-        n_own += (b->hashes[i] >> 32) * s->n_shards >> 32 == s->index;
+        n_own += hl_sim_shard_of(b->hashes[i], s->n_shards) == s->index;
     }
-    for (unsigned i = 0; i < s->n_sides && s->status == HL_OK; i++) take_side(s, &s->sides[i], b, n_own);
+    for (unsigned i = 0; i < s->n_sides && s->status == HL_OK; i++) take_side(s, &s->sides[i], b, n_own, to);
 }
 
 void hl_sim_shard_finish(struct hl_sim_shard *s, int64_t until)

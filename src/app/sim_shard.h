@@ -68,8 +68,21 @@ struct hl_sim_shard {
 enum hl_status hl_sim_shard_init(struct hl_sim_shard *s, unsigned index, unsigned n_shards, const struct hl_model *m,
                                  const struct hl_model *against, bool transitions, bool alerts) HL_WARN_UNUSED;
 void hl_sim_shard_fini(struct hl_sim_shard *s);
-/* The shard's events of a batch, and the moments that come due in it, in order. Batches come in the order of the stream. */
-void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b);
+/* The shard's events among those from `from` to before `to` of a batch, and the moments that come due by then, in order. They come in the order of
+ * the stream. */
+void hl_sim_shard_take(struct hl_sim_shard *s, const struct hl_sim_batch *b, size_t from, size_t to);
+
+/* For sim_merge.c, where an event concerns contacts of several shards; the first thread alone. All: false when memory is out. */
+static inline unsigned hl_sim_shard_of(uint64_t hash, unsigned n_shards)
+{
+    return (unsigned)((hash >> 32) * n_shards >> 32);
+}
+struct hl_contact *hl_sim_contact(struct hl_sim_side *s, uint64_t hash, struct hl_slice id); /* found or made */
+/* Moments up to the time of event i. */
+bool hl_sim_shard_reach(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i);
+/* What came to a contact by event i of the batch: `ev`, or another contact that went into it by `ev`. */
+bool hl_sim_shard_apply(struct hl_sim_shard *s, struct hl_sim_side *side, const struct hl_sim_batch *b, size_t i, const struct hl_event *ev,
+                        struct hl_contact *c, const struct hl_contact *joins, struct hl_outcome *out);
 /* Behind the last event: time goes on to `until`. */
 void hl_sim_shard_finish(struct hl_sim_shard *s, int64_t until);
 /* Before the next round: the lines have been printed. */

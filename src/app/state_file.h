@@ -12,5 +12,6 @@
 #define HL_STATE_FILE_PARTITIONS "hotlead.partitions" /* of the inputs; 0: not known */
 /* Where the group stood when the reading began, a line for each: "TOPIC PARTITION OFFSET LOW_WATER"; empty: not known. */
 #define HL_STATE_FILE_OFFSETS "hotlead.offsets"
+#define HL_STATE_FILE_MERGES "hotlead.merges" /* which of these topics was the group's own */
 
 #endif

@@ -22,7 +22,8 @@ const char *hl_topic_setting_name(enum hl_topic_setting s)
 const char *hl_topic_role_name(enum hl_topic_role r)
 {
     static const char *const names[] = {[HL_ROLE_INPUT] = "input", [HL_ROLE_TRANSITIONS] = "transitions", [HL_ROLE_STATE] = "state",
-                                        [HL_ROLE_ALERTS] = "alerts", [HL_ROLE_DEAD_LETTER] = "dead-letter"};
+                                        [HL_ROLE_ALERTS] = "alerts", [HL_ROLE_DEAD_LETTER] = "dead-letter",
+                                        [HL_ROLE_MERGES] = "merges"};
     return names[r];
 }
 
@@ -97,7 +98,7 @@ static void look_at_retention(struct look *l)
 {
     char wanted[24];
     int64_t is, replay = l->p->config->checkpoint_max_replay_ms, good = replay * 10 > DAY_MS ? replay * 10 : DAY_MS;
-    if (l->t->role != HL_ROLE_INPUT || !has_word(l->t->values[HL_TOPIC_CLEANUP], "delete")) return;
+    if ((l->t->role != HL_ROLE_INPUT && l->t->role != HL_ROLE_MERGES) || !has_word(l->t->values[HL_TOPIC_CLEANUP], "delete")) return;
     if (number(l->t, HL_TOPIC_RETENTION_MS, &is) && is >= 0 && is < good) {
         snprintf(wanted, sizeof(wanted), "%" PRId64, good);
         add_setting(l, is < replay * 2 ? HL_TOPIC_WRONG : HL_TOPIC_BETTER, HL_TOPIC_RETENTION_MS, wanted,

@@ -26,7 +26,7 @@ enum hl_topic_setting {
 };
 const char *hl_topic_setting_name(enum hl_topic_setting s);
 
-enum hl_topic_role { HL_ROLE_INPUT, HL_ROLE_TRANSITIONS, HL_ROLE_STATE, HL_ROLE_ALERTS, HL_ROLE_DEAD_LETTER, HL_ROLE_COUNT };
+enum hl_topic_role { HL_ROLE_INPUT, HL_ROLE_TRANSITIONS, HL_ROLE_STATE, HL_ROLE_ALERTS, HL_ROLE_DEAD_LETTER, HL_ROLE_MERGES, HL_ROLE_COUNT };
 const char *hl_topic_role_name(enum hl_topic_role r);
 static inline enum hl_topic_role hl_topic_role_of(enum hl_output o)
 {

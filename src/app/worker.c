@@ -28,7 +28,7 @@ static enum hl_status check_record(const struct hl_worker *w, const struct hl_re
         return hl_error_set(err, HL_E_DECODE, HL_SKIP, "the record has no value (null)");
     if (hl_slice_is_null(r->key) || r->key.len == 0)
         return hl_error_set(err, HL_E_MISSING, HL_SKIP, "the record has no key; key it by contact_id, so that all events of a contact share a partition");
-    if (r->value.len > (size_t)w->e->config->max_record_bytes)
+    if (r->value.len > (size_t)w->e->config->max_record_bytes && !hl_engine_is_merges(w->e, r->topic))
         return hl_error_set(err, HL_E_TOO_LARGE, HL_SKIP, "the record has %zu bytes, at most %" PRId64 " are taken", r->value.len,
                             w->e->config->max_record_bytes);
     return HL_OK;
@@ -94,6 +94,10 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
 {
     struct hl_engine *e = w->e;
     struct hl_outcome *o = w->outcome;
+    bool merges = hl_engine_is_merges(e, r->topic);
+    const struct hl_onward_record *via = merges ? hl_merge_read(w, r, err) : NULL;
+    if (merges && !via) return HL_E_NOMEM;
+    w->n_kin = 0;
     hl_outcome_clear(o);
     o->result = HL_RESULT_DUPLICATE;
     struct hl_slab *slab = hl_table_acquire(e->table, w->index, hash);
@@ -103,7 +107,8 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     bool taken = false;
     enum hl_stage stage = HL_STAGE_ANONYMOUS;
     if (c && !hl_partition_has_applied(p, c, hl_engine_inputs(e), r->topic, r->offset)) {
-        status = hl_apply(c, slab, w->model, w->matches, ev, HL_APPLY_LIVE, o);
+        if (via || hl_merge_concerns(ev, c)) status = hl_merge_apply(w, slab, c, ev, via, HL_APPLY_LIVE, o);
+        else status = hl_apply(c, slab, w->model, w->matches, ev, HL_APPLY_LIVE, o);
         if (!status && o->erased) status = hl_bury(w, p, c, r, p->next);
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
@@ -114,17 +119,22 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
     }
     if (adopted && !o->changed) hl_table_remove(e->table, c); /* an old event brings nobody back */
     hl_table_release(e->table, w->index, hash);
+    if (status && merges)
+        return hl_error_set(err, status, HL_STOP, "%s [%" PRId32 "], offset %" PRId64 ": a contact that was merged cannot be taken over: %s",
+                            e->config->inputs[r->topic].topic, r->partition, r->offset, hl_status_name(status));
     if (status) return hl_error_set(err, status, HL_STOP, "applying an event: %s", hl_status_name(status));
     if (o->unknown_void)
         hl_log(HL_LOG_INFO, "void_not_known", "topic=%s partition=%" PRId32 " offset=%" PRId64 " keep=%u reason=\"the event is not among those of the "
                "contact that voids.keep of the model keeps, or did nothing, or was taken back already\"", e->config->inputs[r->topic].topic, r->partition,
                r->offset, w->model->voids_keep);
+    if (o->onward || w->n_kin) status = hl_merge_send(w, r, ev, via, o, err);
+    if (status) return status;
     if (hl_outcome_is_final(o)) {
         sample_latency(w, r->timestamp_ms, 1);
         status = hl_emit_outcome(w, r, ev, o, err);
         if (status) return status; /* it comes again, and is counted then */
     }
-    if (w->shadow && taken) hl_shadow_event(w, p, ev, hash, stage, o);
+    if (w->shadow && taken) hl_shadow_event(w, p, ev, via, hash, stage, o);
     hl_metrics_count_event(w->metrics, r->topic, (enum hl_tally)o->result);
     return w->time_acts ? hl_timers_fire(w, p, r, err) : HL_OK; /* a late event may bring a moment that is due already */
 }

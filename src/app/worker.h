@@ -7,6 +7,7 @@
  *   checkpoint.c  dirty lists, low-water, the commit itself
  *   timers.c      what time alone does
  *   erase.c       contacts that are to leave no trace
+ *   merge.c       contacts that become one; onward.c: how workers tell each other
  *   bound.c       contacts that leave the table for Redis, where memory is bounded
  *   spill.c       contacts that come back from there
  *   recovery.c    how partitions come to life
@@ -34,6 +35,7 @@
 #include "kafka_setup.h"
 #include "models.h"
 #include "odd.h"
+#include "onward.h"
 
 #define HL_BATCH 2048
 #define HL_GROUP 32
@@ -199,6 +201,10 @@ struct hl_worker {
     const struct hl_model *model; /* of all its contacts; another one only while it has none */
     struct hl_match_cache *matches;
     struct hl_unknown unknown; /* types that it has met */
+    struct hl_hops hops; /* of the record in hand that is passed on */
+    struct hl_slice *kin; /* of the contact that is being erased: those that are one with it; in the arena */
+    size_t n_kin;
+    int64_t erased_at; /* of that erasure */
     size_t n_graves; /* of erased contacts, in the table; 0: nobody looks for one */
     struct hl_partition **by_id; /* by partition number, NULL: not ours */
     struct hl_partition **parts;
@@ -264,6 +270,12 @@ static inline size_t hl_engine_inputs(const struct hl_engine *e)
     return e->config->n_inputs;
 }
 
+/* The input by which contacts that are merged come (merge.c). */
+static inline bool hl_engine_is_merges(const struct hl_engine *e, uint16_t topic)
+{
+    return e->config->inputs[topic].format == HL_FORMAT_MERGES;
+}
+
 /* engine.c */
 size_t hl_engine_threads(const struct hl_config *c); /* workers */
 /* Schemas, and a decoder for each input. */
@@ -280,6 +292,21 @@ enum hl_status hl_bury(struct hl_worker *w, struct hl_partition *p, struct hl_co
     HL_WARN_UNUSED;
 /* Between two rounds of the checkpoint: erased contacts that nothing refers to leave the table. */
 void hl_forget_erased(struct hl_worker *w, struct hl_partition *p);
+
+/* merge.c */
+/* What a record of the merges says; NULL: no memory. In the arena. */
+const struct hl_onward_record *hl_merge_read(struct hl_worker *w, const struct hl_record *r, struct hl_error *err);
+/* hl_apply, where other contacts may be concerned: by an event (via NULL) or a record of the merges. @locks requires the contact's stripe. */
+enum hl_status hl_merge_apply(struct hl_worker *w, struct hl_slab *slab, struct hl_contact *c, const struct hl_event *ev,
+                              const struct hl_onward_record *via, enum hl_apply_mode mode, struct hl_outcome *o) HL_WARN_UNUSED;
+/* What is to be told to others after it, if anything is. */
+enum hl_status hl_merge_send(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_onward_record *via,
+                             const struct hl_outcome *o, struct hl_error *err) HL_WARN_UNUSED;
+/* Only these concern others: all else is hl_apply's. */
+static inline bool hl_merge_concerns(const struct hl_event *ev, const struct hl_contact *c)
+{
+    return ev->type == HL_EVENT_CONTACT_MERGED || ev->type == HL_EVENT_CONTACT_ERASED || ev->type == HL_EVENT_CONTACT_IDENTIFIED || (c->flags & HL_C_MERGED);
+}
 
 /* worker_init.c: all but its session and its store, which are the caller's to set; fini frees them too. `w` need not be zeroed. HL_E_NOMEM: fini
  * it all the same. */
@@ -371,6 +398,8 @@ static inline int64_t hl_partition_applied_below(const struct hl_partition *p, c
 /* Transitions and alerts of an event. */
 enum hl_status hl_emit_outcome(struct hl_worker *w, const struct hl_record *r, const struct hl_event *ev, const struct hl_outcome *o,
                                struct hl_error *err);
+/* The record in w->record_buf, for the merges. */
+enum hl_status hl_emit_onward(struct hl_worker *w, const struct hl_record *r, int32_t partition, struct hl_slice key, struct hl_error *err);
 enum hl_status hl_emit_dead_letter(struct hl_worker *w, const struct hl_record *r, const struct hl_error *why, struct hl_error *err);
 /* Those of time alone; r: the record that brought the time, NULL: the clock did. */
 enum hl_status hl_emit_by_time(struct hl_worker *w, const struct hl_partition *p, const struct hl_record *r, struct hl_slice contact_id,

@@ -9,6 +9,7 @@
 #include "contact_private.h"
 #include "handoff.h"
 #include "hotlead/base/hash.h"
+#include "hotlead/core/join.h"
 #include "hotlead/core/touches.h"
 #include "lifecycle.h"
 #include "match_cache_private.h"
@@ -31,10 +32,8 @@ const char *hl_result_name(enum hl_result r)
 
 /* ---- step 1 ---- */
 
-/* False when the id is among the last ones; else it is one of them now. */
-static bool remember(struct hl_contact *c, struct hl_slice event_id)
+bool hl_contact_remember(struct hl_contact *c, uint64_t hash)
 {
-    uint64_t hash = hl_hash64(event_id);
     if (hash == 0) hash = 1; /* 0 marks an unused place */
     for (unsigned i = 0; i < HL_EVENT_IDS; i++)
         if (c->event_ids[i] == hash) return false;
@@ -43,9 +42,15 @@ static bool remember(struct hl_contact *c, struct hl_slice event_id)
     return true;
 }
 
+/* False when the id is among the last ones; else it is one of them now. */
+static bool remember(struct hl_contact *c, struct hl_slice event_id)
+{
+    return hl_contact_remember(c, hl_hash64(event_id));
+}
+
 /* ---- step 2 ---- */
 
-static void advance_clock(struct hl_contact *c, int64_t t)
+void hl_contact_advance_clock(struct hl_contact *c, int64_t t)
 {
     if (c->clock == 0 && c->stage_since == 0) c->stage_since = t; /* its first event */
     if (t > c->clock) c->clock = t;
@@ -197,7 +202,7 @@ static enum hl_status apply_all(struct hl_step *s)
 /* ---- all steps ---- */
 
 /* Events that are not about behaviour have their own ways; HL_WAY_NONE: the id is remembered, nothing else. */
-enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_ERASE, HL_WAY_VOID, HL_WAY_NONE };
+enum way { HL_WAY_SCORE, HL_WAY_SET_STAGE, HL_WAY_ATTRIBUTES, HL_WAY_ERASE, HL_WAY_VOID, HL_WAY_MERGE, HL_WAY_NONE };
 
 static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, enum hl_stage *to)
 {
@@ -208,8 +213,7 @@ static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, en
         return HL_WAY_SET_STAGE;
     case HL_EVENT_CONTACT_ERASED: return HL_WAY_ERASE;
     case HL_EVENT_EVENT_VOIDED: return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_VOID;
-    case HL_EVENT_CONTACT_MERGED:
-        return HL_WAY_NONE; /* it concerns more than one contact: see decision 0002 */
+    case HL_EVENT_CONTACT_MERGED: return HL_WAY_MERGE;
     default:
         return c->stage == HL_STAGE_DISQUALIFIED ? HL_WAY_ATTRIBUTES : HL_WAY_SCORE;
     }
@@ -274,7 +278,7 @@ static enum hl_status take_void(struct hl_step *s, enum hl_apply_mode mode)
     struct hl_slice event_id = hl_event_attribute(s->ev, HL_SLICE_LIT("event_id"));
     s->out->unknown_void = !hl_voids_take(s->c, s->slab, s->m, event_id, &undone);
     if (s->out->unknown_void) return HL_OK;
-    advance_clock(s->c, s->ev->occurred_at);
+    hl_contact_advance_clock(s->c, s->ev->occurred_at);
     s->out->result = HL_RESULT_SCORED;
     s->out->sinks = s->voids = true;
     hl_lifecycle_look_at_arms(s);
@@ -296,6 +300,51 @@ static enum hl_status keep_deed(struct hl_step *s)
         s->deed->seq = s->c->seq;
     }
     return hl_voids_add(s->c, s->slab, s->m, s->deed);
+}
+
+/* ---- more than one contact ---- */
+
+/* They are one already. */
+static bool is_same(const struct hl_contact *c, struct hl_slice id)
+{
+    return hl_slice_eq(id, hl_contact_id(c)) || hl_merged_has(c, id);
+}
+
+/* What comes to a pointer is for another; its own erasure is for both. */
+static enum hl_status pass_on(struct hl_contact *c, const struct hl_event *ev, struct hl_outcome *out)
+{
+    struct hl_slice into = hl_merged_into(c);
+    if (!remember(c, ev->event_id)) {
+        out->result = HL_RESULT_DUPLICATE;
+        return HL_OK;
+    }
+    out->changed = true;
+    if (ev->machine) return HL_OK;
+    if (ev->type == HL_EVENT_CONTACT_MERGED && hl_slice_eq(hl_event_attribute(ev, HL_SLICE_LIT("into")), into)) return HL_OK; /* it did */
+    out->result = HL_RESULT_SCORED;
+    out->onward = HL_ONWARD_EVENT;
+    out->onward_to = into;
+    return HL_OK;
+}
+
+static enum hl_status merge(struct hl_contact *c, const struct hl_event *ev, struct hl_outcome *out)
+{
+    struct hl_slice into = hl_event_attribute(ev, HL_SLICE_LIT("into"));
+    if (is_same(c, into)) return HL_OK;
+    hl_contact_advance_clock(c, ev->occurred_at);
+    out->result = HL_RESULT_SCORED;
+    out->onward = HL_ONWARD_STATE;
+    out->onward_to = into;
+    return HL_OK;
+}
+
+/* A contact that turned out to be somebody who was known by another id until now. */
+static void claim(const struct hl_contact *c, const struct hl_event *ev, struct hl_outcome *out)
+{
+    struct hl_slice id = hl_event_attribute(ev, HL_SLICE_LIT("anonymous_id"));
+    if (id.len == 0 || id.len > HL_EVENT_MAX_OBJECT || id.data[0] == '\0' || is_same(c, id)) return;
+    out->onward = HL_ONWARD_CLAIM;
+    out->onward_to = id;
 }
 
 /* Steps 2 to 4. */
@@ -321,6 +370,7 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     enum hl_stage to = HL_STAGE_ANONYMOUS;
     enum way way = way_of(c, ev, &to);
     if (way == HL_WAY_ERASE) return erase(c, slab, m, ev->occurred_at, out);
+    if (c->flags & HL_C_MERGED) return pass_on(c, ev, out);
     c->flags &= ~(uint32_t)HL_C_ERASED;
     if (!remember(c, ev->event_id)) {
         out->result = HL_RESULT_DUPLICATE;
@@ -328,6 +378,8 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     }
     out->changed = true;
     if (way == HL_WAY_NONE) return HL_OK;
+    if (way == HL_WAY_MERGE) return mode == HL_APPLY_LIVE ? merge(c, ev, out) : HL_OK; /* one that went is not replayed: a pointer was stored */
+    if (ev->type == HL_EVENT_CONTACT_IDENTIFIED) claim(c, ev, out);
     struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out, .path = hl_url_path(ev->url)};
     if (way == HL_WAY_VOID) return take_void(&s, mode);
     struct hl_deed deed;
@@ -335,7 +387,7 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
         hl_deed_begin(&deed, c, ev->event_id, ev->occurred_at);
         s.deed = &deed;
     }
-    advance_clock(c, ev->occurred_at);
+    hl_contact_advance_clock(c, ev->occurred_at);
     if (way == HL_WAY_ATTRIBUTES) return apply_attributes(&s);
     if (cache) s.hits = hl_match_cache_find(cache, m, ev, s.path);
     out->result = HL_RESULT_SCORED;

@@ -411,6 +411,23 @@ struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, 
     return &windows[c->n_windows++];
 }
 
+void hl_contact_clear(struct hl_contact *c, struct hl_slab *slab)
+{
+    int64_t erased_at = c->ext ? c->ext->erased_at : HL_NO_TIME;
+    free_lists(c, slab);
+    if (c->ext) {
+        free_handoff(c->ext, slab);
+        clear_ext(c->ext);
+        c->ext->erased_at = erased_at;
+    }
+    struct hl_contact was = *c;
+    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .ext = was.ext, .partition = was.partition,
+                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty, .refs = was.refs, .stamp = was.stamp,
+                             .clock = was.clock, .stage_since = was.stage_since, .seq = was.seq, .event_id_pos = was.event_id_pos};
+    memcpy(c->event_ids, was.event_ids, sizeof c->event_ids);
+    start(c);
+}
+
 enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at)
 {
     struct hl_contact_ext *ext = hl_contact_ext(c, slab, m);

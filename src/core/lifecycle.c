@@ -559,6 +559,37 @@ enum hl_status hl_lifecycle_evaluate(struct hl_step *s)
     return HL_OK;
 }
 
+/* Disqualified wins over all; of two on the main line the further one, and of two MQLs the one with a raised hand. */
+static bool is_further(const struct hl_contact *a, const struct hl_contact *b)
+{
+    if (a->stage == HL_STAGE_DISQUALIFIED || b->stage == HL_STAGE_DISQUALIFIED) return b->stage != HL_STAGE_DISQUALIFIED;
+    int rank_a = hl_stage_rank((enum hl_stage)a->stage), rank_b = hl_stage_rank((enum hl_stage)b->stage);
+    if (a->stage == HL_STAGE_MQL && rank_a == rank_b) return a->kind == HL_KIND_ACTIVE && b->kind == HL_KIND_PASSIVE;
+    return rank_b >= 0 && rank_a > rank_b; /* an exit has rank -1 */
+}
+
+/* With the stage comes what belongs to it: kind, arms, whether the score made it, whether it has been an MQL. */
+static enum hl_status take_stage(struct hl_step *s, const struct hl_contact *from)
+{
+    uint32_t own = HL_C_ARMED_MQL | HL_C_ARMED_SQL;
+    struct hl_contact *c = s->c;
+    bool exits = from->stage == HL_STAGE_DISQUALIFIED;
+    struct move mv = {(enum hl_stage)from->stage, HL_KIND_NONE, exits ? HL_DIRECTION_EXIT : HL_DIRECTION_ADVANCE, HL_CAUSE_MERGE, NULL,
+                      from->flags & HL_C_SQL_BY_SCORE};
+    if (from->stage == HL_STAGE_MQL) mv.kind = (enum hl_kind)from->kind;
+    else if (!exits && from->kind != HL_KIND_NONE) c->kind = from->kind;
+    enum hl_status status = move(s, &mv);
+    if (!exits) c->flags = (c->flags & ~own) | (from->flags & own) | (from->flags & HL_C_WAS_MQL);
+    return status;
+}
+
+enum hl_status hl_lifecycle_join(struct hl_step *s, const struct hl_contact *from)
+{
+    enum hl_status status = is_further(from, s->c) ? take_stage(s, from) : HL_OK;
+    if (status == HL_OK) hl_lifecycle_look_at_arms(s);
+    return status == HL_OK ? hl_lifecycle_evaluate(s) : status;
+}
+
 /* The score alone would have brought it where it is. */
 static bool score_carries(struct hl_step *s)
 {

@@ -54,6 +54,8 @@ bool hl_lifecycle_time_moves(struct hl_step *s);
 enum hl_status hl_lifecycle_evaluate(struct hl_step *s) HL_WARN_UNUSED;
 /* Step 4 of an event that has taken back `undone`. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_retract(struct hl_step *s, const struct hl_deed *undone) HL_WARN_UNUSED;
+/* Step 4 of a contact that `from` went into: its stage is taken where it is the further one. HL_E_NOMEM. */
+enum hl_status hl_lifecycle_join(struct hl_step *s, const struct hl_contact *from) HL_WARN_UNUSED;
 /* What the event stage_set does in place of step 4. HL_E_NOMEM. */
 enum hl_status hl_lifecycle_set_stage(struct hl_step *s, enum hl_stage to) HL_WARN_UNUSED;
 /* Row i of the table as an edge, from top to bottom; false beyond the last. Row 6 says mql, row 19 what no model says. */

@@ -93,6 +93,23 @@ void hl_row_add(struct hl_row *row, const struct hl_score_rule *rule, int64_t t)
     }
 }
 
+void hl_row_join(struct hl_row *row, const struct hl_row *other)
+{
+    if (row->count == 0) row->epoch = other->epoch;
+    if (other->epoch > row->epoch) { /* as in hl_row_add */
+        near_put(row, other->epoch - row->epoch == 1 ? row->far : 0);
+        row->far = 0;
+        row->epoch = other->epoch;
+    }
+    if (other->epoch == row->epoch) {
+        near_put(row, sat96(near_get(row)) + sat96(near_get(other)));
+        row->far = hl_fixed_add(row->far, other->far);
+    } else if (row->epoch - other->epoch == 1) {
+        near_put(row, sat96(near_get(row)) + other->far);
+    }
+    row->count = row->count + other->count < row->count ? UINT32_MAX : row->count + other->count;
+}
+
 /* 2^-(time since the start of an epoch), as q * 2^-(62 + down). */
 struct decay {
     int64_t half_life_ms;

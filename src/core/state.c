@@ -62,9 +62,10 @@ static const struct {
 } flag_codes[] = {
     {HL_C_SUBSCRIBED, 0}, {HL_C_ARMED_MQL, 1}, {HL_C_ARMED_SQL, 2},    {HL_C_HELD, 3},
     {HL_C_HELD_FIT, 4},   {HL_C_WAS_MQL, 5},   {HL_C_SQL_BY_SCORE, 6}, {HL_C_GRAVE, 8},
+    {HL_C_MERGED, 9},
 };
 #define WAS_ERASED (UINT64_C(1) << 7)
-#define MAX_FLAGS ((UINT64_C(1) << 9) - 1)
+#define MAX_FLAGS ((UINT64_C(1) << 10) - 1)
 
 /* ---- encode ---- */
 

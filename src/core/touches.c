@@ -133,12 +133,22 @@ static struct hl_slice short_text(struct hl_slice s)
 }
 
 /* Of several at one moment the one whose type, thing and source come first in the order of bytes: the order of arrival does not decide. */
-static bool comes_first(const struct hl_touches *t, const struct hl_event *ev, uint32_t type, struct hl_slice what)
+static bool comes_first(const struct hl_touches *t, const struct hl_touches *other)
 {
-    if (t->count == 0 || ev->occurred_at != t->first_at) return t->count == 0 || ev->occurred_at < t->first_at;
-    if (type != t->first_type) return type < t->first_type;
-    int order = hl_slice_compare(what, t->first_what);
-    return order < 0 || (order == 0 && hl_slice_compare(short_text(ev->source), t->source) < 0);
+    if (t->count == 0 || other->first_at != t->first_at) return t->count == 0 || other->first_at < t->first_at;
+    if (other->first_type != t->first_type) return other->first_type < t->first_type;
+    int order = hl_slice_compare(other->first_what, t->first_what);
+    return order < 0 || (order == 0 && hl_slice_compare(other->source, t->source) < 0);
+}
+
+static void take_first(struct hl_touches *t, const struct hl_touches *other)
+{
+    if (!comes_first(t, other)) return;
+    t->first_at = other->first_at;
+    t->first_type = other->first_type;
+    t->first_what = other->first_what;
+    t->source = other->source;
+    t->campaign = other->campaign;
 }
 
 static bool is_newer(const struct hl_touch *a, const struct hl_touch *b)
@@ -148,18 +158,18 @@ static bool is_newer(const struct hl_touch *a, const struct hl_touch *b)
     return hl_slice_compare(a->what, b->what) < 0;
 }
 
-static void count_up(uint32_t *n)
+static void count_up(uint32_t *n, uint32_t by)
 {
-    if (*n < INT32_MAX) (*n)++;
+    *n = *n < INT32_MAX - by ? *n + by : INT32_MAX;
 }
 
-/* Into its place among the last ones; of more than `keep` the oldest are forgotten. */
+/* Into its place among the last ones, with its count; of more than `keep` the oldest are forgotten. */
 static void add_kind(struct hl_touches *t, struct hl_touch k, unsigned keep)
 {
     unsigned at = 0;
     while (at < t->n && (t->last[at].type != k.type || !hl_slice_eq(t->last[at].what, k.what))) at++;
     if (at < t->n) {
-        k.count = t->last[at].count;
+        count_up(&k.count, t->last[at].count);
         if (t->last[at].last_at > k.last_at) k.last_at = t->last[at].last_at;
     } else if (t->n < keep) {
         t->n++;
@@ -168,28 +178,37 @@ static void add_kind(struct hl_touches *t, struct hl_touch k, unsigned keep)
         at = t->n - 1;
         if (!is_newer(&k, &t->last[at])) return;
     }
-    count_up(&k.count);
     for (; at > 0 && is_newer(&k, &t->last[at - 1]); at--) t->last[at] = t->last[at - 1];
     t->last[at] = k;
+}
+
+static enum hl_status put(struct hl_contact *c, struct hl_slab *slab, const struct hl_touches *t)
+{
+    struct writer w;
+    write_value(&w, t);
+    enum hl_status status = hl_contact_set_attribute(c, slab, KEY, (struct hl_slice){(const char *)w.bytes, w.len}, c->clock, &(bool){false});
+    return status == HL_E_TOO_LARGE ? HL_OK : status;
 }
 
 enum hl_status hl_touches_add(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev)
 {
     struct hl_touches t;
-    struct writer w;
-    struct hl_slice what = what_of(ev);
-    uint32_t type = hl_name_hash(hl_slice_of(hl_event_type_name(ev->type)));
+    struct hl_touch k = {.last_at = ev->occurred_at, .what = what_of(ev), .type = hl_name_hash(hl_slice_of(hl_event_type_name(ev->type))), .count = 1};
     hl_touches_get(c, &t);
-    if (comes_first(&t, ev, type, what)) {
-        t.first_at = ev->occurred_at;
-        t.first_type = type;
-        t.first_what = what;
-        t.source = short_text(ev->source);
-        t.campaign = short_text(ev->campaign);
-    }
-    count_up(&t.count);
-    add_kind(&t, (struct hl_touch){.last_at = ev->occurred_at, .what = what, .type = type}, m->touches_keep);
-    write_value(&w, &t);
-    enum hl_status status = hl_contact_set_attribute(c, slab, KEY, (struct hl_slice){(const char *)w.bytes, w.len}, c->clock, &(bool){false});
-    return status == HL_E_TOO_LARGE ? HL_OK : status;
+    take_first(&t, &(struct hl_touches){.first_at = k.last_at, .first_type = k.type, .first_what = k.what, .source = short_text(ev->source),
+                                        .campaign = short_text(ev->campaign)});
+    count_up(&t.count, 1);
+    add_kind(&t, k, m->touches_keep);
+    return put(c, slab, &t);
+}
+
+enum hl_status hl_touches_join(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_contact *other)
+{
+    struct hl_touches t, more;
+    if (m->touches_keep == 0 || !hl_touches_get(other, &more)) return HL_OK;
+    hl_touches_get(c, &t);
+    take_first(&t, &more);
+    count_up(&t.count, more.count);
+    for (unsigned i = 0; i < more.n; i++) add_kind(&t, more.last[i], m->touches_keep);
+    return put(c, slab, &t);
 }

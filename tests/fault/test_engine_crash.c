@@ -24,6 +24,7 @@
 #include "hotlead/base/hash.h"
 #include "hotlead/base/log.h"
 #include "hotlead/core/grave.h"
+#include "hotlead/core/join.h"
 #include "hotlead/core/state.h"
 
 #define DAY INT64_C(86400000)
@@ -31,6 +32,8 @@
 #define NOW (T0 + 3000 * DAY)
 #define CONTACTS 36
 #define SPREAD 16 /* contacts whose events come in all topics, and commute */
+#define GUESTS 12 /* likewise; they are merged, into those or into each other */
+#define ALL (CONTACTS + SPREAD + GUESTS)
 #define RECORDS 700
 #define LIVES 60 /* of a scenario, before calm sets in */
 #define SCHEMA 7
@@ -103,6 +106,8 @@ struct person {
     char last[400];
     unsigned last_ids[4]; /* numbers of its last events, for those that are to be taken back */
     struct hl_contact c; /* the oracle's */
+    struct person *into; /* where a guest goes; NULL: nowhere */
+    bool merged;         /* that has been said */
     struct outputs moves, alerts;
 };
 
@@ -119,12 +124,12 @@ enum place { ALL_IN_MEMORY, ALL_COPIED, SOME_IN_STORE /* memory is bounded */ };
 struct world {
     struct fake_log log;
     struct hl_config config;
-    struct hl_input inputs[FAKE_INPUTS];
+    struct hl_input inputs[FAKE_TOPICS];
     char text[sizeof(MODEL) + 8]; /* of the model */
     struct hl_model *model;
-    struct hl_decoder *json, slow, *decoders[FAKE_INPUTS];
+    struct hl_decoder *json, slow, *decoders[FAKE_TOPICS], *onward;
     struct fake_server *server; /* NULL: no store */
-    struct person people[CONTACTS + SPREAD];
+    struct person people[ALL];
     struct hl_slab slab;
     const char *dead[FAKE_INPUTS][FAKE_PARTITIONS][2 * RECORDS]; /* class of the dead letter that a record is to become */
     unsigned dead_seen[FAKE_INPUTS][FAKE_PARTITIONS][2 * RECORDS];
@@ -161,11 +166,11 @@ static enum hl_status slow_decode(struct hl_decoder *d, struct hl_slice value, s
 
 static void world_config(struct world *w)
 {
-    static char topics[FAKE_INPUTS][4] = {"in0", "in1", "in2"};
+    static char topics[FAKE_TOPICS][8] = {"in0", "in1", "in2", "merges"};
     static char transitions[] = "transitions", state[] = "state", alerts[] = "alerts", dead[] = "dead";
     w->config = (struct hl_config){
         .inputs = w->inputs,
-        .n_inputs = FAKE_INPUTS,
+        .n_inputs = FAKE_TOPICS,
         .transitions = transitions,
         .state = state,
         .alerts = alerts,
@@ -179,7 +184,8 @@ static void world_config(struct world *w)
         .max_record_bytes = 360,
         .on_gap = HL_GAP_STOP,
     };
-    for (size_t t = 0; t < FAKE_INPUTS; t++) w->inputs[t] = (struct hl_input){.topic = topics[t], .format = HL_FORMAT_JSON};
+    for (size_t t = 0; t < FAKE_TOPICS; t++)
+        w->inputs[t] = (struct hl_input){.topic = topics[t], .format = t == FAKE_MERGES ? HL_FORMAT_MERGES : HL_FORMAT_JSON};
 }
 
 static void world_init(struct world *w, bool transactions, enum place place, uint64_t seed)
@@ -188,6 +194,7 @@ static void world_init(struct world *w, bool transactions, enum place place, uin
     memset(w, 0, sizeof(*w));
     the_world = w;
     fake_log_init(&w->log, transactions, seed);
+    w->log.n_inputs = FAKE_TOPICS;
     w->log.ctx = w;
     w->log.clock_ns = &mono_ns;
     world_config(w);
@@ -195,12 +202,13 @@ static void world_init(struct world *w, bool transactions, enum place place, uin
     assert_int_equal(hl_model_load_text("m.yaml", hl_slice_of(w->text), &w->model, NULL, &err), HL_OK);
     assert_int_equal(hl_json_decoder_new(HL_JSON_CANONICAL, NULL, NULL, 0, &w->json, &err), HL_OK);
     w->slow.decode = slow_decode;
-    for (size_t t = 0; t < FAKE_INPUTS; t++) w->decoders[t] = &w->slow;
+    assert_int_equal(hl_onward_decoder_new(&w->onward, &err), HL_OK);
+    for (size_t t = 0; t < FAKE_TOPICS; t++) w->decoders[t] = t == FAKE_MERGES ? w->onward : &w->slow;
     w->server = place == ALL_IN_MEMORY ? NULL : fake_server_new();
     w->mirror_one_in = 2 + chance(w, 40);
     if (place == SOME_IN_STORE) w->config.memory_max_bytes = (int64_t)(BOUND_KIB + chance(w, BOUND_KIB)) << 10;
     hl_slab_init(&w->slab);
-    for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
+    for (unsigned i = 0; i < ALL; i++) {
         struct person *p = &w->people[i];
         snprintf(p->id, sizeof(p->id), "c%u", i);
         p->now = T0 + (int64_t)chance(w, 30 * DAY);
@@ -217,7 +225,7 @@ static void outputs_fini(struct outputs *l)
 
 static void world_fini(struct world *w)
 {
-    for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
+    for (unsigned i = 0; i < ALL; i++) {
         struct person *p = &w->people[i];
         outputs_fini(&p->moves);
         outputs_fini(&p->alerts);
@@ -226,6 +234,7 @@ static void world_fini(struct world *w)
     hl_slab_fini(&w->slab);
     fake_server_free(w->server);
     w->json->free(w->json);
+    w->onward->free(w->onward);
     hl_model_free(w->model);
     fake_log_fini(&w->log);
 }
@@ -260,6 +269,43 @@ static const char *extras(struct world *w, const char *type, char *buf, size_t c
     if (chance(w, 40) == 0) strcat(buf, ",\"form\":\"slow\"");
     if (chance(w, 25) == 0) strcat(buf, ",\"machine\":true");
     return buf;
+}
+
+/* Chains, two that go into one, a circle that is closed from both sides at once, and one that is claimed twice. At low latency nobody goes
+ * (decision 0024). */
+static void invite(struct world *w)
+{
+    static const int into[GUESTS] = {CONTACTS, CONTACTS, CONTACTS + 1, CONTACTS + SPREAD + 2, CONTACTS + SPREAD + 3, CONTACTS + 2, CONTACTS + 3,
+                                     CONTACTS + 3, CONTACTS + SPREAD + 9, CONTACTS + SPREAD + 8, CONTACTS + 4, -1};
+    for (unsigned i = 0; i < GUESTS && w->log.transactions; i++)
+        if (into[i] >= 0) w->people[CONTACTS + SPREAD + i].into = &w->people[into[i]];
+}
+
+/* In whom all that came to p is at the end: the last of the chain; of a circle, the oracle's is the first of the two. */
+static struct person *host_of(struct person *p)
+{
+    while (p->merged && p->into->into != p) p = p->into;
+    return p->merged && p->into->merged && p->into < p ? p->into : p->merged && !p->into->merged ? p->into : p;
+}
+
+/* Two that go into each other: who is left depends on whether one heard of the other before it went itself. */
+static bool is_circle(const struct person *p)
+{
+    return p->merged && p->into->merged && p->into->into == p;
+}
+
+/* It is told once, by the guest, or by the one that it turns out to be. */
+static const char *merge_event(struct world *w, struct person *p, char *buf, size_t cap, long long t)
+{
+    p->merged = true;
+    bool claim = p - w->people >= CONTACTS + SPREAD + 5 && !p->into->into;
+    if (claim)
+        snprintf(buf, cap, "{\"event_id\":\"e%u\",\"contact_id\":\"%s\",\"type\":\"contact_identified\",\"occurred_at\":%lld,"
+                           "\"attributes\":{\"anonymous_id\":\"%s\"}}", w->event_ids++, p->into->id, t, p->id);
+    else
+        snprintf(buf, cap, "{\"event_id\":\"e%u\",\"contact_id\":\"%s\",\"type\":\"contact_merged\",\"occurred_at\":%lld,"
+                           "\"attributes\":{\"into\":\"%s\"}}", w->event_ids++, p->id, t, p->into->id);
+    return claim ? p->into->id : p->id;
 }
 
 static const char *type_for(struct world *w, bool spread)
@@ -301,18 +347,23 @@ static void put_broken(struct world *w, struct person *p, uint16_t topic, int32_
 
 static void put_event(struct world *w)
 {
-    unsigned i = (unsigned)chance(w, CONTACTS + SPREAD);
+    unsigned i = (unsigned)chance(w, ALL);
     struct person *p = &w->people[i];
     bool spread = i >= CONTACTS;
     uint16_t topic = (uint16_t)(spread ? chance(w, FAKE_INPUTS) : i % FAKE_INPUTS);
     int32_t part = hl_partition_of(hl_slice_of(p->id), FAKE_PARTITIONS);
-    char more[200];
+    char more[240];
     p->now += (int64_t)chance(w, chance(w, 12) ? DAY / 2 : 12 * DAY);
     if (chance(w, 20) == 0) {
         put_broken(w, p, topic, part);
         return;
     }
     int64_t t = chance(w, 8) ? p->now : p->now - (int64_t)chance(w, 10 * DAY);
+    if (p->into && !p->merged && chance(w, 4) == 0) {
+        const char *key = merge_event(w, p, more, sizeof(more), (long long)t);
+        put(w, topic, hl_partition_of(hl_slice_of(key), FAKE_PARTITIONS), key, hl_slice_of(more), NOW - DAY, NULL);
+        return;
+    }
     if (spread || !*p->last || chance(w, 20)) {
         const char *type = type_for(w, spread);
         extras(w, type, more, sizeof(more));
@@ -329,7 +380,7 @@ static void put_event(struct world *w)
 
 static struct person *person_of(struct world *w, struct hl_slice id)
 {
-    for (unsigned i = 0; i < CONTACTS + SPREAD; i++)
+    for (unsigned i = 0; i < ALL; i++)
         if (hl_slice_eq_cstr(id, w->people[i].id)) return &w->people[i];
     fail_msg("nobody is called '%.*s'", HL_SLICE_ARG(id));
     return NULL;
@@ -375,7 +426,11 @@ static void expect_record(struct world *w, uint16_t topic, int32_t part, size_t 
     hl_arena_reset(arena);
     assert_int_equal(w->json->decode(w->json, fake_value(r), arena, &ev, &err), HL_OK);
     if (ev.type == HL_EVENT_UNKNOWN) return;
-    struct person *p = person_of(w, ev.contact_id);
+    struct person *p = host_of(person_of(w, ev.contact_id));
+    if (ev.type == HL_EVENT_CONTACT_MERGED) { /* nothing but the time */
+        if (ev.occurred_at > p->c.clock) p->c.clock = ev.occurred_at;
+        return;
+    }
     assert_int_equal(hl_apply(&p->c, &w->slab, w->model, NULL, &ev, HL_APPLY_LIVE, &out), HL_OK);
     snprintf(headers, sizeof(headers), "source.topic=in%u\nsource.partition=%d\nsource.offset=%zu\nmodel.version=1\n", topic,
              part, offset);
@@ -385,6 +440,7 @@ static void expect_record(struct world *w, uint16_t topic, int32_t part, size_t 
 static void make_history(struct world *w)
 {
     struct hl_arena arena;
+    invite(w);
     for (unsigned i = 0; i < RECORDS; i++) put_event(w);
     hl_arena_init(&arena, 1 << 16);
     for (uint16_t t = 0; t < FAKE_INPUTS; t++)
@@ -488,7 +544,7 @@ static void worker_init(struct hl_worker *worker, struct hl_engine *e, uint16_t 
     worker->by_id = calloc(FAKE_PARTITIONS, sizeof(struct hl_partition *));
     worker->parts = calloc(FAKE_PARTITIONS, sizeof(struct hl_partition *));
     worker->assigned = calloc(FAKE_PARTITIONS, sizeof(*worker->assigned));
-    worker->positions = calloc((size_t)FAKE_PARTITIONS * FAKE_INPUTS, sizeof(*worker->positions));
+    worker->positions = calloc((size_t)FAKE_PARTITIONS * FAKE_TOPICS, sizeof(*worker->positions));
     worker->store = w->server ? fake_store_new(w->server) : NULL;
     worker->stream = fake_stream_new(&w->log, e->stop);
     struct hl_error err;
@@ -517,11 +573,11 @@ static void worker_fini(struct hl_worker *worker)
 
 static void life_init(struct world *w, struct hl_engine *e, struct hl_worker *worker, _Atomic bool *stop)
 {
-    struct hl_metrics_config m = {.n_topics = FAKE_INPUTS, .partitions = FAKE_PARTITIONS, .threads = 2};
+    struct hl_metrics_config m = {.n_topics = FAKE_TOPICS, .partitions = FAKE_PARTITIONS, .threads = 2};
     *e = (struct hl_engine){.config = &w->config, .model = w->model, .decoders = w->decoders, .transition_schema = SCHEMA,
                             .state_schema = SCHEMA, .alert_schema = SCHEMA, .n_partitions = FAKE_PARTITIONS, .workers = worker, .n_workers = 1,
                             .stop = stop};
-    static const char *const names[FAKE_INPUTS] = {"in0", "in1", "in2"};
+    static const char *const names[FAKE_TOPICS] = {"in0", "in1", "in2", "merges"};
     m.topics = names;
     e->models = hl_models_new(w->model, 2);
     e->table = hl_table_new(4);
@@ -678,14 +734,14 @@ static struct hl_slice last_of_key(struct world *w, const struct person *p, stru
     return HL_SLICE_NULL;
 }
 
-/* What does not depend on the order of topics: clock, points, rows. */
+/* What does not depend on the order of topics: clock, points, rows. In a circle, whether the second merge took place, and so the clock, does. */
 static void check_spread(struct world *w, const struct person *p, struct hl_slice engine)
 {
     struct hl_contact c;
     struct hl_slice id = hl_slice_of(p->id);
     assert_int_equal(hl_contact_init(&c, &w->slab, hl_hash64(id), id, 0), HL_OK);
     assert_int_equal(hl_state_decode(&c, &w->slab, w->model, engine), HL_OK);
-    bool same = c.clock == p->c.clock && c.n_rows == p->c.n_rows && (!c.ext || !p->c.ext || c.ext->manual == p->c.ext->manual);
+    bool same = (c.clock == p->c.clock || is_circle(p)) && c.n_rows == p->c.n_rows && (!c.ext || !p->c.ext || c.ext->manual == p->c.ext->manual);
     for (unsigned i = 0; same && i < c.n_rows; i++) {
         const struct hl_row *a = &c.rows[i], *b = &p->c.rows[i];
         same = a->near_hi == b->near_hi && a->near_lo == b->near_lo && a->far == b->far && a->epoch == b->epoch &&
@@ -702,7 +758,7 @@ static void check_erased(struct world *w, const struct person *p, struct hl_slic
 {
     struct hl_contact grave;
     char text[HL_GRAVE_ID_BYTES];
-    struct hl_applied_slice applied[FAKE_INPUTS];
+    struct hl_applied_slice applied[FAKE_TOPICS];
     size_t n;
     struct hl_slice id = hl_grave_id(hl_slice_of(p->id), hl_hash64(hl_slice_of(p->id)), text), engine;
     if (!hl_slice_is_null(value)) fail_msg("%s: erased, and has a state", p->id);
@@ -715,12 +771,53 @@ static void check_erased(struct world *w, const struct person *p, struct hl_slic
     hl_contact_fini(&grave, &w->slab);
 }
 
-static void check_state(struct world *w, const struct person *p, bool spread)
+/* Into whom the contact of this state went. */
+static bool is_pointer(struct world *w, const struct person *p, struct hl_slice engine)
+{
+    struct hl_contact c;
+    struct hl_slice id = hl_slice_of(p->id);
+    assert_int_equal(hl_contact_init(&c, &w->slab, hl_hash64(id), id, 0), HL_OK);
+    assert_int_equal(hl_state_decode(&c, &w->slab, w->model, engine), HL_OK);
+    bool pointer = c.flags & HL_C_MERGED;
+    if (pointer && !hl_slice_eq_cstr(hl_merged_into(&c), p->into->id)) fail_msg("%s: is no pointer to %s", p->id, p->into->id);
+    if (pointer && c.n_rows) fail_msg("%s: merged, and has rows", p->id);
+    hl_contact_fini(&c, &w->slab);
+    return pointer;
+}
+
+static struct hl_slice engine_of(struct world *w, const struct person *p)
+{
+    struct hl_applied_slice applied[FAKE_TOPICS];
+    struct hl_slice engine, value = last_of_key(w, p, hl_slice_of(p->id));
+    size_t n;
+    if (hl_slice_is_null(value)) fail_msg("%s: merged, and has no state", p->id);
+    assert_int_equal(hl_avro_get_state(value, &engine, applied, HL_ARRAY_LEN(applied), &n), HL_OK);
+    return engine;
+}
+
+/* It left a pointer, and all it had is in another. */
+static void check_merged(struct world *w, struct person *p)
+{
+    if (!is_circle(p)) {
+        if (!is_pointer(w, p, engine_of(w, p))) fail_msg("%s: is no pointer", p->id);
+        return;
+    }
+    struct person *host = is_pointer(w, p, engine_of(w, p)) ? p->into : p;
+    if (is_pointer(w, host, engine_of(w, host)) || !is_pointer(w, host->into, engine_of(w, host->into)))
+        fail_msg("%s and %s: one of them is to be left", p->id, p->into->id);
+    check_spread(w, host_of(p), engine_of(w, host));
+}
+
+static void check_state(struct world *w, struct person *p, bool spread)
 {
     struct hl_slice value = last_of_key(w, p, hl_slice_of(p->id)), engine;
-    struct hl_applied_slice applied[FAKE_INPUTS];
+    struct hl_applied_slice applied[FAKE_TOPICS];
     size_t n;
     struct hl_buf expected;
+    if (p->merged) {
+        check_merged(w, p);
+        return;
+    }
     if (p->c.flags & HL_C_ERASED) {
         check_erased(w, p, value);
         return;
@@ -744,12 +841,12 @@ static void check_outcome(struct world *w)
         check_outputs(w, part);
         for (size_t i = 0; i < dead->n; i++)
             if (dead->records[i].kind == FAKE_DATA) check_dead_letter(w, &dead->records[i]);
-        for (uint16_t t = 0; t < FAKE_INPUTS; t++) /* a clean end leaves nothing to replay */
+        for (uint16_t t = 0; t < FAKE_TOPICS; t++) /* a clean end leaves nothing to replay */
             assert_int_equal(w->log.committed[t][part].low_water, w->log.committed[t][part].offset);
     }
     check_dead_letters(w);
-    for (unsigned i = 0; i < CONTACTS + SPREAD; i++) {
-        const struct person *p = &w->people[i];
+    for (unsigned i = 0; i < ALL; i++) {
+        struct person *p = &w->people[i];
         if (p->moves.seen != p->moves.n) fail_msg("%s: %zu transitions of %zu", p->id, p->moves.seen, p->moves.n);
         if (p->alerts.seen != p->alerts.n) fail_msg("%s: %zu alerts of %zu", p->id, p->alerts.seen, p->alerts.n);
         check_state(w, p, i >= CONTACTS);
@@ -765,7 +862,15 @@ static void add_stats(struct fake_stats *sum, const struct fake_stats *s)
     for (size_t i = 0; i < sizeof(*s) / sizeof(*to); i++) to[i] += from[i];
 }
 
-static uint64_t evictions, fetches, reloads; /* of all */
+static uint64_t evictions, fetches, onward, reloads; /* of all */
+
+static size_t count_onward(const struct world *w)
+{
+    size_t n = 0;
+    for (int32_t p = 0; p < FAKE_PARTITIONS; p++)
+        for (size_t i = 0; i < w->log.outputs[HL_OUT_MERGES][p].n; i++) n += w->log.outputs[HL_OUT_MERGES][p].records[i].kind == FAKE_DATA;
+    return n;
+}
 
 /* Returns how often the store was restored from. */
 static uint64_t scenario(bool transactions, enum place place, bool faults, uint64_t seed, struct fake_stats *sum)
@@ -790,6 +895,7 @@ static uint64_t scenario(bool transactions, enum place place, bool faults, uint6
     evictions += w.evictions;
     fetches += w.fetches;
     reloads += w.reloads;
+    onward += count_onward(&w);
     world_fini(&w);
     return w.warm;
 }
@@ -835,11 +941,13 @@ static void print_stats(const struct fake_stats *s)
 static void run(bool transactions, enum place place)
 {
     struct fake_stats s = {0};
-    evictions = fetches = reloads = 0;
+    evictions = fetches = onward = reloads = 0;
     uint64_t n = setting("HL_SCENARIOS", 60), first = setting("HL_SEED", 20261122), warm = 0;
     for (running = first; running < first + n; running++) warm += scenario(transactions, place, true, running, &s);
     running = 0;
     print_stats(&s);
+    if (transactions) print_message("%llu states, events and claims went to others\n", (unsigned long long)onward);
+    assert_true((onward > 20 * n) == transactions);
     if (place == SOME_IN_STORE) print_message("%llu contacts left memory, %llu came back\n", (unsigned long long)evictions, (unsigned long long)fetches);
     assert_true(s.crashes && s.aborts && s.in_doubt_done && s.in_doubt_lost && s.handed_over && s.lost); /* it all did happen */
     print_message("%llu models\n", (unsigned long long)reloads);

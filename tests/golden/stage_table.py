@@ -57,7 +57,7 @@ EVENTS = [   # every event type of contract, and after it what makes another cas
     *(("score_adjusted", n, identified(points=n)) for n in ("5", "200", "-500")),
     *by_hand("anonymous", "subscriber", "lead", "mql"), ("stage_set", "mql, active", identified(stage="mql", kind="active")),
     *by_hand("sal", "sql", "opportunity", "customer", "evangelist", "unqualified", "disqualified", "champion"),
-    ("event_voided", "", identified(event_id="never came")), ("contact_merged", "", identified(into="another")), "contact_erased",
+    ("event_voided", "", identified(event_id="never came")), "contact_merged", "contact_erased",
     # neither
     ("ad_impression", "unknown type", {}), ("its last event again", "", {"again": True}),
     ("a year of silence", "", {"silence": True}),
@@ -113,6 +113,8 @@ class Case:
         self.silence = fields.get("silence", False)
         self.setup = [self.event(t, f"{self.id} {i}", T0 + i * MINUTE, **f) for i, (t, f) in enumerate(way)]
         self.name = f"{self.id} !"
+        if kind == "contact_merged":
+            fields = identified(into=f"{self.id}, known better")
         rest = {k: v for k, v in fields.items() if k not in ("again", "silence")}
         self.tested = self.setup[-1] if fields.get("again") else self.event(kind, self.name, **{"occurred_at": T0 + DAY, **rest})
 
@@ -131,7 +133,7 @@ def cases(preset, sal):
 
 def by_reference(text, events, until):
     scorer = reference.run(text, events, time_acts=True, until=until)
-    return scorer.transitions, {c.id: c.rows["taken-in"].count if "taken-in" in c.rows else 0 for c in scorer.contacts.values()}
+    return scorer.transitions, {c.id: c.rows["taken-in"].count if "taken-in" in c.rows else 0 for c in map(scorer.contacts.get, scorer.living())}
 
 
 def by_hotlead(text, events, until):
@@ -161,7 +163,7 @@ Written by `stage_table.py`, and compared cell by cell with `hotlead simulate` a
 **How to read it.** A row is an event, a column the stage in which it finds a contact, a cell the way that the contact then
 goes. `sub lead mql-a`: three transitions, to Subscriber, to Lead, to MQL of kind active (`mql-p`: passive; `#2`: its second
 visit). `.`: the event counts (for the score, as a fact, as a hand raised), and nothing moves. `-`: it counts for nothing. `gone`:
-nothing is left of the contact. `opp` is Opportunity, `cust` Customer, `evan` Evangelist, `unq` Unqualified, `dis` Disqualified,
+nothing is left of the contact, or it is another's. `opp` is Opportunity, `cust` Customer, `evan` Evangelist, `unq` Unqualified, `dis` Disqualified,
 `sql-s` an SQL that the score has made.
 
 **The contacts.** Each has come to its stage by the usual events, a few minutes apart: MQL active by a demo request, passive by
@@ -198,7 +200,8 @@ def fill(program, preset, sal):
     for t in arrived:
         before[t["contact_id"]].append(t)
     for t in [t for t in later if t["trigger_event_id"].endswith("!")] + [t for t in aged if t["trigger_event_id"] is None]:
-        after[t["contact_id"]].append(t)
+        if t["contact_id"] in after:   # else it is whom one went into
+            after[t["contact_id"]].append(t)
     for c in all_cases:
         check_way(c, before[c.id])
         takes = c.silence or counted_later.get(c.id, 0) > counted.get(c.id, 0)

@@ -159,6 +159,21 @@ class ByHand(unittest.TestCase):
         self.assertEqual({t["half_life_ms"] // DAY for t in self.found["tried"]}, {30, 14, 7})
         self.assertEqual([self.found["half_life_ms"], self.found["once_per_ms"]], [30 * DAY, 30 * DAY])
 
+    def test_what_visitors_did_is_that_of_whom_they_turned_out_to_be(self):
+        h = History()
+        for ev in self.history.events:
+            visit = ev["type"] == "page_viewed" and not ev.get("machine") and ev["contact_id"] not in ("gone", "young")
+            h.events.append({**ev, "contact_id": "visitor-" + ev["contact_id"]} if visit else ev)
+        for n, who in enumerate(sorted({ev["contact_id"] for ev in h.events if ev["contact_id"].startswith("visitor-")})):
+            known = who.removeprefix("visitor-")
+            if n % 2:
+                h.add(who, T0 + 12 * DAY, "contact_merged", attributes={"into": known})
+            else:
+                h.add(known, T0 + 12 * DAY, "contact_identified", attributes={"anonymous_id": who})
+        found = json.loads(run("calibrate", *self.ARGS, "-o", "json", self.put("visitors.jsonl", h.text())).stdout)
+        rest = lambda side: {**side, "history": {**side["history"], "events": 0}}   # it takes more events to say it
+        self.assertEqual(rest(found), rest(self.found))
+
     def test_the_order_of_events_does_not_matter(self):
         lines = self.history.text().splitlines(keepends=True)
         for seed in range(3):

@@ -389,6 +389,44 @@ class Requirements(unittest.TestCase):
         self.assertNotIn("first touch", described)
         self.assertEqual({k: v for k, v in kept.items() if k != "touches"}, without, "what is kept does not change the score")
 
+    def R19_anonymous_history_joins_the_contact_and_contacts_merge(self):
+        story = self.story(page("/pricing"), page("/pricing"), EBOOK, contact="visitor-7")
+        story.contact = "ann"
+        known = ("contact_identified", {"attributes": {"anonymous_id": "visitor-7"}})
+        story.then(LEAD, points(40), known)
+        story.contact = "visitor-7"
+        story.then(GUIDE)                      # the browser goes on as it was
+        moves = story.transitions("--state", "state.jsonl")
+        self.assertEqual({t["contact_id"] for t in moves}, {"ann"})
+        self.assertEqual((moves[-1]["to"], moves[-1]["cause"], moves[-1]["trigger_event_id"]), ("mql", "score", "e6"))
+        states = [json.loads(line) for line in (story.folder / "state.jsonl").read_text().splitlines()]
+        self.assertEqual([(s["contact_id"], s["merged"]) for s in states], [("ann", ["visitor-7"])])
+        self.assertEqual({r["rule"]: r["count"] for r in states[0]["rows"]}["pricing"], 2)
+        text = story.run("explain", "ann", "-m", "model.yaml", "-e", "events.jsonl")
+        self.assertIn("merged  took over visitor-7", text)
+        self.assertIn("merged  into ann: its history is there", story.run("explain", "visitor-7", "-m", "model.yaml", "-e", "events.jsonl"))
+        threads = {story.run("simulate", "-m", "model.yaml", "-o", "json", "-t", str(n), "events.jsonl") for n in (1, 2, 5)}
+        self.assertEqual(len(threads), 1, "the number of threads does not matter")
+        # a second person at the same browser gets nothing
+        story.contact = "bob"
+        story.then(LEAD, known)
+        self.assertEqual([t["to"] for t in story.transitions() if t["contact_id"] == "bob"], ["subscriber", "lead"])
+        # two that the CRM finds to be one: the further stage stays
+        story.contact = "bob-old"
+        story.then(LEAD, DEMO, ("contact_merged", {"attributes": {"into": "bob"}, "actor": "crm"}))
+        last = story.last()
+        self.assertEqual((last["contact_id"], last["from"], last["to"], last["kind"], last["cause"], last["seq"]), ("bob", "lead", "mql", "active", "merge", 3))
+        # an erasure is for all that are one
+        story.contact = "visitor-7"
+        story.then(("contact_erased", {}))
+        story.transitions("--state", "state.jsonl")
+        self.assertEqual([json.loads(line)["contact_id"] for line in (story.folder / "state.jsonl").read_text().splitlines()], ["bob"])
+        # what cannot be meant is told with its line
+        story.then(("contact_merged", {}))
+        got = subprocess.run([HOTLEAD, "simulate", "-m", "model.yaml", "-"], cwd=story.folder, capture_output=True, text=True, encoding="utf-8", timeout=60,
+                             input="".join(json.dumps(ev) + "\n" for ev in story.lines))
+        self.assertIn(f":{len(story.lines)}: contact_merged: field 'attributes.into' is missing or null", got.stderr)
+
 
 if __name__ == "__main__":
     loader = unittest.TestLoader()

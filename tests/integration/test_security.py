@@ -192,7 +192,7 @@ class Permissions(unittest.TestCase):
         setup = harness.Setup(partitions=2, inputs=["web.engagement"])
         topic, out, identity = setup.inputs[0], setup.out, f"{setup.group}-one-"
         gen_events.produce(BROKER.bootstrap, gen_events.avro_records(one_person(), setup.inputs))
-        writes = f"Write on one of the topics {out['transitions']}, {out['state']}, {out['alerts']}, {out['dead_letter']};"
+        writes = f"Write on one of the topics {out['transitions']}, {out['state']}, {out['alerts']}, {out['dead_letter']}, {out['merges']};"
         steps = (
             (f"Describe and Read on topic '{topic}'", [("topic", topic, "describe")]),
             (f"Describe and Write on topic '{out['transitions']}'", [("topic", f"{setup.id}.lead.*", "describe")]),
@@ -200,9 +200,9 @@ class Permissions(unittest.TestCase):
             (f"Describe and Write on transactional ids that begin with '{identity}'",
              [("transactional_id", identity + "*", "describe"), ("transactional_id", identity + "*", "write")]),
             (f"Read on group '{setup.group}'", [("group", setup.group, "read")]),
-            ("Read on topic '", [("topic", topic, "read"), ("topic", out["state"], "read")]),
+            ("Read on topic '", [("topic", topic, "read"), ("topic", out["state"], "read"), ("topic", out["merges"], "read")]),
             (writes, [("topic", out["state"], "write"), ("topic", out["transitions"], "write")]),
-            (writes, [("topic", out["alerts"], "write"), ("topic", out["dead_letter"], "write")]),
+            (writes, [("topic", out["alerts"], "write"), ("topic", out["dead_letter"], "write"), ("topic", out["merges"], "write")]),
         )
         for message, grants in steps:
             with self.subTest(message):

@@ -19,13 +19,13 @@ struct fake_stream {
     size_t n_pending, cap_pending;
     bool in_flight; /* a commit is: of the first so many pending records, and these positions */
     size_t flying;
-    struct hl_position positions[FAKE_INPUTS * FAKE_PARTITIONS];
+    struct hl_position positions[FAKE_TOPICS * FAKE_PARTITIONS];
     size_t n_positions;
     enum member member;
     enum hl_assignment_change change;
     int32_t partitions[FAKE_PARTITIONS];
     size_t n_partitions;
-    int64_t position[FAKE_INPUTS][FAKE_PARTITIONS]; /* -1: not assigned */
+    int64_t position[FAKE_TOPICS][FAKE_PARTITIONS]; /* -1: not assigned */
     int64_t state_end[FAKE_PARTITIONS];
     size_t on_loan;
     bool dead;
@@ -106,7 +106,7 @@ struct hl_slice fake_value(const struct fake_record *r)
 void fake_log_init(struct fake_log *l, bool transactions, uint64_t seed)
 {
     *l = (struct fake_log){.transactions = transactions, .random = seed ? seed : 1, .n_inputs = FAKE_INPUTS};
-    for (uint16_t t = 0; t < FAKE_INPUTS; t++)
+    for (uint16_t t = 0; t < FAKE_TOPICS; t++)
         for (int32_t p = 0; p < FAKE_PARTITIONS; p++) l->committed[t][p] = (struct hl_position){t, p, -1, -1, 0};
 }
 
@@ -119,7 +119,7 @@ static void topic_fini(struct fake_topic *t)
 void fake_log_fini(struct fake_log *l)
 {
     for (int32_t p = 0; p < FAKE_PARTITIONS; p++) {
-        for (uint16_t t = 0; t < FAKE_INPUTS; t++) topic_fini(&l->inputs[t][p]);
+        for (uint16_t t = 0; t < FAKE_TOPICS; t++) topic_fini(&l->inputs[t][p]);
         for (int o = 0; o < HL_OUT_COUNT; o++) topic_fini(&l->outputs[o][p]);
     }
 }
@@ -178,6 +178,7 @@ static void deliver(struct fake_stream *s, size_t n, size_t keep[HL_OUT_COUNT][F
         }
         keep[p->out][p->partition]--;
         append(&s->log->outputs[p->out][p->partition], p->record);
+        if (p->out == HL_OUT_MERGES) fake_log_put(s->log, FAKE_MERGES, p->partition, fake_key(&p->record), fake_value(&p->record), p->record.timestamp_ms);
         if (p->out == HL_OUT_STATE) s->state_end[p->partition] = (int64_t)s->log->outputs[p->out][p->partition].n;
     }
     s->n_pending = left;

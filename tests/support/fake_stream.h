@@ -16,6 +16,8 @@
 #include "hotlead/port/stream.h"
 
 #define FAKE_INPUTS 3
+#define FAKE_MERGES FAKE_INPUTS /* the input that what is written to HL_OUT_MERGES comes back by; read where n_inputs is FAKE_TOPICS */
+#define FAKE_TOPICS (FAKE_INPUTS + 1)
 #define FAKE_PARTITIONS 3
 
 enum fake_kind {
@@ -66,8 +68,8 @@ struct fake_stats {
 };
 
 struct fake_log {
-    struct fake_topic inputs[FAKE_INPUTS][FAKE_PARTITIONS], outputs[HL_OUT_COUNT][FAKE_PARTITIONS];
-    struct hl_position committed[FAKE_INPUTS][FAKE_PARTITIONS];
+    struct fake_topic inputs[FAKE_TOPICS][FAKE_PARTITIONS], outputs[HL_OUT_COUNT][FAKE_PARTITIONS];
+    struct hl_position committed[FAKE_TOPICS][FAKE_PARTITIONS];
     uint16_t n_inputs; /* that are read: FAKE_INPUTS, unless changed before the first session */
     bool transactions;
     uint64_t random; /* state of the generator that decides on sizes, orders and prefixes */

@@ -28,9 +28,9 @@ PERSONAS = {
     "reader": (25, {**EVERYDAY, "file_downloaded": 20, "newsletter": 4, "profile": 6, "webinar_registered": 3, "webinar_attended": 3}),
     "buyer": (25, {**EVERYDAY, "file_downloaded": 12, "profile": 8, "demo": 5, "lead_accepted": 3, "sales_contact_made": 3,
                    "quote_requested": 1.5, "opportunity_opened": 1.5, "opportunity_won": 2, "opportunity_lost": 1.5,
-                   "lead_rejected": 3, "advocacy_given": 1, "owner_assigned": 2, "meeting_booked": 1, "trial_started": 1}),
+                   "lead_rejected": 3, "advocacy_given": 1, "event_voided": 1.5, "owner_assigned": 2, "meeting_booked": 1, "trial_started": 1}),
     "noise": (10, {**EVERYDAY, "profile": 10, "demo": 5, "list_imported": 2, "event_attended": 2, "lead_disqualified": 0.3,
-                   "lead_rejected": 2, "score_adjusted": 2, "stage_set": 2, "opportunity_won": 1}),
+                   "lead_rejected": 2, "score_adjusted": 2, "stage_set": 2, "event_voided": 4, "opportunity_won": 1}),
 }
 PATHS = ["/", "/pricing", "/pricing/enterprise", "/blog/how-to-score", "/blog/funnel?utm_source=mail", "/docs/start#install",
          "/product", "/careers/engineer", "/careers", "/contact", "/case-studies/acme"]
@@ -77,6 +77,9 @@ class Generator:
               "type": kind, "url": None, "asset": None, "form": None, "campaign": None, "source": None, "actor": None,
               "reason": None, "machine": kind.startswith("email_") and rng.random() < 0.05, "attributes": {}}
         self._fields(ev, kind)
+        if kind == "event_voided":   # mostly of one that is known still, sometimes of one that never was
+            ev["attributes"]["event_id"] = rng.choice(recent)["event_id"] if recent and rng.random() < 0.95 else "never"
+            ev["actor"], ev["reason"] = "ops@example.com", "a bot"
         recent.append(ev)
         del recent[:-12]   # further back than the eight that are remembered
         return ev

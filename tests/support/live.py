@@ -200,7 +200,7 @@ def redis_differences(setup, redis, limit=5):
 def memory_differences(feed, running, every=20, limit=5):
     """Contacts in the memory of the processes against the reference, a sample of one in `every`. Sentences."""
     wrong, asked, at = [], 0, int(time.time() * 1000)
-    for contact in sorted(c.id for c in feed.scorer.contacts.values() if c.clock is not None)[::every]:
+    for contact in sorted(c.id for c in feed.scorer.contacts.values() if c.clock is not None and not c.merged_into)[::every]:
         answers = [harness.json.loads(body) for h in running for status, body in [h.get(f"/v1/contacts/{contact}?at={at}")] if status == 200]
         # who left memory is answered from Redis, which only one process can be asked about without doubt
         held = [a for a in answers if len(running) == 1 or a["source"]["from"] == "memory"]

@@ -21,7 +21,7 @@ Where the description leaves room, this is what was chosen:
 10. A stage_set to the present or an unknown stage does not move the clock either. `sal` is a known stage with SAL off.
 11. A newer email without @ derives nothing, so an older email_domain that was given stays. `a@` derives nothing.
 12. A machine event of any type, CRM and control types included, ends at step 1. A disqualified contact has no arms to look at.
-13. A window is too old when two newer windows have matches. Matches beyond N count as matches.
+13. A window is too old when two newer windows have matches.
 14. A moment of row 6 at which `contacted` or a qualify latch is still on passes without effect; nothing looks again until an event.
 15. A number is [+-]digits[.digits] after trimming; score_adjusted with anything else as points adds nothing.
 16. `matches` has Python's syntax here; the tests use what PCRE2 has in common with it.
@@ -33,6 +33,8 @@ Where the description leaves room, this is what was chosen:
 22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time
     reaches only after the contact's clock has passed it shows the score at the clock.
 23. Evaluation is over, and an answer is looked for, after a move by time as well.
+25. Merging: decision 0024. Here a merge happens at once, where a scorer on Kafka takes the way through a topic. Who was merged keeps its last
+    event ids, so that repetitions of its events are still duplicates; that it was taken over takes a place among those of the other.
 24. Voiding: decision 0023. Kept are the last `voids.keep` events that scored, set or moved something; what is taken back once is not known any
     more. A voided event that is not kept leaves the clock alone.
 """
@@ -62,7 +64,6 @@ CRM = ("lead_accepted lead_rejected sales_contact_made lead_disqualified quote_r
 CONTROL = ["score_adjusted", "stage_set", "event_voided", "contact_merged", "contact_erased"]
 SCORABLE = frozenset(WEB + EMAIL + OFFLINE + PROFILE)
 KNOWN = SCORABLE | frozenset(CRM + CONTROL)
-NOT_HERE = frozenset(["contact_merged"])
 
 SETS_ATTRIBUTES = frozenset(["contact_identified", "form_submitted", "list_imported", "event_attended", "webinar_registered",
                              "demo_requested", "trial_started"])
@@ -383,6 +384,8 @@ class Contact:
     running: list = field(default_factory=list)      # clocks of agreements, in the order of the model
     event_ids: list = field(default_factory=list)
     deeds: list = field(default_factory=list)        # the newest last
+    merged_into: str | None = None                   # it is a pointer: no contact any more
+    merged: set = field(default_factory=set)         # ids of those that went into it
     # what follows from the attributes
     fit: float = 0.0
     grade: str = "D"
@@ -473,8 +476,14 @@ class Scorer:
             return "dead_letter"
         if self.follow:
             self.advance_to(ev["occurred_at"])
-        if ev["type"] not in KNOWN or ev["type"] in NOT_HERE:
+        if ev["type"] not in KNOWN:
             return "ignored"
+        for kind, key in (("contact_merged", "into"), ("event_voided", "event_id")):
+            if ev["type"] == kind and not (ev.get("attributes") or {}).get(key):
+                return "dead_letter"
+        return self._take(ev)
+
+    def _take(self, ev):
         c = self.contacts.get(ev["contact_id"])
         erased = self.erased.get(ev["contact_id"])
         if erased is not None and (ev["occurred_at"] <= erased or (c is None and ev.get("machine"))):
@@ -483,13 +492,127 @@ class Scorer:
             self._erase(ev)
             return "scored"
         if c is None:
-            c = self.contacts[ev["contact_id"]] = Contact(ev["contact_id"])
-            c.refit(self.m)
+            c = self._new(ev["contact_id"])
         if ev["event_id"] in c.event_ids:
             return "duplicate"
         c.event_ids = (c.event_ids + [ev["event_id"]])[-8:]
         if ev.get("machine"):
             return "ignored"
+        if ev["type"] == "contact_merged":
+            return self._contact_merged(c, ev)
+        if c.merged_into:
+            return self._take({**ev, "contact_id": c.merged_into})
+        result = self._act(c, ev)
+        anonymous = (ev.get("attributes") or {}).get("anonymous_id") if ev["type"] == "contact_identified" else None
+        if anonymous and anonymous != c.id and anonymous not in c.merged:
+            self._claim(c, anonymous, ev)
+        return result
+
+    def _new(self, contact_id):
+        c = self.contacts[contact_id] = Contact(contact_id)
+        c.refit(self.m)
+        return c
+
+    # -- merging
+
+    def _contact_merged(self, c, ev):
+        into = ev["attributes"]["into"]
+        if into in (c.id, c.merged_into) or into in c.merged:
+            return "ignored"   # they are one already
+        if c.merged_into:
+            return self._take({**ev, "contact_id": c.merged_into})
+        c.clock = ev["occurred_at"] if c.clock is None else max(c.clock, ev["occurred_at"])
+        self._merge(c, into, ev)
+        return "scored"
+
+    def _claim(self, c, anonymous, ev):
+        """The contact is who was known as `anonymous`, unless that one has gone into another already."""
+        a = self.contacts.get(anonymous)
+        if a is None and ev["occurred_at"] > self.erased.get(anonymous, -1):
+            a = self._new(anonymous)
+        if a is None or a.merged_into or c.id in a.merged or ev["event_id"] in a.event_ids or ev["occurred_at"] <= self.erased.get(anonymous, -1):
+            return
+        a.event_ids = (a.event_ids + [ev["event_id"]])[-8:]
+        a.clock = ev["occurred_at"] if a.clock is None else max(a.clock, ev["occurred_at"])
+        self._merge(a, c.id, ev)
+
+    def _merge(self, a, into, ev):
+        """a goes into another and leaves a pointer behind."""
+        pointer = self.contacts[a.id] = Contact(a.id, clock=a.clock, seq=a.seq, event_ids=list(a.event_ids), merged_into=into)
+        pointer.refit(self.m)
+        self.moment_of.pop(a.id, None)
+        self.fall_of.pop(a.id, None)
+        while True:
+            b = self.contacts.get(into)
+            if ev["occurred_at"] <= self.erased.get(into, -1):
+                for gone in [a.id, *a.merged]:   # it was erased after this: what went into it is gone, too
+                    self._erase({"contact_id": gone, "occurred_at": self.erased[into]})
+                return
+            if b is None:
+                b = self._new(into)
+            if not b.merged_into:
+                break
+            into = b.merged_into
+        b.event_ids = (b.event_ids + [(a.id, ev["event_id"])])[-8:]
+        if b.clock is None:
+            b.clock = b.stage_since = ev["occurred_at"]
+        b.clock = max(b.clock, ev["occurred_at"], a.clock)
+        self._look_at_arms(b)
+        self._take_over(b, a)
+        self._look_at_arms(b)
+        if self._is_further(a, b):
+            exits = a.stage == "disqualified"
+            if not exits and a.stage != "mql" and a.kind:
+                b.kind = a.kind
+            self._make(b, Move(a.stage, "exit" if exits else "advance", "merge", None, a.kind if a.stage == "mql" else None, "merge", a.sql_by_score), ev)
+            if not exits:
+                b.armed_mql, b.armed_sql = a.armed_mql, a.armed_sql
+                b.was_mql |= a.was_mql
+            self._look_at_arms(b)
+        self._evaluate(b, {**ev, "type": "contact_merged"})
+        self._look_for_answer(b)
+        self._set_moment(b)
+        self._fire_due(b)
+
+    @staticmethod
+    def _is_further(a, b):
+        if "disqualified" in (a.stage, b.stage):
+            return b.stage != "disqualified"
+        if a.stage == b.stage == "mql":
+            return (a.kind, b.kind) == ("active", "passive")
+        return a.stage in RANK and b.stage in RANK and RANK[a.stage] > RANK[b.stage]
+
+    def _take_over(self, b, a):
+        b.merged |= {a.id} | a.merged
+        b.subscribed |= a.subscribed
+        for key, (value, at) in a.attributes.items():
+            if key not in b.attributes or at > b.attributes[key][1]:
+                b.attributes[key] = (value, at)
+        b.refit(self.m)
+        for rule in self.m.rules:
+            if rule.name in a.rows:
+                old, more = b.rows.get(rule.name), a.rows[rule.name]
+                at = max(more.at, old.at if old else 0)
+                b.rows[rule.name] = Row(at, more.value(at, rule.half_life) + (old.value(at, rule.half_life) if old else 0.0),
+                                        more.count + (old.count if old else 0))
+            if rule.name in a.windows:
+                counts = b.windows.setdefault(rule.name, {})
+                for window, n in a.windows[rule.name].items():
+                    counts[window] = counts.get(window, 0) + n
+                for window in sorted(counts)[:-2]:
+                    del counts[window]
+        b.manual += a.manual
+        fresh = lambda at: b.rejected_at is None or at > b.rejected_at
+        for mine, others in ((b.facts, a.facts), (b.hand_raise, a.hand_raise), (b.qualify, a.qualify)):
+            for name, at in others.items():
+                if at > mine.get(name, -1) and fresh(at):
+                    mine[name] = at
+        if not b.owner and a.owner and (b.owner_since is None or a.owner_since > b.owner_since):
+            b.owner, b.owner_since = a.owner, a.owner_since
+        more = [Deed(**{**vars(d), "moved_from": None, "seq": 0}) for d in a.deeds]
+        b.deeds = (more + b.deeds)[-self.m.voids_keep:] if self.m.voids_keep else []
+
+    def _act(self, c, ev):
         if c.stage == "disqualified" and ev["type"] != "stage_set":
             c.clock = max(c.clock, ev["occurred_at"])
             self._set_attributes(c, ev)
@@ -549,8 +672,8 @@ class Scorer:
         for rule in deed.rules:
             if rule.max_times is not None:
                 counts, window = c.windows[rule.name], deed.at // rule.window_ms
-                if window in counts:   # matches beyond N count in it, too, and take no place
-                    counts[window] = min(counts[window], rule.max_times) - 1
+                if window in counts:
+                    counts[window] -= 1
             row = c.rows[rule.name]
             row.take_back(deed.at, rule.points, rule.half_life)
             if row.count == 0:
@@ -569,9 +692,18 @@ class Scorer:
         return by is not None and c.score(self.m, c.clock) >= by
 
     def _erase(self, ev):
-        self.erased[ev["contact_id"]] = ev["occurred_at"]
-        for of in (self.contacts, self.moment_of, self.fall_of):
-            of.pop(ev["contact_id"], None)
+        """All that are one are erased."""
+        left = [ev["contact_id"]]
+        while left:
+            contact_id = left.pop()
+            if ev["occurred_at"] <= self.erased.get(contact_id, -1):
+                continue
+            self.erased[contact_id] = ev["occurred_at"]
+            c = self.contacts.get(contact_id)
+            for of in (self.contacts, self.moment_of, self.fall_of):
+                of.pop(contact_id, None)
+            if c:
+                left += sorted(c.merged) + ([c.merged_into] if c.merged_into else [])
 
     def _move_clock(self, c, ev):
         if c.clock is None:
@@ -651,10 +783,12 @@ class Scorer:
         counts, window = c.windows.setdefault(rule.name, {}), at // rule.window_ms
         if window not in counts and len(counts) == 2 and window < min(counts):
             return False
+        if counts.get(window, 0) >= rule.max_times:
+            return False
         counts[window] = counts.get(window, 0) + 1
         if len(counts) > 2:
             del counts[min(counts)]
-        return counts[window] <= rule.max_times
+        return True
 
     # -- step 4
 
@@ -957,6 +1091,10 @@ class Scorer:
 
     # -- what is left at the end
 
+    def living(self):
+        """Ids of contacts that have not gone into others."""
+        return {contact_id for contact_id, c in self.contacts.items() if not c.merged_into}
+
     def state(self, contact_id, at=None):
         """Final state of a contact, its score as of `at` (default: its own clock)."""
         c = self.contacts[contact_id]
@@ -998,7 +1136,7 @@ def main():
             out.writelines(json.dumps(alert) + "\n" for alert in scorer.alerts)
     if args.state:
         with open(args.state, "w", encoding="utf-8") as out:
-            for contact_id in sorted(scorer.contacts):
+            for contact_id in sorted(scorer.living()):
                 out.write(json.dumps(scorer.state(contact_id)) + "\n")
 
 

@@ -472,5 +472,83 @@ class HandOff(Case):
         self.assertEqual(self.last()[3], 5 * MINUTE)
 
 
+class Voids(Case):
+    def begin(self, model=MODEL + "voids: {keep: 3}\n", **kw):
+        super().begin(model, **kw)
+
+    def undo(self, event_id, at=DAY):
+        return self.send("event_voided", at, attributes={"event_id": event_id})
+
+    def test_points_and_the_place_in_the_window_come_back(self):
+        for _ in range(3):
+            self.send("page_viewed", url="/pricing")
+        row = self.s.contacts["c"].rows["pricing"]
+        self.assertEqual((row.count, self.undo("e3", 0), self.undo("e1", 0)), (2, "ignored", "scored"))   # the third scored nothing
+        self.assertAlmostEqual(row.value(T0, 1), 10.0)
+        self.send("page_viewed", url="/pricing")
+        self.assertEqual(row.count, 2)
+
+    def test_who_moved_by_it_goes_back_and_the_older_are_not_known(self):
+        self.lead()
+        self.send("form_submitted", 1, form="demo")
+        self.assertEqual(self.undo("e2", 2), "scored")
+        last = self.s.transitions[-1]
+        self.assertEqual((last["from"], last["to"], last["direction"], last["cause"], last["kind"]), ("mql", "lead", "retract", "void", None))
+        self.assertEqual(self.undo("e2", 2), "ignored")
+        for at in range(3, 6):
+            self.send("file_downloaded", at, asset="ebook/x")
+        self.assertEqual(self.undo("e1", 9), "ignored")
+
+    def test_what_carried_the_score_over_the_threshold_takes_it_back(self):
+        self.lead()
+        self.send("file_downloaded", asset="ebook/x")
+        self.assertEqual(self.path()[-1], ("lead", "mql", "score"))          # 20 + 30 >= 40
+        self.send("page_viewed", url="/pricing")
+        self.undo("e2", 0)
+        self.assertEqual(self.path()[-1], ("mql", "lead", "void"))           # 30 are left
+
+
+class Merges(Case):
+    def merge(self, contact, into, at=DAY):
+        return self.send("contact_merged", at, contact, attributes={"into": into})
+
+    def test_rows_are_added_and_the_further_stage_stays(self):
+        self.send("page_viewed", contact="v", url="/pricing")
+        self.send("page_viewed", 10 * DAY, "c", url="/pricing")
+        self.send("form_submitted", 10 * DAY, "v", form="demo", attributes=GOOD)
+        self.assertEqual(self.merge("v", "c", 10 * DAY), "scored")
+        c = self.s.contacts["c"]
+        self.assertAlmostEqual(c.rows["pricing"].value(T0 + 10 * DAY, 10 * DAY), 15.0)
+        self.assertEqual((self.path(), c.kind, c.merged), ([("anonymous", "mql", "merge")], "active", {"v"}))
+        self.assertEqual(self.s.living(), {"c"})
+
+    def test_later_events_and_repetitions_follow(self):
+        self.send("file_downloaded", contact="v", asset="ebook/x")
+        self.merge("v", "c")
+        self.send("file_downloaded", DAY, "v", asset="ebook/x")
+        self.n = 0
+        self.assertEqual(self.send("file_downloaded", contact="v", asset="ebook/x"), "duplicate")
+        self.assertEqual(self.s.contacts["c"].rows["ebook"].count, 2)
+        self.n = 9
+        self.assertEqual((self.merge("c", "v"), self.merge("c", "c"), self.merge("v", "c")), ("ignored",) * 3)
+
+    def test_a_visitor_joins_once(self):
+        self.send("file_downloaded", contact="v", asset="ebook/x")
+        for who in ("ann", "bob"):
+            self.send("contact_identified", DAY, who, attributes={"anonymous_id": "v"})
+        self.assertEqual([who for who in ("ann", "bob") if self.s.contacts[who].rows], ["ann"])
+
+    def test_all_that_are_one_are_erased(self):
+        self.send("file_downloaded", contact="v", asset="ebook/x")
+        self.merge("v", "c")
+        self.merge("c", "d", 2 * DAY)
+        self.send("contact_erased", 3 * DAY, "v")
+        self.assertEqual(self.s.contacts, {})
+        self.assertEqual(self.send("file_downloaded", DAY, "d", asset="ebook/x"), "ignored")
+
+    def test_what_does_not_say_into_whom_is_a_dead_letter(self):
+        self.assertEqual((self.send("contact_merged"), self.send("event_voided")), ("dead_letter", "dead_letter"))
+
+
 if __name__ == "__main__":
     unittest.main()

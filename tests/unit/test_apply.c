@@ -49,15 +49,16 @@ static void a_machine_event_is_remembered_and_nothing_else(void **state)
     fx_fini(&f);
 }
 
-static void types_for_later_are_ignored_and_unknown_ones_do_nothing(void **state)
+static void who_merges_is_to_be_passed_on_and_unknown_types_do_nothing(void **state)
 {
     struct fx f;
     (void)state;
     usual(&f);
     fx_seal(&f);
     assert_int_equal(fx_say(&f, EVENT_VOIDED, FX_T0, "event_id", "e1"), HL_RESULT_IGNORED);
-    assert_int_equal(fx_say(&f, CONTACT_MERGED, FX_T0, "into", "b"), HL_RESULT_IGNORED);
     assert_int_equal(f.c.clock, 0);
+    assert_int_equal(fx_say(&f, CONTACT_MERGED, FX_T0 - 1, "into", "b"), HL_RESULT_SCORED);
+    assert_int_equal(f.out.onward, HL_ONWARD_STATE);
     assert_int_equal(fx_say(&f, UNKNOWN, FX_T0), HL_RESULT_IGNORED);
     assert_false(f.out.changed);
     assert_int_equal(fx_say(&f, OWNER_ASSIGNED, FX_T0, "owner", "x"), HL_RESULT_SCORED);
@@ -294,7 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_id_among_the_last_eight_is_a_duplicate_and_changes_nothing),
         cmocka_unit_test(a_machine_event_is_remembered_and_nothing_else),
-        cmocka_unit_test(types_for_later_are_ignored_and_unknown_ones_do_nothing),
+        cmocka_unit_test(who_merges_is_to_be_passed_on_and_unknown_types_do_nothing),
         cmocka_unit_test(a_negative_time_is_refused),
         cmocka_unit_test(a_disqualified_contact_takes_clock_id_and_attributes_only),
         cmocka_unit_test(a_late_event_counts_at_its_own_time_and_leaves_the_clock),

@@ -97,7 +97,7 @@ static void two_right_files_give_a_summary_and_0(void **state)
     snprintf(expected, sizeof(expected),
              "%s: ok\n"
              "  inputs    web (avro), crm (json)\n"
-             "  outputs   lead.transitions, lead.state, lead.alerts, lead.dead-letter\n"
+             "  outputs   lead.transitions, lead.state, lead.alerts, lead.dead-letter, lead.merges\n"
              "  delivery  exactly_once\n"
              "  threads   auto\n"
              "%s: ok\n"

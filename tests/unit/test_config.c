@@ -93,7 +93,10 @@ static void what_is_not_written_has_the_defaults_of_the_contract(void **state)
     assert_string_equal(c->http_hosts, "");
     assert_string_equal(c->log_level, "info");
     assert_false(c->core_dumps);
-    assert_int_equal(c->n_inputs, 1);
+    assert_int_equal(hl_config_user_inputs(c), 1);
+    assert_int_equal(c->n_inputs, 2);
+    assert_string_equal(c->inputs[1].topic, "lead.merges"); /* our own comes last */
+    assert_int_equal(c->inputs[1].format, HL_FORMAT_MERGES);
     assert_int_equal(c->inputs[0].format, HL_FORMAT_AVRO);
     assert_int_equal(c->inputs[0].priority, HL_PRIORITY_NORMAL);
     hl_config_free(c);
@@ -109,7 +112,7 @@ static void every_key_lands_in_its_field(void **state)
                                "  - {topic: a, priority: normal}\n  - {topic: b, format: avro-single-object, priority: high}\n  - {topic: c, format: segment}\n"
                                "  - topic: d\n    format: json\n    fields: {contact_id: user.id, type: event_name}\n"
                                "    aliases: {\"Page Viewed\": page_viewed, Signed Up: trial_started}\n"
-                               "outputs: {transitions: t, state: s, alerts: al, dead_letter: dl}\n"
+                               "outputs: {transitions: t, state: s, alerts: al, dead_letter: dl, merges: mg}\n"
                                "delivery: low_latency\ncommit: {max_interval: 1s}\n"
                                "checkpoint: {interval: 1m, max_share: 1, max_replay: 2m}\n"
                                "schemas: {registry: \"https://r\", dir: /abs, user_file: u, token_file: t, ca_file: ca}\n"
@@ -124,7 +127,7 @@ static void every_key_lands_in_its_field(void **state)
     assert_int_equal(c->replication_factor, 3);
     assert_false(c->static_membership);
     assert_int_equal(c->startup_timeout_ms, 2000);
-    assert_int_equal(c->n_inputs, 4);
+    assert_int_equal(hl_config_user_inputs(c), 4);
     assert_int_equal(c->inputs[0].priority, HL_PRIORITY_NORMAL);
     assert_int_equal(c->inputs[1].priority, HL_PRIORITY_HIGH);
     assert_int_equal(c->inputs[1].format, HL_FORMAT_AVRO_SINGLE_OBJECT);
@@ -138,6 +141,7 @@ static void every_key_lands_in_its_field(void **state)
     assert_string_equal(c->inputs[3].aliases[1].spelling, "Signed Up");
     assert_int_equal(c->inputs[3].aliases[1].type, HL_EVENT_TRIAL_STARTED);
     assert_string_equal(c->dead_letter, "dl");
+    assert_string_equal(c->inputs[4].topic, "mg");
     assert_int_equal(c->delivery, HL_LOW_LATENCY);
     assert_int_equal(c->commit_max_interval_ms, 1000);
     assert_int_equal(c->checkpoint_max_replay_ms, 120000);
@@ -656,7 +660,7 @@ static void the_committed_configuration_is_the_defaults(void **state)
     assert_int_equal(st, HL_OK);
     assert_string_equal(property(c, "bootstrap.servers"), "localhost:9092");
     assert_int_equal(c->n_kafka, 1);
-    assert_int_equal(c->n_inputs, 4);
+    assert_int_equal(hl_config_user_inputs(c), 4);
     assert_string_equal(c->model, HL_SOURCE_DIR "/config/model.yaml");
     assert_string_equal(c->group_id, d->group_id);
     assert_string_equal(c->instance, d->instance);

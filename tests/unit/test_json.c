@@ -328,6 +328,16 @@ static void the_kind_of_a_segment_call_gives_the_type(void **state)
     assert_int_equal(segment(&d, CALL("\"type\":\"identify\",\"traits\":{\"email\":\"a@x\"}")), HL_OK);
     assert_int_equal(d.ev.type, HL_EVENT_CONTACT_IDENTIFIED);
     df_assert_text(attribute(&d, "email"), "a@x");
+    assert_true(hl_slice_is_null(attribute(&d, "anonymous_id"))); /* it is nobody else yet */
+#define KNOWN(more) "{\"messageId\":\"m\",\"anonymousId\":\"a\",\"userId\":\"ann\",\"originalTimestamp\":\"2026-11-22T10:00:00Z\"," more "}"
+    assert_int_equal(segment(&d, KNOWN("\"type\":\"identify\",\"traits\":{\"email\":\"a@x\"}")), HL_OK);
+    df_assert_text(d.ev.contact_id, "ann");
+    df_assert_text(attribute(&d, "email"), "a@x");
+    df_assert_text(attribute(&d, "anonymous_id"), "a");
+    assert_int_equal(segment(&d, KNOWN("\"type\":\"identify\",\"traits\":{\"anonymous_id\":\"theirs\"}")), HL_OK);
+    df_assert_text(attribute(&d, "anonymous_id"), "theirs");
+    assert_int_equal(segment(&d, KNOWN("\"type\":\"page\",\"properties\":{\"url\":\"/x\"}")), HL_OK);
+    assert_true(hl_slice_is_null(attribute(&d, "anonymous_id")));
     assert_int_equal(segment(&d, CALL("\"type\":\"track\",\"event\":\"Whitepaper\"")), HL_OK);
     assert_int_equal(d.ev.type, HL_EVENT_FILE_DOWNLOADED);
     assert_int_equal(segment(&d, CALL("\"type\":\"track\",\"event\":\"Something Else\"")), HL_OK);

@@ -179,7 +179,7 @@ static void session_open(struct session *s, const char *group, const bool *prior
         .inputs = NAMES,
         .high_priority = priority,
         .n_inputs = TOPICS,
-        .outputs = {"out", "out", "out", "out"},
+        .outputs = {"out", "out", "out", "out", "out"},
         .startup_timeout_ms = 10000,
     };
     int32_t partitions;

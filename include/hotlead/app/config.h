@@ -6,7 +6,8 @@
 #include "hotlead/base/status.h"
 #include "hotlead/port/decoder.h"
 
-enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT, HL_FORMAT_CLOUDEVENTS };
+enum hl_format { HL_FORMAT_AVRO, HL_FORMAT_AVRO_SINGLE_OBJECT, HL_FORMAT_JSON, HL_FORMAT_JSON_SEGMENT, HL_FORMAT_CLOUDEVENTS,
+                 HL_FORMAT_MERGES /* our own, and nobody's choice */ };
 enum hl_delivery { HL_EXACTLY_ONCE, HL_LOW_LATENCY };
 enum hl_priority { HL_PRIORITY_NORMAL, HL_PRIORITY_HIGH };
 enum hl_wire { HL_WIRE_AVRO, HL_WIRE_JSON };
@@ -43,9 +44,9 @@ struct hl_config {
     int replication_factor;    /* kafka.replication_factor, -1 = the broker's default */
     bool static_membership;    /* kafka.static_membership, true */
     int64_t startup_timeout_ms; /* kafka.startup_timeout, 30s: how long to wait for a broker before exit 69 */
-    struct hl_input *inputs;
+    struct hl_input *inputs;   /* the users', and last our own: outputs.merges */
     size_t n_inputs;
-    char *transitions, *state, *alerts, *dead_letter; /* outputs.* */
+    char *transitions, *state, *alerts, *dead_letter, *merges; /* outputs.* */
     enum hl_wire outputs_format;             /* of transitions and alerts */
     enum hl_cloudevents outputs_cloudevents; /* likewise */
     enum hl_delivery delivery;
@@ -68,6 +69,12 @@ struct hl_config {
     char *log_level;
     bool core_dumps;
 };
+
+/* The inputs that were configured. */
+static inline size_t hl_config_user_inputs(const struct hl_config *c)
+{
+    return c->n_inputs - (c->n_inputs && c->inputs[c->n_inputs - 1].format == HL_FORMAT_MERGES);
+}
 
 /* Load and check; environment overrides (HOTLEAD_KAFKA__BOOTSTRAP_SERVERS=...) are applied after the file. All problems are printed
  * into `problems` (may be NULL), one a line: "FILE:LINE:COLUMN: error|warning: message", or "VARIABLE: ..."; the first error into err.

@@ -19,6 +19,7 @@
 /* enumerator, name, whether the point has an error path */
 #define HL_FAILPOINTS(X)                                                                                             \
     X(EMIT_TRANSITION, "emit.after_transition", false)                                                               \
+    X(EMIT_ONWARD, "emit.after_onward", false)                                                                       \
     X(COMMIT_BEGIN, "commit.begin", false)                                                                           \
     X(COMMIT_MOVED, "commit.after_moved_states", false)                                                              \
     X(CHECKPOINT_RECORD, "checkpoint.in_round", false)                                                               \

@@ -79,10 +79,22 @@ enum hl_result {
 };
 const char *hl_result_name(enum hl_result r);
 
+/* What is to be passed on to another contact (join.h). */
+enum hl_onward {
+    HL_ONWARD_NONE,
+    HL_ONWARD_EVENT, /* the contact is a pointer: the event is for the one that it went into */
+    HL_ONWARD_STATE, /* the contact goes into the other: its state is for that one, and it is to become a pointer */
+    HL_ONWARD_CLAIM, /* the other has turned out to be this contact: it is to be told so */
+};
+
 struct hl_outcome {
     enum hl_result result;
+    enum hl_onward onward;
+    struct hl_slice onward_to; /* borrowed from the event, or from the contact until its next event */
     bool changed; /* the contact's stored state differs: it is dirty */
     bool erased;  /* the event was its erasure (decision 0011) */
+    bool buried;  /* of a join or what is passed on: it is from before the contact's erasure */
+    bool revived; /* set by who passes things on: a pointer became a contact again */
     bool unknown_void; /* what it was to take back is not known */
     bool sinks;   /* hl_due_next may be sooner than before: more came about than points that lift the score */
     unsigned n_transitions;
@@ -95,13 +107,14 @@ struct hl_outcome {
 static inline void hl_outcome_clear(struct hl_outcome *o)
 {
     o->result = HL_RESULT_IGNORED;
-    o->changed = o->erased = o->unknown_void = o->sinks = false;
+    o->onward = HL_ONWARD_NONE;
+    o->changed = o->erased = o->buried = o->revived = o->unknown_void = o->sinks = false;
     o->n_transitions = o->n_alerts = 0;
 }
 /* It cannot be made again from the event alone: it must be stored together with what it caused. */
 static inline bool hl_outcome_is_final(const struct hl_outcome *o)
 {
-    return o->n_transitions || o->n_alerts || o->erased;
+    return o->n_transitions || o->n_alerts || o->erased || o->revived || o->onward == HL_ONWARD_STATE;
 }
 
 enum hl_apply_mode {

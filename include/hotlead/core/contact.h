@@ -86,6 +86,7 @@ enum {
     HL_C_SQL_BY_SCORE = 1 << 6,
     HL_C_ERASED = 1 << 10, /* nothing is left but ext->erased_at; the next newer event starts a new contact */
     HL_C_GRAVE = 1 << 11,  /* no contact: see grave.h */
+    HL_C_MERGED = 1 << 12, /* went into another contact: a pointer, see join.h */
     /* cached from attributes and model by hl_contact_refit */
     HL_C_MUST_HAVE = 1 << 7,
     HL_C_DISQUALIFIED_TRAIT = 1 << 8,
@@ -159,6 +160,9 @@ void hl_contact_refit(struct hl_contact *c, const struct hl_model *m);
 /* Empty it, as of `at`: as fresh as hl_contact_init made it, but for its place in the engine, HL_C_ERASED and erased_at. HL_E_NOMEM: nothing
  * is changed. */
 enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at) HL_WARN_UNUSED;
+
+/* Empty it but for id, clock, seq, event ids, the time of its erasure, and its place in the engine. */
+void hl_contact_clear(struct hl_contact *c, struct hl_slab *slab);
 
 /* HL_SLICE_NULL: none. Borrowed from the contact. */
 struct hl_slice hl_contact_owner(const struct hl_contact *c);

@@ -28,6 +28,8 @@ unsigned hl_rows_merge(const struct hl_contact *c, const struct hl_model *m, str
 /* From this time on the row is worth nothing; HL_NO_TIME: it does not decay, or holds nothing. */
 int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule);
 
+/* Add the matches of another row of the same rule: the row is to the bit what it would be if all had been its own. */
+void hl_row_join(struct hl_row *row, const struct hl_row *other);
 /* Take back one match of `rule` at time t that was added to the row: the same integers, subtracted. A row without matches goes. */
 void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, uint16_t rule, int64_t t);
 

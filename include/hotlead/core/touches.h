@@ -42,5 +42,7 @@ bool hl_touches_get(const struct hl_contact *c, struct hl_touches *out);
 const char *hl_touch_type_name(uint32_t type);
 /* One more. Late ones count and find their place by their own time. HL_E_NOMEM; a contact whose attributes are full keeps none. */
 enum hl_status hl_touches_add(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev) HL_WARN_UNUSED;
+/* Those of another contact, as if all had been its own. HL_E_NOMEM. */
+enum hl_status hl_touches_join(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_contact *other) HL_WARN_UNUSED;
 
 #endif

@@ -10,7 +10,8 @@
 #include "hotlead/base/slice.h"
 #include "hotlead/base/status.h"
 
-enum hl_output { HL_OUT_TRANSITIONS, HL_OUT_STATE, HL_OUT_ALERTS, HL_OUT_DEAD_LETTER, HL_OUT_COUNT };
+/* What goes to HL_OUT_MERGES comes back as an input. */
+enum hl_output { HL_OUT_TRANSITIONS, HL_OUT_STATE, HL_OUT_ALERTS, HL_OUT_DEAD_LETTER, HL_OUT_MERGES, HL_OUT_COUNT };
 
 struct hl_record {
     struct hl_slice key, value;  /* null slices for null */

@@ -1,6 +1,7 @@
 /* Output records, field by field in the order of schemas/stage_transition.avsc, schemas/alert.avsc and schemas/contact_state.avsc. */
 #include <stdio.h>
 
+#include "hotlead/core/join.h"
 #include "schema.h"
 
 static void put_head(struct hl_buf *out, uint32_t schema_id)
@@ -169,6 +170,7 @@ void hl_avro_put_state(struct hl_buf *out, uint32_t schema_id, const struct hl_c
     put_text(out, m->version);
     int64_t due = hl_contact_sla_due(c);
     put_optional_long(out, due != HL_NO_TIME, due);
+    put_optional(out, hl_merged_into(c));
 }
 
 enum hl_status hl_avro_get_applied(struct hl_reader *r, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)

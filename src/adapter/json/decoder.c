@@ -466,6 +466,21 @@ static enum hl_status set_segment_time(struct walk *w, struct hl_event *ev, stru
     return HL_OK;
 }
 
+/* Who identifies itself says who it was until then; traits of that name come first. */
+static enum hl_status add_anonymous_id(struct walk *w, struct hl_event *ev, struct hl_error *err)
+{
+    const struct hl_slice key = HL_SLICE_LIT("anonymous_id");
+    struct hl_slice user = first_text(w, SLOT_USER_ID, SLOT_USER_ID), anonymous = first_text(w, SLOT_ANONYMOUS_ID, SLOT_ANONYMOUS_ID);
+    if (ev->type != HL_EVENT_CONTACT_IDENTIFIED || user.len == 0 || anonymous.len == 0 || ev->n_attributes == HL_EVENT_MAX_ATTRIBUTES) return HL_OK;
+    if (!hl_slice_is_null(hl_event_attribute(ev, key))) return HL_OK;
+    struct hl_kv *kv = hl_arena_alloc(w->arena, (ev->n_attributes + 1) * sizeof(*kv));
+    if (!kv) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "no memory");
+    if (ev->n_attributes) memcpy(kv, ev->attributes, ev->n_attributes * sizeof(*kv));
+    kv[ev->n_attributes++] = (struct hl_kv){key, anonymous};
+    ev->attributes = kv;
+    return HL_OK;
+}
+
 static enum hl_status assemble_segment(struct walk *w, struct hl_event *ev, struct hl_error *err)
 {
     static const enum slot attributes[] = {SLOT_CONTEXT_TRAITS, SLOT_TRAITS, SLOT_PROPERTIES};
@@ -486,6 +501,7 @@ static enum hl_status assemble_segment(struct walk *w, struct hl_event *ev, stru
         st = set_field(w, ev, (enum hl_field)f, err);
         if (f == HL_FIELD_TYPE) ev->type = hl_type_table_find(w->d->types, ev->type_name);
     }
+    if (st == HL_OK && !w->d->mapped[HL_FIELD_CONTACT_ID]) st = add_anonymous_id(w, ev, err);
     return st;
 }
 

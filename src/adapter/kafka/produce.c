@@ -42,8 +42,8 @@ static enum hl_status write_forbidden(const struct hl_kafka_stream *s, rd_kafka_
     const char *const *o = s->k->config.outputs;
     if (s->forbidden || code != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) return hl_kafka_forbidden(s->k, code, "Write", s->forbidden, err);
     return hl_error_set(err, HL_E_PERMISSION, HL_STOP,
-                        "kafka: not permitted: Write on one of the topics %s, %s, %s, %s; grant it to the user that hotlead logs in as",
-                        o[HL_OUT_TRANSITIONS], o[HL_OUT_STATE], o[HL_OUT_ALERTS], o[HL_OUT_DEAD_LETTER]);
+                        "kafka: not permitted: Write on one of the topics %s, %s, %s, %s, %s; grant it to the user that hotlead logs in as",
+                        o[HL_OUT_TRANSITIONS], o[HL_OUT_STATE], o[HL_OUT_ALERTS], o[HL_OUT_DEAD_LETTER], o[HL_OUT_MERGES]);
 }
 
 static bool is_fence(rd_kafka_resp_err_t code)

@@ -106,7 +106,9 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, 
     rd_kafka_resp_err_t code = m->err;
     if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         int ended = input_index(s, m->rkt);
-        if (ended >= 0) *end_flag(s, (uint16_t)ended, m->partition) = true;
+        bool *flag = ended >= 0 ? end_flag(s, (uint16_t)ended, m->partition) : NULL;
+        if (flag) *flag = true;
+        if (flag) s->ended[flag - s->at_end] = m->offset;
         return HL_OK;
     }
     snprintf(text, sizeof(text), "%s", rd_kafka_message_errstr(m));
@@ -368,7 +370,9 @@ static int64_t stream_lag(struct hl_stream *port, uint16_t topic, int32_t partit
     int64_t low, high;
     rd_kafka_t *rk = hl_kafka_client_of(s, topic);
     if (rd_kafka_get_watermark_offsets(rk, s->k->config.inputs[topic], partition, &low, &high) || high < 0) return -1;
-    return high > next ? high - next : 0;
+    bool *at_end = end_flag(s, topic, partition);
+    bool read = *at_end && s->ended[at_end - s->at_end] == high; /* what ends a transaction takes an offset, and is never read */
+    return high > next && !read ? high - next : 0;
 }
 
 static bool stream_at_end(struct hl_stream *port, uint16_t topic, int32_t partition)
@@ -386,6 +390,7 @@ static void stream_free(struct hl_stream *port)
     consumer_close(s);
     free(s->partitions);
     free(s->at_end);
+    free(s->ended);
     free(s->state_end);
     free(s);
 }
@@ -441,8 +446,9 @@ enum hl_status hl_kafka_stream_new(struct hl_kafka *k, unsigned index, struct hl
     s->k = k;
     s->index = index;
     s->at_end = calloc(k->config.n_inputs * (size_t)k->n_partitions + 1, sizeof(bool));
+    s->ended = calloc(k->config.n_inputs * (size_t)k->n_partitions + 1, sizeof(*s->ended));
     s->state_end = calloc((size_t)k->n_partitions + 1, sizeof(*s->state_end));
-    if (!s->at_end || !s->state_end) {
+    if (!s->at_end || !s->ended || !s->state_end) {
         stream_free(&s->port);
         return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     }

@@ -29,6 +29,7 @@ struct hl_kafka_stream {
     enum hl_status assignment_status;
     char assignment_message[256];
     bool *at_end; /* [input * partitions + partition] */
+    int64_t *ended; /* likewise: where that was */
     int32_t *partitions;
     size_t n_partitions;
     bool closing;

@@ -54,6 +54,12 @@ static enum hl_status check_permission(const struct hl_kafka *k, const rd_kafka_
     return t && hl_kafka_is_forbidden(t->err) ? hl_kafka_forbidden(k, t->err, operation, name, err) : HL_OK;
 }
 
+/* An input that is an output, too: it is made like one. */
+static bool is_own(const struct hl_kafka *k, size_t input)
+{
+    return k->config.outputs[HL_OUT_MERGES] && strcmp(k->config.inputs[input], k->config.outputs[HL_OUT_MERGES]) == 0;
+}
+
 static enum hl_status check_topics(const struct hl_kafka *k, const rd_kafka_metadata_t *md, struct hl_error *err)
 {
     static const char *const operations[HL_OUT_COUNT] = {
@@ -61,12 +67,14 @@ static enum hl_status check_topics(const struct hl_kafka *k, const rd_kafka_meta
         [HL_OUT_STATE] = "Describe, Read and Write",
         [HL_OUT_ALERTS] = "Describe and Write",
         [HL_OUT_DEAD_LETTER] = "Describe and Write",
+        [HL_OUT_MERGES] = "Describe, Read and Write",
     };
     enum hl_status status = HL_OK;
-    for (size_t i = 0; i < k->config.n_inputs && !status; i++) status = check_permission(k, md, k->config.inputs[i], "Describe and Read", err);
+    for (size_t i = 0; i < k->config.n_inputs && !status; i++)
+        if (!is_own(k, i)) status = check_permission(k, md, k->config.inputs[i], "Describe and Read", err);
     for (size_t o = 0; o < HL_OUT_COUNT && !status; o++) status = check_permission(k, md, k->config.outputs[o], operations[o], err);
     for (size_t i = 0; i < k->config.n_inputs && !status; i++)
-        if (!topic_find(md, k->config.inputs[i]))
+        if (!is_own(k, i) && !topic_find(md, k->config.inputs[i]))
             status = hl_error_set(err, HL_E_CONFIG, HL_STOP, "input topic '%s' does not exist", k->config.inputs[i]);
     return status;
 }
@@ -105,6 +113,7 @@ static enum hl_status check_counts(const struct hl_kafka *k, const rd_kafka_meta
     bool unequal = false;
     int32_t n = topic_find(md, k->config.inputs[0])->partition_cnt;
     for (size_t i = 0; i < k->config.n_inputs; i++) {
+        if (is_own(k, i)) continue; /* is looked at as an output */
         int32_t count = topic_find(md, k->config.inputs[i])->partition_cnt;
         unequal |= count != n;
         hl_buf_printf(&list, "%s%s %d", i ? ", " : "", k->config.inputs[i], count);
@@ -177,6 +186,30 @@ static enum hl_status create_outputs(const struct hl_kafka *k, rd_kafka_t *rk, c
     return status;
 }
 
+static bool has_all(const struct hl_kafka *k, const rd_kafka_metadata_t *md)
+{
+    for (size_t o = 0; o < HL_OUT_COUNT; o++)
+        if (!topic_find(md, k->config.outputs[o])) return false;
+    return true;
+}
+
+/* Brokers hear of a new topic by and by; who subscribes to one that is not known yet gets the others alone. */
+static enum hl_status await_outputs(const struct hl_kafka *k, rd_kafka_t *rk, struct hl_error *err)
+{
+    int64_t deadline = hl_clock_mono_ns() + k->config.startup_timeout_ms * 1000000;
+    do {
+        const rd_kafka_metadata_t *md;
+        bool there = false;
+        if (rd_kafka_metadata(rk, 0, NULL, &md, 2000) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            there = has_all(k, md);
+            rd_kafka_metadata_destroy(md);
+        }
+        if (there) return HL_OK;
+        rd_kafka_poll(rk, 100);
+    } while (hl_clock_mono_ns() < deadline && !hl_kafka_stopping(k));
+    return hl_error_set(err, HL_E_UNAVAILABLE, HL_STOP, "kafka: the output topics were created, and the broker does not know them");
+}
+
 /* From now on metadata tells of these topics. */
 static void name_topics(const struct hl_kafka *k, rd_kafka_t *rk, rd_kafka_topic_t **topics)
 {
@@ -200,6 +233,7 @@ enum hl_status hl_kafka_prepare(struct hl_kafka *k, int32_t *n_partitions, struc
     status = await_inputs(k, rk, &trouble, &md, err);
     if (!status) status = check_counts(k, md, &k->n_partitions, err);
     if (!status) status = create_outputs(k, rk, md, k->n_partitions, err);
+    if (!status && !has_all(k, md)) status = await_outputs(k, rk, err);
     if (md) rd_kafka_metadata_destroy(md);
     for (size_t i = 0; i < k->config.n_inputs + HL_OUT_COUNT; i++) rd_kafka_topic_destroy(topics[i]);
     rd_kafka_destroy(rk);

@@ -503,7 +503,8 @@ function facts(e) {
   const left = e.sla_due === null ? null : e.sla_due - Date.now();
   return el("dl", {class: "facts"}, pair("Score", points(e.score), true), pair("Stage", [title(e.stage), e.stage === "mql" ? kind(e.kind) : null], true),
     pair("Fit and behaviour", `${points(e.fit)} + ${points(e.behavior)}`), pair("Grade", e.grade || "–"), pair("In this stage since", e.stage_since ? moment(e.stage_since) : "–"),
-    pair("Visit", count(e.visit)), pair("Owner", e.owner ? plain(e.owner) : "–"), pair("Answer due", left === null ? "–" : left < 0 ? span(-left) + " late" : "in " + span(left)), e.suspect ? pair("Label", "suspect") : null);
+    pair("Visit", count(e.visit)), pair("Owner", e.owner ? plain(e.owner) : "–"), pair("Answer due", left === null ? "–" : left < 0 ? span(-left) + " late" : "in " + span(left)), e.suspect ? pair("Label", "suspect") : null,
+    e.merged_into ? pair("Merged into", contactButton(e.merged_into)) : null, e.merged ? pair("Took over", e.merged.map(plain).join(", ")) : null);
 }
 
 function sumRows(e) {

@@ -1,0 +1,247 @@
+/* DESIGN
+ *     pointer:       attribute "\1into"    id
+ *     who took over: attribute "\1merged"  (bytes id)*, the newest first
+ *
+ * All that a contact has adds up: rows and counts are sums, of times and attributes the newer one counts. So it does not matter whether an event
+ * came to a contact before it was merged, or is passed on to the other afterwards.
+ *
+ * THREADS: pure; contacts are guarded by their stripes. */
+#include "hotlead/core/join.h"
+
+#include "contact_private.h"
+#include "handoff.h"
+#include "hotlead/base/buf.h"
+#include "hotlead/base/hash.h"
+#include "hotlead/core/touches.h"
+#include "lifecycle.h"
+
+#define INTO ((struct hl_slice){"\1into", 5})
+#define MERGED ((struct hl_slice){"\1merged", 7})
+#define MAX_BYTES 4096 /* of a value */
+
+static enum hl_status put_own(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value)
+{
+    return hl_contact_set_attribute(c, slab, key, value, c->clock, &(bool){false});
+}
+
+/* ---- pointers ---- */
+
+struct hl_slice hl_merged_into(const struct hl_contact *c)
+{
+    return c->flags & HL_C_MERGED ? hl_contact_attribute(c, INTO, NULL) : HL_SLICE_NULL;
+}
+
+enum hl_status hl_merge_away(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_slice into)
+{
+    hl_contact_clear(c, slab);
+    hl_contact_refit(c, m);
+    enum hl_status status = put_own(c, slab, INTO, into);
+    if (status == HL_OK) c->flags |= HL_C_MERGED;
+    return status;
+}
+
+void hl_merge_back(struct hl_contact *c, struct hl_slab *slab)
+{
+    c->flags &= ~(uint32_t)HL_C_MERGED;
+    memset(c->event_ids, 0, sizeof c->event_ids);
+    c->event_id_pos = 0;
+    HL_BUG_ON(put_own(c, slab, INTO, HL_SLICE_LIT("")) != HL_OK); /* it shrinks */
+}
+
+static bool is_buried(const struct hl_contact *c, const struct hl_event *ev)
+{
+    return c->ext && c->ext->erased_at != HL_NO_TIME && ev->occurred_at <= c->ext->erased_at;
+}
+
+void hl_merge_relay(const struct hl_contact *c, const struct hl_event *ev, bool is_claim, struct hl_outcome *out)
+{
+    hl_outcome_clear(out);
+    out->buried = is_buried(c, ev);
+    if (is_claim || out->buried) return;
+    out->result = HL_RESULT_SCORED;
+    out->onward = HL_ONWARD_EVENT;
+    out->onward_to = hl_merged_into(c);
+}
+
+/* ---- the list of those that went into it ---- */
+
+bool hl_merged_next(const struct hl_contact *c, size_t *pos, struct hl_slice *id)
+{
+    struct hl_slice list = hl_contact_attribute(c, MERGED, NULL);
+    if (*pos >= list.len) return false;
+    struct hl_reader r = hl_reader_of((struct hl_slice){list.data + *pos, list.len - *pos});
+    *id = hl_reader_bytes(&r);
+    *pos = list.len - (size_t)(r.end - r.p);
+    return !r.failed && id->len > 0;
+}
+
+bool hl_merged_has(const struct hl_contact *c, struct hl_slice id)
+{
+    struct hl_slice each;
+    for (size_t pos = 0; hl_merged_next(c, &pos, &each);)
+        if (hl_slice_eq(each, id)) return true;
+    return false;
+}
+
+bool hl_kin_next(const struct hl_contact *c, size_t *pos, struct hl_slice *id)
+{
+    if (*pos == 0) {
+        *pos = 1;
+        *id = hl_merged_into(c);
+        if (id->len) return true;
+    }
+    size_t at = *pos - 1;
+    bool more = hl_merged_next(c, &at, id);
+    *pos = at + 1;
+    return more;
+}
+
+struct list {
+    uint8_t bytes[MAX_BYTES];
+    size_t len;
+};
+
+static void list_add(struct list *l, const struct hl_contact *owner, struct hl_slice id)
+{
+    size_t n = id.len << 1; /* zigzag */
+    if (id.len > HL_EVENT_MAX_OBJECT || l->len + id.len + 2 > MAX_BYTES || hl_slice_eq(id, hl_contact_id(owner))) return;
+    if (n >= 0x80) l->bytes[l->len++] = (uint8_t)(n | 0x80);
+    l->bytes[l->len++] = (uint8_t)(n >= 0x80 ? n >> 7 : n);
+    memcpy(l->bytes + l->len, id.data, id.len);
+    l->len += id.len;
+}
+
+static enum hl_status join_lists(struct hl_contact *c, struct hl_slab *slab, const struct hl_contact *from)
+{
+    struct list l = {.len = 0};
+    struct hl_slice id;
+    list_add(&l, c, hl_contact_id(from));
+    for (size_t pos = 0; hl_merged_next(from, &pos, &id);) list_add(&l, c, id);
+    for (size_t pos = 0; hl_merged_next(c, &pos, &id);)
+        if (!hl_slice_eq(id, hl_contact_id(from)) && !hl_merged_has(from, id)) list_add(&l, c, id);
+    enum hl_status status = put_own(c, slab, MERGED, (struct hl_slice){(const char *)l.bytes, l.len});
+    return status == HL_E_TOO_LARGE ? HL_OK : status;
+}
+
+/* ---- what is taken over ---- */
+
+static int64_t time_of(const struct hl_contact *c, struct hl_slice key)
+{
+    struct hl_slice each, value;
+    int64_t time;
+    for (size_t pos = 0; hl_contact_next_attribute(c, &pos, &each, &value, &time);)
+        if (hl_slice_eq(each, key)) return time;
+    return HL_NO_TIME;
+}
+
+/* Per key the newer one; on a tie the contact keeps its own. */
+static enum hl_status join_attributes(struct hl_step *s, const struct hl_contact *from)
+{
+    struct hl_slice key, value;
+    int64_t time;
+    for (size_t pos = 0; hl_contact_next_attribute(from, &pos, &key, &value, &time);) {
+        if (hl_is_own_key(key) || time <= time_of(s->c, key)) continue;
+        enum hl_status status = hl_contact_set_attribute(s->c, s->slab, key, value.data ? value : HL_SLICE_LIT(""), time, &(bool){false});
+        if (status == HL_E_NOMEM) return status; /* one too many is dropped */
+    }
+    hl_contact_refit(s->c, s->m);
+    return HL_OK;
+}
+
+/* Matches of both in the same window are added; the two newest windows stay. */
+static void join_window(struct hl_window *w, int64_t window, uint32_t count)
+{
+    for (unsigned k = 0; k < 2; k++) {
+        if (w->window[k] != window) continue;
+        w->count[k] = w->count[k] + count < count ? UINT32_MAX : w->count[k] + count;
+        return;
+    }
+    if (window > w->window[0]) {
+        w->window[1] = w->window[0];
+        w->count[1] = w->count[0];
+        w->window[0] = window;
+        w->count[0] = count;
+    } else if (window > w->window[1]) {
+        w->window[1] = window;
+        w->count[1] = count;
+    }
+}
+
+static enum hl_status join_ledger(struct hl_step *s, const struct hl_contact *from)
+{
+    for (unsigned i = 0; i < from->n_rows; i++) {
+        struct hl_row *row = hl_contact_row(s->c, s->slab, from->rows[i].rule);
+        if (!row) return HL_E_NOMEM;
+        hl_row_join(row, &from->rows[i]);
+    }
+    for (unsigned i = 0; i < from->n_windows; i++) {
+        struct hl_window *w = hl_contact_window(s->c, s->slab, from->windows[i].rule);
+        if (!w) return HL_E_NOMEM;
+        for (unsigned k = 0; k < 2; k++)
+            if (from->windows[i].window[k] >= 0) join_window(w, from->windows[i].window[k], from->windows[i].count[k]);
+    }
+    return HL_OK;
+}
+
+/* The newer one, and none from before a rejection of the contact. */
+static void keep_newer(int64_t *at, int64_t t, int64_t rejected_at)
+{
+    if (t > *at && t > rejected_at) *at = t;
+}
+
+static enum hl_status join_ext(struct hl_step *s, const struct hl_contact *from)
+{
+    if (!from->ext) return HL_OK;
+    struct hl_contact_ext *ext = hl_contact_ext(s->c, s->slab, s->m);
+    if (!ext) return HL_E_NOMEM;
+    ext->manual = hl_fixed_add(ext->manual, from->ext->manual);
+    for (unsigned f = 0; f < HL_FACT_COUNT; f++) keep_newer(&ext->facts[f], from->ext->facts[f], ext->rejected_at);
+    for (unsigned i = 0; i < (unsigned)ext->n_hand_raise + ext->n_qualify; i++) keep_newer(&ext->latches[i], from->ext->latches[i], ext->rejected_at);
+    if (ext->owner || !from->ext->owner || from->ext->owner_at <= ext->owner_at) return HL_OK;
+    return hl_handoff_set_owner(s->c, s->slab, s->m, hl_contact_owner(from), from->ext->owner_at);
+}
+
+static enum hl_status take_over(struct hl_step *s, const struct hl_contact *from)
+{
+    s->c->flags |= from->flags & HL_C_SUBSCRIBED;
+    enum hl_status status = join_attributes(s, from);
+    if (status == HL_OK) status = join_ledger(s, from);
+    if (status == HL_OK) status = join_ext(s, from);
+    if (status == HL_OK) status = hl_touches_join(s->c, s->slab, s->m, from);
+    if (status == HL_OK && s->m->voids_keep) status = hl_voids_join(s->c, s->slab, s->m, from);
+    return status == HL_OK ? join_lists(s->c, s->slab, from) : status;
+}
+
+/* ---- all of it ---- */
+
+/* Its own id, so that it is not taken for the event itself, which may have come to both contacts. */
+static bool remember_join(struct hl_contact *c, const struct hl_contact *from, struct hl_slice event_id)
+{
+    uint64_t both[2] = {from->hash, hl_hash64(event_id)};
+    return hl_contact_remember(c, hl_hash64((struct hl_slice){(const char *)both, sizeof both}));
+}
+
+enum hl_status hl_join(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_contact *from, const struct hl_event *ev,
+                       enum hl_apply_mode mode, struct hl_outcome *out)
+{
+    hl_outcome_clear(out);
+    if (c->grade == 0) hl_contact_refit(c, m);
+    out->buried = is_buried(c, ev);
+    if (out->buried) return HL_OK;
+    c->flags &= ~(uint32_t)HL_C_ERASED;
+    if (!remember_join(c, from, ev->event_id)) {
+        out->result = HL_RESULT_DUPLICATE;
+        return HL_OK;
+    }
+    hl_contact_advance_clock(c, ev->occurred_at);
+    hl_contact_advance_clock(c, from->clock);
+    struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out};
+    hl_lifecycle_look_at_arms(&s);
+    enum hl_status status = take_over(&s, from);
+    if (status != HL_OK) return status;
+    s.score_known = false;
+    out->result = HL_RESULT_SCORED;
+    out->changed = out->sinks = true;
+    hl_lifecycle_look_at_arms(&s);
+    return mode == HL_APPLY_REPLAY ? HL_OK : hl_lifecycle_join(&s, from);
+}
