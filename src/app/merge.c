@@ -1,4 +1,4 @@
-/* Contacts that become one (decision 0024), from the worker's side.
+/* Contacts that become one (decision 0026), from the worker's side.
  *
  *     contact_merged of A, into B       A's state --> merges, key B;  A becomes a pointer          in A's transaction
  *     anonymous_id A of B               claim ------> merges, key A;  as contact_merged of A       in B's, then in A's

@@ -1,4 +1,4 @@
-/* Private: records of the topic `outputs.merges`, by which workers tell each other what concerns another's contact (decision 0024). */
+/* Private: records of the topic `outputs.merges`, by which workers tell each other what concerns another's contact (decision 0026). */
 #ifndef HL_APP_ONWARD_H
 #define HL_APP_ONWARD_H
 

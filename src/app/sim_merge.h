@@ -1,4 +1,4 @@
-/* Private: events of a simulation that concern more than one contact (decision 0024). */
+/* Private: events of a simulation that concern more than one contact (decision 0026). */
 #ifndef HL_APP_SIM_MERGE_H
 #define HL_APP_SIM_MERGE_H
 

@@ -272,7 +272,7 @@ static const char *extras(struct world *w, const char *type, char *buf, size_t c
 }
 
 /* Chains, two that go into one, a circle that is closed from both sides at once, and one that is claimed twice. At low latency nobody goes
- * (decision 0024). */
+ * (decision 0026). */
 static void invite(struct world *w)
 {
     static const int into[GUESTS] = {CONTACTS, CONTACTS, CONTACTS + 1, CONTACTS + SPREAD + 2, CONTACTS + SPREAD + 3, CONTACTS + 2, CONTACTS + 3,

@@ -120,9 +120,13 @@ class Http(unittest.TestCase):
 
     def rank_everywhere(self, setup, work, one, two):
         """What both hold together, in order, is what the command finds in Redis, and what the reference says."""
-        code, out, problem = command(setup, "rank", "--limit", "10000", "-o", "json")
-        self.assertEqual((code, problem), (0, ""))
-        from_redis = json.loads(out)
+        def all_of_them():
+            code, out, problem = command(setup, "rank", "--limit", "10000", "-o", "json")
+            self.assertEqual((code, problem), (0, ""))
+            at = json.loads(out)["as_of"]
+            wanted = {c.id for c in work.scorer.contacts.values() if c.clock is not None and work.scorer.state(c.id, at)["stage"] != "disqualified"}
+            return json.loads(out) if wanted <= {r["contact_id"] for r in json.loads(out)["contacts"]} else None
+        from_redis = harness.servers.wait_for("the last round of the checkpoint to be in Redis", all_of_them, 30, every=0.5)
         at = from_redis["as_of"]
         self.assertEqual(from_redis["source"], {"from": "redis", "partitions": list(range(setup.partitions))})
         ranked = from_redis["contacts"]

@@ -92,8 +92,7 @@ class MemoryBound(Compared):
             self.told(h, r"event=restore_waits_for_room .*reason=\"what must be in memory exceeds memory.max_bytes: .*advice=\"Redis must be up")
             self.told(h, r"event=memory_bound_exceeded .*effect=\"it is restored all the same, .*advice=\"raise memory.max_bytes\"")
             fire.progress()
-            self.left(fire)
-            self.within(h)
+            self.left(fire)   # memory that the table has taken it keeps, and may be above the bound
             fire.done()
 
     def test_without_redis_reading_pauses_and_goes_on_when_it_is_back(self):

@@ -33,7 +33,7 @@ Where the description leaves room, this is what was chosen:
 22. Alerts of a transition show the score that the transition shows, also where a reset follows. A deadline that stream time
     reaches only after the contact's clock has passed it shows the score at the clock.
 23. Evaluation is over, and an answer is looked for, after a move by time as well.
-25. Merging: decision 0024. Here a merge happens at once, where a scorer on Kafka takes the way through a topic. Who was merged keeps its last
+25. Merging: decision 0026. Here a merge happens at once, where a scorer on Kafka takes the way through a topic. Who was merged keeps its last
     event ids, so that repetitions of its events are still duplicates; that it was taken over takes a place among those of the other.
 24. Voiding: decision 0023. Kept are the last `voids.keep` events that scored, set or moved something; what is taken back once is not known any
     more. A voided event that is not kept leaves the clock alone.

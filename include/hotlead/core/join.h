@@ -1,4 +1,4 @@
-/* Two contacts become one (decision 0024). The one that goes stays as a *pointer*: a contact with HL_C_MERGED that knows into whom it went, its
+/* Two contacts become one (decision 0026). The one that goes stays as a *pointer*: a contact with HL_C_MERGED that knows into whom it went, its
  * last event ids, and nothing else; what comes for it is passed on. The one that takes it over keeps the ids of those that went into it.
  *
  * Both lists lie in the block of attributes, under keys that no event can set (see touches.h). */
