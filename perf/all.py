@@ -1,5 +1,6 @@
 """Every target, its figure and the verdict: runs the benchmarks one after the other, or takes what they wrote before (--from), and writes
-a table in Markdown, a picture (SVG) and all measurements (JSON) into perf/results, under the day's date."""
+a table in Markdown, a picture (SVG) and all measurements (JSON) into perf/results, under the day's date. What has been measured is written after
+each part. --brief takes half an hour instead of hours: fewer rounds of fewer events, so that more of each run is its beginning."""
 import argparse
 import datetime
 import html
@@ -8,6 +9,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 from measured import write
 from system import ROOT, heading
@@ -35,15 +37,22 @@ TARGETS = [
     ("rate with one contact that has a tenth of the events, to uniform", "scale_hot_ratio", "median", ">=", 0.9),
     ("start to live after kill -9, 10 M contacts, s", "live_after_kill_seconds", "median", "<=", 15),
 ]
-PARTS = {"system": ["--curve"], "scale": [], "latency": [], "restore": ["--contacts", "10000000", "--sources", "live,redis"], "micro": [], "peers": []}
+PARTS = {"system": ["--curve"], "latency": [], "restore": ["--contacts", "10000000", "--sources", "live,redis"], "micro": [], "peers": [], "scale": []}
+BRIEF = {   # rounds, and what else is different
+    "system": (3, ["--events", "10000000"]), "latency": (3, ["--seconds", "10"]), "restore": (1, PARTS["restore"]), "micro": (3, []),
+    "peers": (1, ["--events", "8000000"]), "scale": (1, ["--events", "8000000"]),
+}
 
 
-def run(part, build, rounds):
+def run(part, build, rounds, brief):
     """What a benchmark measured; an empty list, said aloud, when it failed."""
+    own_rounds, words = BRIEF[part] if brief else (5, PARTS[part])
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "measured.json"
-        command = [sys.executable, ROOT / f"perf/{part}.py", "--build", build, "--rounds", rounds, "--json", out, *PARTS[part]]
+        command = [sys.executable, ROOT / f"perf/{part}.py", "--build", build, "--rounds", rounds or own_rounds, "--json", out, *words]
+        began = time.monotonic()
         done = subprocess.run([str(word) for word in command])
+        print(f"perf: {part} took {time.monotonic() - began:.0f} s", file=sys.stderr)
         if done.returncode or not out.exists():
             print(f"perf: {part} ended with {done.returncode}", file=sys.stderr)
             return []
@@ -86,9 +95,21 @@ def picture(measured):
     return "\n".join(out) + "\n"
 
 
+def report(measured, args):
+    """Write what there is; the text of the page."""
+    out = args.out / f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-all.md"
+    text = "\n".join(heading("perf/run.sh all" + " --brief" * args.brief, args.build) +
+                     ["", table(measured), "", f"![how much of each target is reached]({out.with_suffix('.svg').name})", ""])
+    out.write_text(text)
+    out.with_suffix(".svg").write_text(picture(measured))
+    write(out.with_suffix(".json"), measured)
+    return text
+
+
 def main():
     p = argparse.ArgumentParser(prog="perf/run.sh all", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--rounds", type=int, help="of each benchmark (5; with --brief 1 or 3)")
+    p.add_argument("--brief", action="store_true", help="half an hour: fewer rounds, fewer events")
     p.add_argument("--only", action="append", choices=PARTS, default=[], help="may be repeated")
     p.add_argument("--from", action="append", dest="files", type=pathlib.Path, default=[], metavar="FILE", help="measurements (JSON) of an earlier run; nothing is run but what --only names")
     p.add_argument("--out", type=pathlib.Path, default=ROOT / "perf/results")
@@ -96,14 +117,9 @@ def main():
     args = p.parse_args()
     measured = [m for f in args.files for m in json.loads(f.read_text())]
     for part in args.only or ([] if args.files else PARTS):
-        measured += run(part, args.build, args.rounds)
-    out = args.out / f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-all.md"
-    text = "\n".join(heading("perf/run.sh all", args.build) +
-                     ["", table(measured), "", f"![how much of each target is reached]({out.with_suffix('.svg').name})", ""])
-    out.write_text(text)
-    out.with_suffix(".svg").write_text(picture(measured))
-    write(out.with_suffix(".json"), measured)
-    print(text)
+        measured += run(part, args.build, args.rounds, args.brief)
+        report(measured, args)
+    print(report(measured, args))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@
 #   perf/run.sh latency [--rounds N] [--json FILE] [--rate N] [--seconds N]      event appended to transition readable
 #   perf/run.sh page [--rounds N] [--json FILE] [--events N] [--contacts N] [--pages N]      scoring while the page is open, and while it is not
 #   perf/run.sh peers [--rounds N] [--json FILE] [--events N] [--streams-events N] [--contacts N] [--seed N] [--keep FILE]      Flink, Kafka Streams
-#   perf/run.sh all [--rounds N] [--only PART] [--from FILE]      all of it: the table of targets, figures and verdicts, into perf/results; an hour and more
+#   perf/run.sh all [--brief] [--rounds N] [--only PART] [--from FILE]      all of it: the table of targets, figures and verdicts, into perf/results; hours, half of one with --brief
 set -euo pipefail
 usage() { sed -n '2,12p' "$0" | cut -c3-; }
 what=${1:-}
