@@ -7,6 +7,7 @@
  *   C SEED        a contact's state, likewise */
 #include "core_fixture.h"
 #include "hotlead/adapter/avro.h"
+#include "hotlead/core/join.h"
 
 static struct hl_avro_plan *plan;
 static struct hl_field_map map;
@@ -210,6 +211,10 @@ static void on_state(uint64_t seed)
     bool owned = seed & 2;
     if (owned) fx_say(&f, OWNER_ASSIGNED, FX_T0 + 200, "owner", "us-\xc3\xa9");
     if (seed & 4) fx_say(&f, STAGE_SET, FX_T0 + 300, "stage", "mql");
+    bool gone = seed & 8; /* into another: nothing else is left */
+    if (gone && hl_merge_away(&f.c, &f.slab, f.m, HL_SLICE_LIT("\xc3\xa4nne"))) abort();
+    if (gone) owned = false;
+    if (gone) n = 0;
     struct hl_applied applied[2] = {{"web.engagement", (int64_t)(fx_random(&seed) >> 10)}, {"crm.activity", (int64_t)(seed & 7)}};
     size_t n_applied = fx_random(&seed) % 3;
     hl_buf_init(&b);
@@ -227,6 +232,7 @@ static void on_state(uint64_t seed)
     put_member("owner", owned ? HL_SLICE_LIT("us-\xc3\xa9") : HL_SLICE_NULL);
     if (f.c.stage == HL_STAGE_MQL) printf("\"sla_due\":%lld,", (long long)f.c.stage_since + 300000);
     else printf("\"sla_due\":null,");
+    put_member("merged_into", gone ? HL_SLICE_LIT("\xc3\xa4nne") : HL_SLICE_NULL);
     printf("\"suspect\":%s,\"applied\":{", f.c.flags & HL_C_SUSPECT ? "true" : "false");
     for (size_t i = 0; i < n_applied; i++) printf("%s\"%s\":%lld", i ? "," : "", applied[i].topic, (long long)applied[i].offset);
     printf("},\"rows\":[");

@@ -24,7 +24,7 @@ static int make_good(void **state)
         [HL_TOPIC_MIN_INSYNC] = "2",     [HL_TOPIC_UNCLEAN] = "false",          [HL_TOPIC_MAX_BYTES] = "1048588",
         [HL_TOPIC_DELETE_RETENTION] = "604800000", [HL_TOPIC_SEGMENT_BYTES] = "104857600",    [HL_TOPIC_DIRTY_RATIO] = "0.2",
         [HL_TOPIC_TIMESTAMP_TYPE] = "LogAppendTime"};
-    static const char *const names[] = {"web", "crm", "transitions", "state", "alerts", "dead"};
+    static const char *const names[] = {"web", "crm", "transitions", "state", "alerts", "dead", "merges"};
     struct world *w = calloc(1, sizeof *w);
     w->config.checkpoint_max_replay_ms = 60000;
     w->plan = (struct hl_topic_plan){.config = &w->config, .topics = w->topics, .n = INPUTS + HL_OUT_COUNT};
