@@ -177,13 +177,13 @@ class Together(unittest.TestCase):
     def test_topics_and_rights_are_those_of_the_configuration(self):
         objects = list(yaml.safe_load_all((K8S / "examples/topics.yaml").read_text()))
         inputs = [i["topic"] for i in process_config(overlay("production"))["inputs"]]
-        outputs = {"lead.transitions", "lead.state", "lead.alerts", "lead.dead-letter"}
+        outputs = {"lead.transitions", "lead.state", "lead.alerts", "lead.dead-letter", "lead.merges"}
         topics = {o["metadata"]["name"]: o["spec"] for o in objects if o["kind"] == "KafkaTopic"}
         self.assertEqual(set(topics), {*inputs, *outputs})
         self.assertEqual(len({t["partitions"] for t in topics.values()}), 1)
         rights = {(a["resource"]["type"], a["resource"]["name"]): set(a["operations"]) for a in pick(objects, "KafkaUser")["spec"]["authorization"]["acls"]}
         wanted = {("topic", t): {"Read"} for t in inputs} | {("topic", t): {"Write"} for t in outputs}
-        wanted |= {("topic", "lead.state"): {"Read", "Write"}, ("group", "hotlead"): {"Read"}, ("transactionalId", "hotlead-hotlead-"): {"Describe", "Write"}}
+        wanted |= {("topic", "lead.state"): {"Read", "Write"}, ("topic", "lead.merges"): {"Read", "Write"}, ("group", "hotlead"): {"Read"}, ("transactionalId", "hotlead-hotlead-"): {"Describe", "Write"}}
         self.assertEqual(rights, wanted)
 
 
