@@ -3,6 +3,8 @@ the reference, which merges at once."""
 import collections
 import json
 import random
+import signal
+import subprocess
 import time
 import unittest
 
@@ -222,7 +224,8 @@ class Crash(unittest.TestCase):
             story.say(rng.choice(list(visitors) + people), kind, after=rng.randrange(60_000), **fields)
         return rng, story, visitors
 
-    def run_it(self, seed, kills, **config):
+    def run_it(self, seed, kills, point=None, **config):
+        """point: the failpoint at which they die; None: at any moment."""
         rng, story, visitors = self.crowd(seed, **config)
         names = ["one", "two"]
         running = {name: story.setup.run(name) for name in names}
@@ -235,9 +238,14 @@ class Crash(unittest.TestCase):
                         story.say(v, "contact_merged", after=100, attributes={"into": visitors[v]})
                     else:
                         story.say(visitors[v], "contact_identified", after=100, attributes={"anonymous_id": v})
-                story.send()
-                time.sleep(rng.uniform(0.0, 0.5))
                 victim = rng.choice(names)
+                if point:
+                    running[victim].kill()
+                    running[victim] = story.setup.run(victim, env={"HOTLEAD_FAILPOINTS": f"{point}=crash@{rng.randint(1, 20)}"})
+                story.send()
+                if point:
+                    self.assertEqual(running[victim].wait_exit(60), -signal.SIGKILL, running[victim].log()[-2000:])
+                time.sleep(0 if point else rng.uniform(0.0, 0.5))
                 running[victim].kill()
                 running[victim] = story.setup.run(victim)
                 story.settle(*running.values())
@@ -254,6 +262,12 @@ class Crash(unittest.TestCase):
 
     def test_kill_9_of_one_of_two_processes(self):
         self.run_it(seed=5, kills=4)
+
+    def test_kill_9_where_something_was_passed_on(self):
+        out = subprocess.run([harness.binary(), "version", "-o", "json"], capture_output=True, text=True, check=True).stdout
+        if not json.loads(out).get("failpoints"):
+            self.skipTest("this build has no failpoints (HL_FAILPOINTS)")
+        self.run_it(seed=7, kills=3, point="emit.after_onward")
 
     def test_kill_9_with_a_bound_on_memory(self):
         self.run_it(seed=6, kills=3, memory={"max_bytes": "64MiB"})
