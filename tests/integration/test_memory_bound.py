@@ -32,7 +32,7 @@ class MemoryBound(Compared):
 
     def within(self, h):
         m = h.metric
-        self.assertLess(m("hotlead_table_bytes"), 1.5 * BOUND)   # chunks of a stripe: with so few stripes they are a good part of it
+        self.assertLess(m("hotlead_table_bytes"), 1.75 * BOUND)   # chunks of stripes, and free blocks of sizes that are not wanted just now (lists of voids): so tiny, they are much
         self.assertEqual(m("hotlead_table_max_bytes"), BOUND)
 
     def test_the_outcome_is_that_of_a_run_without_a_bound_through_kills_and_an_emptied_redis(self):
