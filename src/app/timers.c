@@ -2,7 +2,8 @@
  *
  * DESIGN  Stream time of a partition is the smallest, over its inputs, of the largest occurred_at read from that input; an input that was read to its
  * end counts as now. So a partition that catches up on a day of backlog lives through that day, and one that has caught up follows the wall clock.
- * It never goes back, and never passes now.
+ * It never goes back, and never passes now. The topic of merges does not count: what is passed on there was in time where it came from, and until its
+ * end has been seen, which for an empty topic takes a moment, time would stand still.
  *
  * Due moments wait in a heap. A contact has at most one entry that counts: the one whose moment is its `timer`. When an event puts the moment off,
  * the entry stays and is asked again when its time comes, so that a busy contact does not fill the heap; when an event brings the moment forward,
@@ -107,7 +108,7 @@ static void advance_stream_time(const struct hl_worker *w, struct hl_partition *
 {
     int64_t t = w->wall_ms;
     for (size_t i = 0; i < hl_engine_inputs(w->e); i++)
-        if (!p->at_end[i] && p->topic_time[i] < t) t = p->topic_time[i];
+        if (!hl_engine_is_merges(w->e, (uint16_t)i) && !p->at_end[i] && p->topic_time[i] < t) t = p->topic_time[i];
     if (t > p->stream_time) p->stream_time = t;
 }
 
