@@ -106,13 +106,13 @@ int hl_cmd_run(int argc, char **argv)
     struct hl_config *config = NULL;
     struct hl_model *model = NULL, *shadow = NULL;
     hl_core_dump_allow(false);
+    hl_signals_install(); /* before anything takes its time: as the first process of a container, it would not hear of SIGTERM */
     int code = load(path, &config, &model, &shadow);
     if (code == 0) code = arm_failpoints();
     if (code == 0) {
         hl_core_dump_allow(config->core_dumps);
         enum hl_log_level level;
         if (config->log_level && hl_log_level_parse(config->log_level, &level)) hl_log_set_level(level);
-        hl_signals_install();
         code = serve(config, model, shadow);
     }
     hl_model_free(model);

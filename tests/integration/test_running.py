@@ -46,10 +46,12 @@ class Running(unittest.TestCase):
         work, setup = harness.workload(40_000, 2000), harness.Setup()
         gen_events.produce(harness.kafka().bootstrap, work.records(setup))
         with setup.run() as h:
-            harness.servers.wait_for("first commit", setup.committed, 60)
+            h.wait_ready()
+            harness.servers.wait_for("the first events", lambda: h.metric("hotlead_consumed_total"), 60, every=0.005)
             self.assertEqual(h.stop(), 0)
         print(f"    stopped at {setup.committed()} of {len(work.events)}")
         with setup.run() as h:
+            h.wait_ready()   # there may be nothing left to be done
             setup.wait_done(h)
             self.assertEqual(h.stop(), 0)
         self.same(work, setup)
