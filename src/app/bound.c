@@ -467,17 +467,11 @@ enum hl_status hl_bound_tend_recovery(struct hl_worker *w, size_t records, struc
     return HL_OK;
 }
 
-void hl_bound_begin_recovery(struct hl_worker *w)
+void hl_bound_set_restoring(struct hl_worker *w, bool is)
 {
     atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
-    atomic_store_explicit(&w->bound.restoring, true, memory_order_relaxed);
-}
-
-void hl_bound_end_recovery(struct hl_worker *w)
-{
-    atomic_store_explicit(&w->bound.parts, (uint32_t)w->n_assigned, memory_order_relaxed);
-    atomic_store_explicit(&w->bound.restoring, false, memory_order_relaxed);
-    w->bound.beyond = false;
+    atomic_store_explicit(&w->bound.restoring, is, memory_order_relaxed);
+    if (!is) w->bound.beyond = false;
 }
 
 bool hl_bound_has_room(struct hl_worker *w)

@@ -79,7 +79,7 @@ static void drop_entries(struct hl_partition *p)
     bool some = false;
     for (size_t i = 0; i < p->erased.n; i++) some |= is_done(p->erased.items[i]) && p->erased.items[i]->refs > 1;
     if (!some) return;
-    hl_timers_drop_erased(p);
+    hl_timers_drop_erased(&p->timers);
     drop_done(&p->dirty[0]);
     drop_done(&p->dirty[1]);
 }

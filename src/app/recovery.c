@@ -607,14 +607,14 @@ enum hl_status hl_recover(struct hl_worker *w, struct hl_error *err)
     if (HL_FAILPOINT_ERROR(RECOVERY_BEGIN)) return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "failpoint");
     size_t n = w->n_assigned, inputs = hl_engine_inputs(w->e);
     struct recovery r = {.w = w, .err = err};
-    hl_bound_begin_recovery(w);
+    hl_bound_set_restoring(w, true);
     r.ranges = calloc(n * inputs + 1, sizeof(*r.ranges));
     r.state_low = calloc(3 * n + 1, sizeof(*r.state_low));
     r.state_high = r.state_low + n;
     r.state_from = r.state_low + 2 * n;
     enum hl_status status = r.ranges && r.state_low ? restore_all(&r) : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     if (r.over) status = await_room(&r);
-    if (!status) hl_bound_end_recovery(w);
+    if (!status) hl_bound_set_restoring(w, false);
     free(r.ranges);
     free(r.state_low);
     return r.changed ? HL_OK : status;

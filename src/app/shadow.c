@@ -158,7 +158,7 @@ static enum hl_status copy_in(struct hl_worker *w, int32_t partition, struct hl_
     if (!status) {
         c->stamp = c->stage;
         count_contact(s, c->stage, c->stage, 1);
-        if (!hl_timers_note_in(&s->timers[partition], s->model, c)) status = HL_E_NOMEM;
+        if (!hl_timers_note(&s->timers[partition], s->model, c)) status = HL_E_NOMEM;
     }
     hl_table_release(t, w->index, hash);
     return status;
@@ -289,7 +289,7 @@ void hl_shadow_moved(struct hl_worker *w, struct hl_slice contact_id, enum hl_st
 static void forget(struct hl_worker *w, struct hl_timers *timers, struct hl_contact *c, enum hl_stage was)
 {
     count_contact(w->shadow, c->stamp, was, (uint64_t)-1);
-    hl_timers_drop_erased_in(timers);
+    hl_timers_drop_erased(timers);
     hl_table_remove(w->e->shadow->table, c);
 }
 
@@ -318,7 +318,7 @@ static enum hl_status apply(struct hl_worker *w, struct hl_slab *slab, struct hl
         return HL_OK;
     }
     take_outcome(s, c, was);
-    return s->outcome->changed && !hl_timers_note_in(timers, s->model, c) ? HL_E_NOMEM : HL_OK;
+    return s->outcome->changed && !hl_timers_note(timers, s->model, c) ? HL_E_NOMEM : HL_OK;
 }
 
 /* The live contact went into another. */
@@ -374,7 +374,7 @@ static enum hl_status act(struct hl_worker *w, struct hl_timers *timers, struct 
         hl_outcome_clear(s->outcome);
         if (hl_due_next(c, s->model) == due.moment) status = hl_due_act(c, slab, s->model, due.moment, s->outcome);
         if (!status) take_outcome(s, c, was);
-        if (!status && !hl_timers_note_in(timers, s->model, c)) status = HL_E_NOMEM;
+        if (!status && !hl_timers_note(timers, s->model, c)) status = HL_E_NOMEM;
     }
     hl_table_release(t, w->index, hash);
     return status;

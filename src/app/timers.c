@@ -72,7 +72,7 @@ struct hl_timer hl_timers_pop(struct hl_timers *h)
     return top;
 }
 
-void hl_timers_drop_erased_in(struct hl_timers *h)
+void hl_timers_drop_erased(struct hl_timers *h)
 {
     size_t kept = 0;
     for (size_t i = 0; i < h->n; i++)
@@ -84,22 +84,12 @@ void hl_timers_drop_erased_in(struct hl_timers *h)
     for (size_t i = h->n / 2; i > 0; i--) sift_down(h, i - 1);
 }
 
-void hl_timers_drop_erased(struct hl_partition *p)
-{
-    hl_timers_drop_erased_in(&p->timers);
-}
-
-bool hl_timers_note_in(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c)
+bool hl_timers_note(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c)
 {
     int64_t due = hl_due_next(c, m);
     if (due == HL_NO_TIME || (c->timer != HL_NO_TIME && c->timer <= due)) return true;
     c->timer = due;
     return push(h, (struct hl_timer){due, c});
-}
-
-bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c)
-{
-    return hl_timers_note_in(&p->timers, m, c);
 }
 
 /* --- stream time --- */
@@ -131,7 +121,7 @@ static enum hl_status act(struct hl_worker *w, struct hl_partition *p, struct hl
         t.c->timer = HL_NO_TIME;
         if (hl_due_next(t.c, w->model) == t.moment) status = hl_due_act(t.c, slab, w->model, t.moment, w->outcome);
         if (!status && hl_outcome_is_final(w->outcome) && !(hl_partition_mark_dirty(p, t.c) && hl_partition_mark_moved(p, t.c))) status = HL_E_NOMEM;
-        if (!status && !hl_timers_note(p, w->model, t.c)) status = HL_E_NOMEM;
+        if (!status && !hl_timers_note(&p->timers, w->model, t.c)) status = HL_E_NOMEM;
     }
     hl_table_release(e->table, t.c->worker, t.c->hash);
     return status;
@@ -176,7 +166,7 @@ static bool seed_one(void *ctx, struct hl_contact *c)
 {
     struct seed *s = ctx;
     struct hl_partition *p = c->worker == s->w->index ? s->w->by_id[c->partition] : NULL;
-    if (p && !hl_timers_note(p, s->w->model, c)) s->failed = true;
+    if (p && !hl_timers_note(&p->timers, s->w->model, c)) s->failed = true;
     return false;
 }
 

@@ -113,7 +113,7 @@ static enum hl_status apply_event(struct hl_worker *w, struct hl_partition *p, c
         if (!status && o->changed && !hl_partition_mark_dirty(p, c)) status = HL_E_NOMEM;
         if (!status && hl_outcome_is_final(o) && !hl_partition_mark_moved(p, c)) status = HL_E_NOMEM;
         bool may_be_sooner = o->sinks || c->timer == HL_NO_TIME; /* an entry that comes too early is asked again when its time comes */
-        if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(p, w->model, c)) status = HL_E_NOMEM;
+        if (!status && w->time_acts && o->changed && may_be_sooner && !hl_timers_note(&p->timers, w->model, c)) status = HL_E_NOMEM;
         taken = true;
         stage = c->stage;
     }
@@ -333,7 +333,7 @@ static enum hl_status given_back(struct hl_worker *w, bool lost, struct hl_error
     HL_FAILPOINT(REBALANCE_GIVEN_BACK);
     hl_drop_partitions(w);
     w->n_assigned = 0;
-    hl_bound_end_recovery(w); /* of nothing */
+    hl_bound_set_restoring(w, false);
     hl_health_set_partitions(w->e->health, (int)w->index, 0, 0);
     if (status) status = w->stream->abort(w->stream, err);
     struct hl_error other;

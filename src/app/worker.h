@@ -324,9 +324,8 @@ static inline bool hl_bound_is_paused(const struct hl_bound *b)
 }
 /* Between two batches: contacts leave, reading pauses or goes on. events: applied since the last call. */
 enum hl_status hl_bound_tend(struct hl_worker *w, size_t events, struct hl_error *err);
-/* From now on this worker needs its share of the bound, until what is assigned to it is live, or nothing is. */
-void hl_bound_begin_recovery(struct hl_worker *w);
-void hl_bound_end_recovery(struct hl_worker *w);
+/* This worker needs its share of the bound: from the beginning of a recovery until what is assigned to it is live, or nothing is. */
+void hl_bound_set_restoring(struct hl_worker *w, bool is);
 /* The others use no more than their share. */
 bool hl_bound_has_room(struct hl_worker *w);
 /* hl_bound_tend during recovery, where only contacts that came from Redis leave. HL_E_TOO_LARGE: the bound does not hold what is not in Redis yet. */
@@ -410,19 +409,16 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
 /* timers.c */
 bool hl_timers_needed(const struct hl_model *m);
 /* The contact's next moment, after its state changed. @locks requires the contact's stripe. False: no memory. */
-bool hl_timers_note(struct hl_partition *p, const struct hl_model *m, struct hl_contact *c);
+bool hl_timers_note(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c);
 /* An event of this time was read and is about to be applied: the moments that are due by then fire first. */
 enum hl_status hl_timers_event(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, int64_t occurred_at, struct hl_error *err);
 /* Every moment up to the partition's stream time, in order. */
 enum hl_status hl_timers_fire(struct hl_worker *w, struct hl_partition *p, const struct hl_record *r, struct hl_error *err);
 /* Between batches: inputs that were read to their end follow the clock. */
 enum hl_status hl_timers_idle(struct hl_worker *w, struct hl_error *err);
-/* The same in other timers than the partition's. */
-bool hl_timers_note_in(struct hl_timers *h, const struct hl_model *m, struct hl_contact *c);
-void hl_timers_drop_erased_in(struct hl_timers *h);
 struct hl_timer hl_timers_pop(struct hl_timers *h); /* the earliest; there is one */
 /* Entries of erased contacts, which may leave the table now. */
-void hl_timers_drop_erased(struct hl_partition *p);
+void hl_timers_drop_erased(struct hl_timers *h);
 /* All contacts of our partitions, once, when they have come to life. */
 enum hl_status hl_timers_seed(struct hl_worker *w, struct hl_error *err);
 

@@ -11,7 +11,7 @@ void hl_buf_init(struct hl_buf *b)
 
 void hl_buf_fini(struct hl_buf *b)
 {
-    free(b->data);
+    if (!b->fixed) free(b->data);
     *b = (struct hl_buf){0};
 }
 
@@ -28,7 +28,7 @@ uint8_t *hl_buf_grow(struct hl_buf *b, size_t n)
     if (b->cap - b->len >= n) return b->data + b->len;
     size_t want = 0, cap = b->cap < 128 ? 256 : b->cap * 2;
     uint8_t *data = NULL;
-    if (!__builtin_add_overflow(b->len, n, &want)) data = realloc(b->data, cap < want ? want : cap);
+    if (!b->fixed && !__builtin_add_overflow(b->len, n, &want)) data = realloc(b->data, cap < want ? want : cap);
     if (!data) {
         b->failed = true;
         return NULL;

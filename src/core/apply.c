@@ -78,18 +78,8 @@ static enum hl_status apply_attributes(struct hl_step *s)
 /* One more match in `window`: true when it counts. */
 static bool window_takes(struct hl_window *w, int64_t window, uint32_t max_times)
 {
-    if (window > w->window[0]) {
-        w->window[1] = w->window[0];
-        w->count[1] = w->count[0];
-        w->window[0] = window;
-        w->count[0] = 0;
-    } else if (window < w->window[0] && window > w->window[1]) {
-        w->window[1] = window;
-        w->count[1] = 0;
-    }
-    for (unsigned i = 0; i < 2; i++)
-        if (w->window[i] == window) return w->count[i] < max_times && ++w->count[i];
-    return false;
+    uint32_t *count = hl_window_slot(w, window);
+    return count && *count < max_times && ++*count;
 }
 
 static enum hl_status score_rule(struct hl_step *s, uint16_t index)
@@ -222,8 +212,7 @@ static enum way way_of(const struct hl_contact *c, const struct hl_event *ev, en
 /* It occurred before the contact was erased, or, of a machine, cannot start a new one. */
 static bool is_buried(const struct hl_contact *c, const struct hl_event *ev)
 {
-    if (!c->ext || c->ext->erased_at == HL_NO_TIME) return false;
-    return ev->occurred_at <= c->ext->erased_at || (ev->machine && (c->flags & HL_C_ERASED));
+    return hl_contact_is_buried(c, ev->occurred_at) || (c->ext && c->ext->erased_at != HL_NO_TIME && ev->machine && (c->flags & HL_C_ERASED));
 }
 
 static enum hl_status erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at, struct hl_outcome *out)

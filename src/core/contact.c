@@ -19,7 +19,7 @@
 #define ENTRY_HEAD 11
 #define MAX_KEYS 64
 #define MAX_KEY_BYTES 255
-#define MAX_VALUE_BYTES 4096
+#define MAX_VALUE_BYTES HL_OWN_MAX
 #define DOMAIN_BYTES 256
 
 struct entry {
@@ -215,6 +215,12 @@ enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *sl
     return HL_OK;
 }
 
+enum hl_status hl_contact_set_own(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value)
+{
+    enum hl_status status = hl_contact_set_attribute(c, slab, key, value, c->clock, &(bool){false});
+    return status == HL_E_TOO_LARGE ? HL_OK : status;
+}
+
 bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value,
                                int64_t *time)
 {
@@ -398,6 +404,27 @@ void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, ui
     if (--c->rows[at].count) return;
     c->n_rows--;
     memmove(c->rows + at, c->rows + at + 1, (c->n_rows - at) * sizeof *c->rows);
+}
+
+bool hl_contact_is_buried(const struct hl_contact *c, int64_t occurred_at)
+{
+    return c->ext && c->ext->erased_at != HL_NO_TIME && occurred_at <= c->ext->erased_at;
+}
+
+uint32_t *hl_window_slot(struct hl_window *w, int64_t window)
+{
+    if (window > w->window[0]) {
+        w->window[1] = w->window[0];
+        w->count[1] = w->count[0];
+        w->window[0] = window;
+        w->count[0] = 0;
+    } else if (window < w->window[0] && window > w->window[1]) {
+        w->window[1] = window;
+        w->count[1] = 0;
+    }
+    for (unsigned i = 0; i < 2; i++)
+        if (w->window[i] == window) return &w->count[i];
+    return NULL;
 }
 
 struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)

@@ -25,6 +25,17 @@ enum hl_status hl_contact_reserve_rows(struct hl_contact *c, struct hl_slab *sla
 enum hl_status hl_contact_reserve_windows(struct hl_contact *c, struct hl_slab *slab, size_t n) HL_WARN_UNUSED;
 enum hl_status hl_contact_reserve_attributes(struct hl_contact *c, struct hl_slab *slab, size_t n, size_t bytes) HL_WARN_UNUSED;
 
+#define HL_OWN_MAX 4096 /* bytes of a value */
+#define HL_OWN_ROOM (HL_OWN_MAX + 10) /* to write one: a put of a number asks for ten bytes, whatever it takes */
+/* The value of a key that no event can set, as of the contact's clock; an empty one removes it. HL_E_NOMEM; a contact whose attributes are full keeps
+ * none, which is no error. */
+enum hl_status hl_contact_set_own(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value) HL_WARN_UNUSED;
+
+/* It occurred before the contact was erased. */
+bool hl_contact_is_buried(const struct hl_contact *c, int64_t occurred_at);
+
+/* The count of this window, which is opened where it is one of the two newest; NULL: it is too old. */
+uint32_t *hl_window_slot(struct hl_window *w, int64_t window);
 /* Window counts of a capped rule; made when absent. NULL: no memory. */
 struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);
 

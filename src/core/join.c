@@ -17,12 +17,6 @@
 
 #define INTO ((struct hl_slice){"\1into", 5})
 #define MERGED ((struct hl_slice){"\1merged", 7})
-#define MAX_BYTES 4096 /* of a value */
-
-static enum hl_status put_own(struct hl_contact *c, struct hl_slab *slab, struct hl_slice key, struct hl_slice value)
-{
-    return hl_contact_set_attribute(c, slab, key, value, c->clock, &(bool){false});
-}
 
 /* ---- pointers ---- */
 
@@ -35,7 +29,7 @@ enum hl_status hl_merge_away(struct hl_contact *c, struct hl_slab *slab, const s
 {
     hl_contact_clear(c, slab);
     hl_contact_refit(c, m);
-    enum hl_status status = put_own(c, slab, INTO, into);
+    enum hl_status status = hl_contact_set_own(c, slab, INTO, into);
     if (status == HL_OK) c->flags |= HL_C_MERGED;
     return status;
 }
@@ -45,18 +39,13 @@ void hl_merge_back(struct hl_contact *c, struct hl_slab *slab)
     c->flags &= ~(uint32_t)HL_C_MERGED;
     memset(c->event_ids, 0, sizeof c->event_ids);
     c->event_id_pos = 0;
-    HL_BUG_ON(put_own(c, slab, INTO, HL_SLICE_LIT("")) != HL_OK); /* it shrinks */
-}
-
-static bool is_buried(const struct hl_contact *c, const struct hl_event *ev)
-{
-    return c->ext && c->ext->erased_at != HL_NO_TIME && ev->occurred_at <= c->ext->erased_at;
+    HL_BUG_ON(hl_contact_set_own(c, slab, INTO, HL_SLICE_LIT("")) != HL_OK); /* it shrinks */
 }
 
 void hl_merge_relay(const struct hl_contact *c, const struct hl_event *ev, bool is_claim, struct hl_outcome *out)
 {
     hl_outcome_clear(out);
-    out->buried = is_buried(c, ev);
+    out->buried = hl_contact_is_buried(c, ev->occurred_at);
     if (is_claim || out->buried) return;
     out->result = HL_RESULT_SCORED;
     out->onward = HL_ONWARD_EVENT;
@@ -96,31 +85,22 @@ bool hl_kin_next(const struct hl_contact *c, size_t *pos, struct hl_slice *id)
     return more;
 }
 
-struct list {
-    uint8_t bytes[MAX_BYTES];
-    size_t len;
-};
-
-static void list_add(struct list *l, const struct hl_contact *owner, struct hl_slice id)
+static void list_add(struct hl_buf *list, const struct hl_contact *owner, struct hl_slice id)
 {
-    size_t n = id.len << 1; /* zigzag */
-    if (id.len > HL_EVENT_MAX_OBJECT || l->len + id.len + 2 > MAX_BYTES || hl_slice_eq(id, hl_contact_id(owner))) return;
-    if (n >= 0x80) l->bytes[l->len++] = (uint8_t)(n | 0x80);
-    l->bytes[l->len++] = (uint8_t)(n >= 0x80 ? n >> 7 : n);
-    memcpy(l->bytes + l->len, id.data, id.len);
-    l->len += id.len;
+    if (id.len > HL_EVENT_MAX_OBJECT || list->len + id.len + 2 > HL_OWN_MAX || hl_slice_eq(id, hl_contact_id(owner))) return;
+    hl_buf_put_bytes(list, id);
 }
 
 static enum hl_status join_lists(struct hl_contact *c, struct hl_slab *slab, const struct hl_contact *from)
 {
-    struct list l = {.len = 0};
+    uint8_t bytes[HL_OWN_ROOM];
+    struct hl_buf l = hl_buf_over(bytes, sizeof bytes);
     struct hl_slice id;
     list_add(&l, c, hl_contact_id(from));
     for (size_t pos = 0; hl_merged_next(from, &pos, &id);) list_add(&l, c, id);
     for (size_t pos = 0; hl_merged_next(c, &pos, &id);)
         if (!hl_slice_eq(id, hl_contact_id(from)) && !hl_merged_has(from, id)) list_add(&l, c, id);
-    enum hl_status status = put_own(c, slab, MERGED, (struct hl_slice){(const char *)l.bytes, l.len});
-    return status == HL_E_TOO_LARGE ? HL_OK : status;
+    return hl_contact_set_own(c, slab, MERGED, hl_buf_slice(&l));
 }
 
 /* ---- what is taken over ---- */
@@ -151,20 +131,8 @@ static enum hl_status join_attributes(struct hl_step *s, const struct hl_contact
 /* Matches of both in the same window are added; the two newest windows stay. */
 static void join_window(struct hl_window *w, int64_t window, uint32_t count)
 {
-    for (unsigned k = 0; k < 2; k++) {
-        if (w->window[k] != window) continue;
-        w->count[k] = w->count[k] + count < count ? UINT32_MAX : w->count[k] + count;
-        return;
-    }
-    if (window > w->window[0]) {
-        w->window[1] = w->window[0];
-        w->count[1] = w->count[0];
-        w->window[0] = window;
-        w->count[0] = count;
-    } else if (window > w->window[1]) {
-        w->window[1] = window;
-        w->count[1] = count;
-    }
+    uint32_t *sum = hl_window_slot(w, window);
+    if (sum && __builtin_add_overflow(*sum, count, sum)) *sum = UINT32_MAX;
 }
 
 static enum hl_status join_ledger(struct hl_step *s, const struct hl_contact *from)
@@ -226,7 +194,7 @@ enum hl_status hl_join(struct hl_contact *c, struct hl_slab *slab, const struct 
 {
     hl_outcome_clear(out);
     if (c->grade == 0) hl_contact_refit(c, m);
-    out->buried = is_buried(c, ev);
+    out->buried = hl_contact_is_buried(c, ev->occurred_at);
     if (out->buried) return HL_OK;
     c->flags &= ~(uint32_t)HL_C_ERASED;
     if (!remember_join(c, from, ev->event_id)) {

@@ -18,10 +18,9 @@
 #include "hotlead/base/hash.h"
 
 #define VERSION 1
-#define MAX_BYTES 4096 /* of a value */
 #define KIND_MAX (10 + 4 + 2 + HL_TOUCH_TEXT_MAX + 6)
 #define HEAD_MAX (1 + 6 + 10 + 4 + 3 * (2 + HL_TOUCH_TEXT_MAX) + 1)
-_Static_assert(HEAD_MAX + HL_TOUCHES_MAX * KIND_MAX <= MAX_BYTES, "all that can be kept fits into a value");
+_Static_assert(HEAD_MAX + HL_TOUCHES_MAX * KIND_MAX <= HL_OWN_MAX, "all that can be kept fits into a value");
 
 #define KEY ((struct hl_slice){"\1touches", 8})
 
@@ -73,47 +72,22 @@ bool hl_touches_get(const struct hl_contact *c, struct hl_touches *out)
 
 /* ---- write ---- */
 
-struct writer {
-    uint8_t bytes[MAX_BYTES];
-    size_t len;
-};
-
-static void put_long(struct writer *w, int64_t v)
+static void write_value(struct hl_buf *b, const struct hl_touches *t)
 {
-    uint64_t zigzag = ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0);
-    for (; zigzag >= 0x80; zigzag >>= 7) w->bytes[w->len++] = (uint8_t)(zigzag | 0x80);
-    w->bytes[w->len++] = (uint8_t)zigzag;
-}
-
-static void put_u32(struct writer *w, uint32_t v)
-{
-    for (int shift = 24; shift >= 0; shift -= 8) w->bytes[w->len++] = (uint8_t)(v >> shift);
-}
-
-static void put_text(struct writer *w, struct hl_slice s)
-{
-    put_long(w, (int64_t)s.len);
-    if (s.len) memcpy(w->bytes + w->len, s.data, s.len);
-    w->len += s.len;
-}
-
-static void write_value(struct writer *w, const struct hl_touches *t)
-{
-    w->len = 0;
-    w->bytes[w->len++] = VERSION;
-    put_long(w, t->count);
-    put_long(w, t->first_at);
-    put_u32(w, t->first_type);
-    put_text(w, t->first_what);
-    put_text(w, t->source);
-    put_text(w, t->campaign);
-    w->bytes[w->len++] = (uint8_t)t->n;
+    hl_buf_put_u8(b, VERSION);
+    hl_buf_put_long(b, t->count);
+    hl_buf_put_long(b, t->first_at);
+    hl_buf_put_u32be(b, t->first_type);
+    hl_buf_put_bytes(b, t->first_what);
+    hl_buf_put_bytes(b, t->source);
+    hl_buf_put_bytes(b, t->campaign);
+    hl_buf_put_u8(b, (uint8_t)t->n);
     for (unsigned i = 0; i < t->n; i++) {
         const struct hl_touch *k = &t->last[i];
-        put_long(w, (int64_t)((uint64_t)t->first_at - (uint64_t)k->last_at));
-        put_u32(w, k->type);
-        put_text(w, k->what);
-        put_long(w, k->count);
+        hl_buf_put_long(b, (int64_t)((uint64_t)t->first_at - (uint64_t)k->last_at));
+        hl_buf_put_u32be(b, k->type);
+        hl_buf_put_bytes(b, k->what);
+        hl_buf_put_long(b, k->count);
     }
 }
 
@@ -184,10 +158,10 @@ static void add_kind(struct hl_touches *t, struct hl_touch k, unsigned keep)
 
 static enum hl_status put(struct hl_contact *c, struct hl_slab *slab, const struct hl_touches *t)
 {
-    struct writer w;
-    write_value(&w, t);
-    enum hl_status status = hl_contact_set_attribute(c, slab, KEY, (struct hl_slice){(const char *)w.bytes, w.len}, c->clock, &(bool){false});
-    return status == HL_E_TOO_LARGE ? HL_OK : status;
+    uint8_t bytes[HL_OWN_ROOM];
+    struct hl_buf b = hl_buf_over(bytes, sizeof bytes);
+    write_value(&b, t);
+    return hl_contact_set_own(c, slab, KEY, hl_buf_slice(&b));
 }
 
 enum hl_status hl_touches_add(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_event *ev)

@@ -19,7 +19,6 @@
 #include "hotlead/core/state.h"
 
 #define VERSION 1
-#define MAX_BYTES 4096 /* of a value */
 #define HEAD_BYTES 10
 #define DEED_MAX (8 + 10 + 1 + 1 + 3 * HL_DEED_RULES_MAX + 10 + 2 + 5 + 10 + 1)
 #define KEY ((struct hl_slice){"\1voids", 6})
@@ -109,63 +108,48 @@ static bool read_deed(struct hl_reader *r, const struct hl_model *m, struct hl_d
 
 /* ---- the list ---- */
 
+/* A list that is written anew, on the stack. */
 struct writer {
-    uint8_t bytes[MAX_BYTES];
-    size_t len;
+    uint8_t bytes[HL_OWN_ROOM];
+    struct hl_buf buf;
     unsigned n;
 };
 
-static void put_varint(struct writer *w, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) w->bytes[w->len++] = (uint8_t)(v | 0x80);
-    w->bytes[w->len++] = (uint8_t)v;
-}
-
-static void put_long(struct writer *w, int64_t v)
-{
-    put_varint(w, ((uint64_t)v << 1) ^ (v < 0 ? UINT64_MAX : 0));
-}
-
-static void put_u64(struct writer *w, uint64_t v)
-{
-    for (unsigned i = 0; i < 8; i++) w->bytes[w->len++] = (uint8_t)(v >> 8 * i);
-}
-
 static void begin(struct writer *w, const struct hl_model *m)
 {
-    w->len = w->n = 0;
-    w->bytes[w->len++] = VERSION;
-    put_u64(w, m->voids_fingerprint);
-    w->bytes[w->len++] = 0;
+    w->buf = hl_buf_over(w->bytes, sizeof w->bytes);
+    w->n = 0;
+    hl_buf_put_u8(&w->buf, VERSION);
+    hl_buf_put_u64le(&w->buf, m->voids_fingerprint);
+    hl_buf_put_u8(&w->buf, 0);
 }
 
 /* No more than the model wants and a value can hold; what comes later is older. */
 static void put_deed(struct writer *w, const struct hl_model *m, const struct hl_deed *d)
 {
-    if (w->n == m->voids_keep || w->len + DEED_MAX > MAX_BYTES) return;
+    struct hl_buf *b = &w->buf;
+    if (w->n == m->voids_keep || b->len + DEED_MAX > HL_OWN_MAX) return;
     unsigned parts = parts_of(d);
-    put_u64(w, d->event);
-    put_long(w, d->at);
-    w->bytes[w->len++] = (uint8_t)parts;
-    put_varint(w, d->n_rules);
-    for (unsigned i = 0; i < d->n_rules; i++) put_varint(w, d->rules[i]);
-    if (parts & MANUAL) put_long(w, d->manual);
+    hl_buf_put_u64le(b, d->event);
+    hl_buf_put_long(b, d->at);
+    hl_buf_put_u8(b, (uint8_t)parts);
+    hl_buf_put_varint(b, d->n_rules);
+    for (unsigned i = 0; i < d->n_rules; i++) hl_buf_put_varint(b, d->rules[i]);
+    if (parts & MANUAL) hl_buf_put_long(b, d->manual);
     if (parts & MOVED) {
-        w->bytes[w->len++] = hl_state_pack_stage((enum hl_stage)d->stage, (enum hl_kind)d->kind);
-        w->bytes[w->len++] = pack_flags(d->flags);
-        put_varint(w, d->seq);
+        hl_buf_put_u8(b, hl_state_pack_stage((enum hl_stage)d->stage, (enum hl_kind)d->kind));
+        hl_buf_put_u8(b, pack_flags(d->flags));
+        hl_buf_put_varint(b, d->seq);
     }
-    if (parts & LATCHES) put_varint(w, d->latches);
-    if (parts & FACTS) w->bytes[w->len++] = d->facts;
+    if (parts & LATCHES) hl_buf_put_varint(b, d->latches);
+    if (parts & FACTS) hl_buf_put_u8(b, d->facts);
     w->n++;
 }
 
 static enum hl_status store(struct writer *w, struct hl_contact *c, struct hl_slab *slab)
 {
     w->bytes[HEAD_BYTES - 1] = (uint8_t)w->n;
-    struct hl_slice value = w->n ? (struct hl_slice){(const char *)w->bytes, w->len} : HL_SLICE_LIT("");
-    enum hl_status status = hl_contact_set_attribute(c, slab, KEY, value, c->clock, &(bool){false});
-    return status == HL_E_TOO_LARGE ? HL_OK : status;
+    return hl_contact_set_own(c, slab, KEY, w->n ? hl_buf_slice(&w->buf) : HL_SLICE_LIT(""));
 }
 
 /* Where the deeds begin; their number: 0 where there are none, or none of this model. */
@@ -230,5 +214,5 @@ enum hl_status hl_voids_join(struct hl_contact *c, struct hl_slab *slab, const s
 void hl_voids_clear(struct hl_contact *c, struct hl_slab *slab)
 {
     if (hl_slice_is_null(hl_contact_attribute(c, KEY, NULL))) return;
-    HL_BUG_ON(hl_contact_set_attribute(c, slab, KEY, HL_SLICE_LIT(""), c->clock, &(bool){false}) != HL_OK); /* it shrinks */
+    HL_BUG_ON(hl_contact_set_own(c, slab, KEY, HL_SLICE_LIT("")) != HL_OK); /* it shrinks */
 }

@@ -13,9 +13,15 @@ struct hl_buf {
     size_t len;
     size_t cap;
     bool failed;
+    bool fixed; /* memory of somebody else: it does not grow */
 };
 
 void hl_buf_init(struct hl_buf *b);
+/* Over memory of the caller's: a put for which there is no room sets `failed`. Nothing to be freed. */
+static inline struct hl_buf hl_buf_over(void *data, size_t cap)
+{
+    return (struct hl_buf){.data = data, .cap = cap, .fixed = true};
+}
 void hl_buf_fini(struct hl_buf *b);  /* frees; safe on a zeroed buffer */
 void hl_buf_clear(struct hl_buf *b); /* len = 0, keeps the memory, clears failed */
 

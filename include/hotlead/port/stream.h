@@ -10,6 +10,9 @@
 #include "hotlead/base/slice.h"
 #include "hotlead/base/status.h"
 
+/* A producer rests for so long after a commit (adapter/kafka/commit.c): one that is begun sooner waits. */
+#define HL_COMMIT_REST_NS 3000000
+
 /* What goes to HL_OUT_MERGES comes back as an input. */
 enum hl_output { HL_OUT_TRANSITIONS, HL_OUT_STATE, HL_OUT_ALERTS, HL_OUT_DEAD_LETTER, HL_OUT_MERGES, HL_OUT_COUNT };
 

@@ -32,7 +32,6 @@
 
 #define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 #define LOOK_NS 200000000
-#define REST_NS 3000000
 #define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
 #define KEPT_HEADERS 16
 
@@ -346,6 +345,6 @@ enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, st
     if (status && err) *err = c->error;
     let_go(c);
     pthread_mutex_unlock(&c->mutex);
-    if (!status) c->rest_until_ns = c->ended_ns + REST_NS;
+    if (!status) c->rest_until_ns = c->ended_ns + HL_COMMIT_REST_NS;
     return status;
 }
