@@ -108,7 +108,7 @@ class Package:
 
     def test_the_program_the_user_and_the_configuration_are_there(self):
         said = self.root.run("hotlead version; getent passwd hotlead; stat -c '%A %U %G' /etc/hotlead; test -r /usr/share/man/man1/hotlead.1.gz").stdout
-        self.assertRegex(said, r"^hotlead \d+\.\d+\.\d+ \(librdkafka 2\.\d+\.\d+\)\nhotlead:x:\d+:\d+:.*:/usr/sbin/nologin\ndrwxr-x--- root hotlead\n$")
+        self.assertRegex(said, r"^hotlead \d+\.\d+\.\d+ \(librdkafka 2\.\d+\.\d+, jemalloc 5\.\d+\.\d+\)\nhotlead:x:\d+:\d+:.*:/usr/sbin/nologin\ndrwxr-x--- root hotlead\n$")
         self.root.run("setpriv --reuid=hotlead --regid=hotlead --clear-groups hotlead check --strict -c /etc/hotlead/hotlead.yaml")
         self.assertIn("/etc/hotlead/hotlead.yaml: ok", self.root.run("cd /; hotlead check").stdout)   # without a name, where no config/ is
 

@@ -19,6 +19,8 @@ static const struct setting CONSUMER_DEFAULTS[] = {
     {"fetch.message.max.bytes", "4194304"}, {"fetch.error.backoff.ms", "50"}, {"fetch.wait.max.ms", "100"},
     {NULL, NULL},
 };
+/* Of librdkafka 2.2 and later; how earlier ones are helped: refill.c. */
+static const struct setting CONSUMER_DEFAULTS_2_2[] = {{"fetch.queue.backoff.ms", "10"}, {NULL, NULL}};
 /* retry.backoff.ms: while the broker writes the markers of a transaction, it answers the next one's first requests with CONCURRENT_TRANSACTIONS, and
  * the library's 100 ms are then the latency of a commit. */
 static const struct setting PRODUCER_DEFAULTS[] = {
@@ -122,6 +124,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_WRITER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
+    if (ok && !producer && rd_kafka_version() >= 0x02020000) ok = set_all(conf, CONSUMER_DEFAULTS_2_2, err);
     if (ok && role == HL_KAFKA_PRODUCER && k->config.transactions) ok = set_all(conf, TRANSACTION_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);

@@ -46,6 +46,7 @@ enum hl_status hl_kafka_express_open(struct hl_kafka_stream *s, struct hl_error 
         if (c->high_priority[i]) hl_kafka_know_topic(s->express, c->inputs[i]);
     s->express_queue = rd_kafka_queue_get_consumer(s->express);
     rd_kafka_queue_cb_event_enable(s->express_queue, wake, s);
+    hl_kafka_refill_init(&s->express_refill, s->express);
     return HL_OK;
 }
 
@@ -57,6 +58,7 @@ void hl_kafka_express_close(struct hl_kafka_stream *s)
         rd_kafka_queue_cb_event_enable(s->express_queue, NULL, NULL);
         rd_kafka_queue_destroy(s->express_queue);
     }
+    hl_kafka_refill_fini(&s->express_refill);
     rd_kafka_consumer_close(s->express);
     rd_kafka_destroy(s->express);
     s->express = NULL;

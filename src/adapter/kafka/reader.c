@@ -9,6 +9,7 @@
 
 #include "hotlead/base/clock.h"
 #include "internal.h"
+#include "refill.h"
 
 #define WAIT_MS 200
 #define STALL_MS 25000 /* longer than transaction.timeout.ms: a hanging transaction has been ended by then */
@@ -44,6 +45,7 @@ struct pass {
     rd_kafka_topic_t *topics[HL_KAFKA_MAX_INPUTS + 2]; /* seen in messages: pointer -> place in `lookup` */
     struct hl_record group[HL_READ_GROUP]; /* to be handed over */
     size_t n_group;
+    struct hl_kafka_refill refill;
 };
 
 static uint32_t *lookup_at(const struct pass *s, size_t slot, int32_t partition)
@@ -150,13 +152,17 @@ static enum hl_status take(struct pass *s, rd_kafka_message_t *m, struct hl_erro
 static enum hl_status take_group(struct pass *s, bool *came, struct hl_error *err)
 {
     enum hl_status status = HL_OK;
+    size_t n = 0, bytes = 0;
     *came = false;
     while (s->n_group < HL_READ_GROUP && s->left && !status) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(s->rk, *came ? 0 : WAIT_MS);
         if (!m) break;
         *came = true;
+        n++;
+        bytes += m->len + m->key_len;
         status = take(s, m, err);
     }
+    hl_kafka_refill_taken(&s->refill, n, bytes);
     return status;
 }
 
@@ -228,8 +234,10 @@ enum hl_status hl_kafka_read(struct hl_kafka *k, rd_kafka_t *reader, struct hl_r
     struct pass s = {.k = k, .rk = reader, .ranges = ranges, .n = n};
     enum hl_status status = pass_init(&s) ? HL_OK : hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     rd_kafka_resp_err_t code = status ? RD_KAFKA_RESP_ERR_NO_ERROR : assign(&s);
+    hl_kafka_refill_init(&s.refill, reader);
     if (code) status = hl_kafka_error(err, code, "assigning what is to be restored");
     if (!status) status = run(&s, fn, ctx, err);
+    hl_kafka_refill_fini(&s.refill);
     rd_kafka_assign(reader, NULL);
     free(s.target);
     free(s.done);

@@ -131,22 +131,25 @@ static enum hl_status consumer_error(struct hl_kafka_stream *s, rd_kafka_t *rk, 
 }
 
 /* What a client has, up to cap records in all; waits when there are none yet. */
-static enum hl_status take(struct hl_kafka_stream *s, rd_kafka_t *rk, int timeout_ms, struct hl_record *records, size_t cap, size_t *n,
+static enum hl_status take(struct hl_kafka_stream *s, struct hl_kafka_refill *from, int timeout_ms, struct hl_record *records, size_t cap, size_t *n,
                            struct hl_error *err)
 {
+    size_t before = *n, bytes = 0;
     while (*n < cap && s->change == HL_ASSIGNMENT_SAME) {
-        rd_kafka_message_t *m = rd_kafka_consumer_poll(rk, *n ? 0 : timeout_ms);
+        rd_kafka_message_t *m = rd_kafka_consumer_poll(from->rk, *n ? 0 : timeout_ms);
         if (!m) break;
         int topic = m->err ? -1 : input_index(s, m->rkt);
         if (topic >= 0) {
             *end_flag(s, (uint16_t)topic, m->partition) = false;
             hl_kafka_record(m, (uint16_t)topic, &records[(*n)++]);
+            bytes += m->len + m->key_len;
             continue;
         }
-        enum hl_status status = m->err ? consumer_error(s, rk, m, err) : HL_OK;
+        enum hl_status status = m->err ? consumer_error(s, from->rk, m, err) : HL_OK;
         rd_kafka_message_destroy(m);
         if (status) return status;
     }
+    hl_kafka_refill_taken(from, *n - before, bytes);
     return HL_OK;
 }
 
@@ -164,6 +167,7 @@ static void consumer_close(struct hl_kafka_stream *s)
     hl_kafka_express_close(s);
     if (s->consumer_queue) rd_kafka_queue_destroy(s->consumer_queue);
     s->consumer_queue = NULL;
+    hl_kafka_refill_fini(&s->refill);
     if (s->consumer) {
         rd_kafka_consumer_close(s->consumer);
         rd_kafka_destroy(s->consumer);
@@ -193,8 +197,8 @@ static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct
     rd_kafka_poll(s->producer, 0); /* delivery reports */
     *n = 0;
     if (s->expelled) return rejoin(s, err);
-    enum hl_status status = s->express ? take(s, s->express, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;
-    if (!status) status = take(s, s->consumer, timeout_ms, records, cap, n, err);
+    enum hl_status status = s->express ? take(s, &s->express_refill, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;
+    if (!status) status = take(s, &s->refill, timeout_ms, records, cap, n, err);
     if (!status) return HL_OK;
     stream_release(port, records, *n);
     *n = 0;
@@ -415,6 +419,7 @@ static enum hl_status consumer_open(struct hl_kafka_stream *s, struct hl_error *
     if (status) return status;
     rd_kafka_poll_set_consumer(s->consumer);
     s->consumer_queue = rd_kafka_queue_get_consumer(s->consumer);
+    hl_kafka_refill_init(&s->refill, s->consumer);
     return subscribe(s, err);
 }
 

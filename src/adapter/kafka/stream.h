@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "internal.h"
+#include "refill.h"
 
 #define LATE_MS 5000
 #define CALL_MS 5000 /* a call that takes longer is made again, and goes on where it was; in between we are seen to be alive */
@@ -19,6 +20,7 @@ struct hl_kafka_stream {
     rd_kafka_t *consumer; /* the member of the group */
     rd_kafka_t *express;  /* reads the inputs of high priority; NULL: there are none */
     rd_kafka_queue_t *consumer_queue, *express_queue; /* the second wakes a wait on the first, and so does a commit that ends */
+    struct hl_kafka_refill refill, express_refill;
     rd_kafka_t *producer;
     struct hl_kafka_committer *committer; /* while it is at work, the producer is its */
     rd_kafka_t *reader; /* made for recovery, gone when records flow */
