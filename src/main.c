@@ -7,7 +7,7 @@
 /* jemalloc reads this. Fetch responses are large blocks: without the first setting each would go back to the kernel, and its pages be cleared
  * again for the next one. */
 extern const char *malloc_conf;
-const char *malloc_conf = "oversize_threshold:0,dirty_decay_ms:30000";
+const char *malloc_conf = "oversize_threshold:0,dirty_decay_ms:5000";
 
 static const struct {
     const char *name;
