@@ -10,6 +10,9 @@
  * After a commit the producer rests for a moment. The broker answers before it has written the markers, and until then refuses what would begin the next
  * transaction; librdkafka asks again after 20 ms, as Kafka's own client does, and a commit would take that much longer.
  *
+ * In a backlog, all is kept until the commit: each partition that a record goes to while the transaction is open is registered with the brokers, and librdkafka
+ * 2.0's main thread turns for the millisecond that it waits for others to join it. Handed over together they are one request: 0.93 of the CPU of an event.
+ *
  * If the commit fails, the worker drops what it did since along with what was to be committed, and recovers; so nothing of this needs to be undone.
  * The membership in the group is noted when the commit begins: after a rebalance the broker refuses it, as it must.
  *
@@ -33,6 +36,7 @@
 #define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 #define LOOK_NS 200000000
 #define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
+#define TOGETHER_BYTES ((size_t)4 << 20) /* so much goes to the producer at once, where there is a backlog */
 #define KEPT_HEADERS 16
 
 enum work { AT_REST, ASKED, ENDED, CLOSING };
@@ -151,7 +155,8 @@ enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_erro
 bool hl_kafka_is_to_keep(const struct hl_kafka_stream *s)
 {
     const struct hl_kafka_committer *c = s->committer;
-    return c->unfinished || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns);
+    if (c->unfinished || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns)) return true;
+    return s->behind && s->k->config.transactions && c->kept.len < TOGETHER_BYTES;
 }
 
 static bool is_at_work(struct hl_kafka_committer *c)

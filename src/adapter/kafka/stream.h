@@ -35,6 +35,7 @@ struct hl_kafka_stream {
     int32_t *partitions;
     size_t n_partitions;
     bool closing;
+    bool behind; /* the last poll brought much: throughput counts for more than latency */
     bool in_transaction;
     bool renew;          /* the producer is beyond use */
     bool fenced;         /* because another one has its name, or the broker has ended its transaction */
