@@ -39,8 +39,8 @@ TARGETS = [
 ]
 PARTS = {"system": ["--curve"], "latency": [], "restore": ["--contacts", "10000000", "--sources", "live,redis"], "micro": [], "peers": [], "scale": []}
 BRIEF = {   # rounds, and what else is different
-    "system": (3, ["--events", "10000000"]), "latency": (3, ["--seconds", "10"]), "restore": (1, PARTS["restore"]), "micro": (3, []),
-    "peers": (1, ["--events", "8000000"]), "scale": (1, ["--events", "8000000"]),
+    "system": (3, []), "latency": (3, ["--seconds", "10"]), "restore": (1, PARTS["restore"]), "micro": (3, []), "peers": (2, []),
+    "scale": (1, ["--events", "16000000"]),
 }
 
 

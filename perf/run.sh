@@ -7,14 +7,15 @@
 #   perf/run.sh restore [--rounds N] [--json FILE] [--contacts N] [--before BINARY]      start with state to restore: 10 M contacts take 15 GB
 #   perf/run.sh pipeline [--rounds N] [--json FILE] [--events N] [--contacts N] [--workers N] [--before BINARY]      the engine without a network
 #   perf/run.sh latency [--rounds N] [--json FILE] [--rate N] [--seconds N]      event appended to transition readable
+#   perf/run.sh processes [--rounds N] [--json FILE] [--events N] [--contacts N]      four workers in one process, in two and in four
 #   perf/run.sh page [--rounds N] [--json FILE] [--events N] [--contacts N] [--pages N]      scoring while the page is open, and while it is not
 #   perf/run.sh peers [--rounds N] [--json FILE] [--events N] [--streams-events N] [--contacts N] [--seed N] [--keep FILE]      Flink, Kafka Streams
 #   perf/run.sh all [--brief] [--rounds N] [--only PART] [--from FILE]      all of it: the table of targets, figures and verdicts, into perf/results; hours, half of one with --brief
 set -euo pipefail
-usage() { sed -n '2,12p' "$0" | cut -c3-; }
+usage() { sed -n '2,13p' "$0" | cut -c3-; }
 what=${1:-}
 case "$what" in
-    system | scale | micro | simulate | restore | pipeline | latency | page | peers | all) shift ;;
+    system | scale | micro | simulate | restore | pipeline | latency | processes | page | peers | all) shift ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 64 ;;
 esac
