@@ -8,7 +8,6 @@ A run that consumes a record twice, or ends with other numbers of transitions, c
 status 1."""
 import argparse
 import contextlib
-import json
 import pathlib
 import shutil
 import signal
@@ -39,25 +38,14 @@ class Fleet(Watch):
 
 
 class Bench(system.Bench):
-    def config(self, name, instance, port, threads):
-        path = self.dir / f"{name}-{instance}.yaml"
-        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
-        path.write_text(json.dumps({
-            "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": instance, "replication_factor": 1},
-            "inputs": [{"topic": self.topic, "format": "avro"}], "outputs": outputs, "delivery": "exactly_once", "threads": threads,
-            "checkpoint": {"interval": self.interval}, "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": self.redis.url},
-            "model": str(ROOT / "config" / "model.yaml"), "http": {"listen": f"127.0.0.1:{port}"},
-        }))
-        return path, outputs
-
     def start(self, stack, name, n):
         """n processes, which are stopped when the stack is left."""
         watches = []
         for i in range(n):
             port = servers.free_port()
-            path, outputs = self.config(name, f"p{i}", port, WORKERS // n)
+            path, outputs = self.config(name, f"p{i}", port, threads=WORKERS // n)
             if i == 0:
-                self.kafka.create_topics(*outputs.values(), partitions=PARTITIONS)
+                self.kafka.create_topics(*outputs, partitions=PARTITIONS)
             log = stack.enter_context(open(path.with_suffix(".log"), "wb"))
             child = servers.spawn([self.build / "hotlead", "run", "-c", path], stdout=log, stderr=log)
             stack.callback(servers.stop, child, 0)
@@ -81,14 +69,9 @@ class Bench(system.Bench):
             raise Failed(f"{n} processes: {e}\n{logs}") from None
 
     def check(self, settled):
-        value = system.value
         if settled is None or settled.consumed != self.events:
             raise Failed(f"{settled and settled.consumed} records consumed, {self.events} are there")
-        outcome = {"transitions": value(settled.text, "hotlead_transitions_total"), "contacts": value(settled.text, "hotlead_contacts"),
-                   "scored": value(settled.text, "hotlead_events_total", 'result="scored"')}
-        self.outcome = self.outcome or outcome
-        if outcome != self.outcome:
-            raise Failed(f"{outcome}, and the first run had {self.outcome}")
+        self.same_outcome(settled.text)
 
 
 def measurements(rounds):
@@ -119,7 +102,7 @@ def main():
             bench.score_with(1)   # warms the broker
             for i in range(args.rounds):
                 runs = {}
-                for n in COUNTS[i % len(COUNTS):] + COUNTS[:i % len(COUNTS)]:
+                for n in system.rotated(COUNTS, i):
                     runs[n] = r = bench.score_with(n)
                     print(f"round {i + 1} {n} processes: {r.rate:,.0f}/s, {r.cpu_ns:,.0f} ns, {r.rss_mb:,.0f} MiB", file=sys.stderr)
                 rounds.append(runs)

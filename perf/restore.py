@@ -247,7 +247,7 @@ def main():
                 hold(bench)
             for i in range(args.rounds):
                 runs = {}
-                for name, source in variants[i % len(variants):] + variants[:i % len(variants)]:
+                for name, source in system.rotated(variants, i):
                     runs[name, source] = bench.start(source, dict(binaries)[name])
                     print(f"round {i + 1} {name} {source}: {runs[name, source]}", file=sys.stderr)
                 rounds.append({v: runs[v] for v in variants})

@@ -89,8 +89,8 @@ def main():
             bench.score("exactly_once")   # warms the broker
             rounds = []
             for i in range(args.rounds):
-                names, runs = list(SHAPES), {}
-                for bench.topic in names[i % len(names):] + names[:i % len(names)]:
+                runs = {}
+                for bench.topic in system.rotated(list(SHAPES), i):
                     runs[bench.topic] = r = bench.score("exactly_once")
                     print(f"round {i + 1} {bench.topic}: {r.rate:,.0f}/s, {r.cpu_ns:,.0f} ns, {r.rss_mb:,.0f} MiB, {r.details}", file=sys.stderr)
                 rounds.append(runs)

@@ -58,6 +58,11 @@ def value(text, name, labels=""):
                if line.startswith((name + "{", name + " ")) and labels in line)
 
 
+def rotated(items, i):
+    """The order of the i-th round: what else the machine does meets all of them alike."""
+    return items[i % len(items):] + items[:i % len(items)]
+
+
 def wait_committed(bootstrap, group, topic, events):
     """Until the group has committed so many records."""
     from confluent_kafka import Consumer, TopicPartition
@@ -100,23 +105,36 @@ class Bench:
             raise Failed(f"hotlead-consume got {got['events']} of {self.events} records")
         return Run(got["events"] / got["seconds"], got["cpu_seconds"] / got["events"] * 1e9, got["max_rss_bytes"] / 2**20, got)
 
+    def config(self, name, instance, port, delivery="exactly_once", threads=WORKERS, interval=None):
+        """The configuration of one process of a group, and the names of the group's output topics."""
+        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
+        path = self.dir / f"{name}-{instance}.yaml"
+        path.write_text(json.dumps({   # JSON is YAML
+            "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": instance, "replication_factor": 1},
+            "inputs": [{"topic": self.topic, "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": threads,
+            "checkpoint": {"interval": interval or self.interval},
+            "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": self.redis.url},
+            "model": str(ROOT / "config" / "model.yaml"), "http": {"listen": f"127.0.0.1:{port}"},
+        }))
+        return path, outputs.values()
+
+    def same_outcome(self, text):
+        """What a run came to, by its metrics; all runs must come to the same."""
+        outcome = {"transitions": int(value(text, "hotlead_transitions_total")), "contacts": int(value(text, "hotlead_contacts")),
+                   "scored": int(value(text, "hotlead_events_total", 'result="scored"'))}
+        self.outcome = self.outcome or outcome
+        if outcome != self.outcome:
+            raise Failed(f"{outcome}, and the first run had {self.outcome}")
+        return outcome
+
     def score(self, delivery, interval=None, looking=None):
         """looking: a context manager of its HTTP port, for as long as it scores."""
         self.runs += 1
         self.redis.call("FLUSHALL")
         name = f"perf{self.runs}"
-        outputs = {key: f"{name}.{key}" for key in ("transitions", "state", "alerts", "dead_letter", "merges")}
         port = servers.free_port()
-        config = {
-            "kafka": {"bootstrap.servers": self.kafka.bootstrap, "group.id": name, "instance": "perf", "replication_factor": 1},
-            "inputs": [{"topic": self.topic, "format": "avro"}], "outputs": outputs, "delivery": delivery, "threads": WORKERS,
-            "checkpoint": {"interval": interval or self.interval},
-            "schemas": {"dir": str(ROOT / "schemas")}, "redis": {"url": self.redis.url},
-            "model": str(ROOT / "config" / "model.yaml"), "http": {"listen": f"127.0.0.1:{port}"},
-        }
-        path = self.dir / f"{name}.yaml"
-        path.write_text(json.dumps(config))   # JSON is YAML
-        self.kafka.create_topics(*outputs.values(), partitions=PARTITIONS)
+        path, outputs = self.config(name, "perf", port, delivery, interval=interval)
+        self.kafka.create_topics(*outputs, partitions=PARTITIONS)
         with open(path.with_suffix(".log"), "wb") as log:
             child = servers.spawn([self.build / "hotlead", "run", "-c", path], stdout=log, stderr=log)
         try:
@@ -141,8 +159,6 @@ class Bench:
         text = settled.text
         details = {
             "events": events, "seconds": last.at - first.at, "cpu_seconds": last.cpu - first.cpu,
-            "transitions": int(value(text, "hotlead_transitions_total")), "contacts": int(value(text, "hotlead_contacts")),
-            "scored": int(value(text, "hotlead_events_total", 'result="scored"')),
             "commits": int(w.since(first, settled, "hotlead_txn_total")),
             "commit_seconds": w.since(first, settled, "hotlead_txn_duration_seconds_sum"),   # sum over the workers
             "thread_seconds": threads,   # CPU, by name
@@ -155,10 +171,7 @@ class Bench:
             raise Failed("a transaction was not committed")
         if w.since(first, settled, "hotlead_rebalances_total"):
             raise Failed("rebalanced on the way")
-        outcome = {k: details[k] for k in ("transitions", "contacts", "scored")}
-        self.outcome = self.outcome or outcome
-        if outcome != self.outcome:
-            raise Failed(f"{outcome}, and the first run had {self.outcome}")
+        details |= self.same_outcome(text)
         return Run(events / details["seconds"], details["cpu_seconds"] / events * 1e9, w.peak_mb(), details)
 
     def check_committed(self, group):
@@ -339,7 +352,7 @@ def main():
             bench.score("exactly_once")
             for i in range(args.rounds):
                 runs = {}
-                for name, kind, *what in variants[i % len(variants):] + variants[:i % len(variants)]:
+                for name, kind, *what in rotated(variants, i):
                     runs[name] = getattr(bench, kind)(*what)
                     r = runs[name]
                     print(f"round {i + 1} {name}: {r.rate:,.0f}/s, {r.cpu_ns:,.0f} ns, {r.rss_mb:,.0f} MiB, {r.details}",

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "under_tsan.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -236,18 +238,9 @@ static void without_redis_server_it_says_how_to_get_it(void **state)
     assert_int_equal(code, 69);
 }
 
-/* Under ThreadSanitizer librdkafka's own threads (C11 thrd_create) are unknown to it, and the mock's first allocation crashes. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-
 int main(void)
 {
-#ifdef UNDER_TSAN
+#if UNDER_TSAN
     printf("skipped: the mock cluster does not run under ThreadSanitizer\n");
     return 0;
 #endif

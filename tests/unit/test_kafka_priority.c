@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "hotlead/adapter/kafka.h"
+#include "under_tsan.h"
 
 #define BATCH 8      /* records asked for; a quarter of them is for normal priority */
 #define RECORDS 4000 /* what a test puts into a topic */
@@ -232,18 +233,9 @@ static int teardown(void **state)
     return 0;
 }
 
-/* librdkafka's threads (C11 thrd_create) are unknown to ThreadSanitizer, and crash under it. */
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-
 int main(void)
 {
-#ifdef UNDER_TSAN
+#if UNDER_TSAN
     puts("skipped: the mock cluster does not run under ThreadSanitizer");
     return 0;
 #endif

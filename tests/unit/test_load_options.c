@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "load/clients.h"
+#include "under_tsan.h"
 
 static char said[20000], folder[] = "/tmp/hl_load_XXXXXX", config[100];
 
@@ -105,7 +106,7 @@ static void another_machine_has_to_be_named_on_the_command_line(void **state)
     write_config("kafka: {bootstrap.servers: \"localhost:9092, 192.0.2.7:9092\"}\ninputs: [{topic: a, format: avro}]\n");
     snprintf(arguments, sizeof(arguments), "-c %s", config);
     expect(arguments, 77, "broker 192.0.2.7 is not this machine, and a load test of the wrong one is an outage: say that it is meant with --bootstrap HOST:PORT");
-#if defined(__SANITIZE_THREAD__)
+#if UNDER_TSAN
     printf("not run: a client under gcc's ThreadSanitizer, which does not see the C11 threads that librdkafka starts\n");
 #else
     snprintf(arguments, sizeof(arguments), "-c %s --bootstrap 127.0.0.1:1", config);

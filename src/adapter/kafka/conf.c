@@ -8,6 +8,7 @@
 
 #include "hotlead/base/log.h"
 #include "internal.h"
+#include "refill.h"
 
 struct setting {
     const char *key, *value;
@@ -124,7 +125,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_WRITER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
-    if (ok && !producer && rd_kafka_version() >= 0x02020000) ok = set_all(conf, CONSUMER_DEFAULTS_2_2, err);
+    if (ok && !producer && hl_kafka_has_queue_backoff()) ok = set_all(conf, CONSUMER_DEFAULTS_2_2, err);
     if (ok && role == HL_KAFKA_PRODUCER && k->config.transactions) ok = set_all(conf, TRANSACTION_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);

@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#define HAS_A_SETTING 0x02020000
-
 static uint64_t limit_of(rd_kafka_t *rk, const char *key)
 {
     char text[32];
@@ -20,7 +18,7 @@ static uint64_t limit_of(rd_kafka_t *rk, const char *key)
 void hl_kafka_refill_init(struct hl_kafka_refill *r, rd_kafka_t *rk)
 {
     *r = (struct hl_kafka_refill){.rk = rk, .queue = rd_kafka_queue_get_consumer(rk)};
-    if (rd_kafka_version() >= HAS_A_SETTING) return;
+    if (hl_kafka_has_queue_backoff()) return;
     r->max_records = limit_of(rk, "queued.min.messages");
     r->max_bytes = limit_of(rk, "queued.max.messages.kbytes") << 10;
 }

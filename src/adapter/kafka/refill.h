@@ -14,6 +14,12 @@ struct hl_kafka_refill {
     uint64_t record_bytes;           /* of a record, smoothed */
 };
 
+/* From 2.2 on, librdkafka has fetch.queue.backoff.ms. */
+static inline int hl_kafka_has_queue_backoff(void)
+{
+    return rd_kafka_version() >= 0x02020000;
+}
+
 /* Begin; `rk` is a consumer. hl_kafka_refill_fini before it is destroyed. */
 void hl_kafka_refill_init(struct hl_kafka_refill *r, rd_kafka_t *rk);
 void hl_kafka_refill_fini(struct hl_kafka_refill *r);
