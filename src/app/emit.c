@@ -193,10 +193,10 @@ enum hl_status hl_emit_state(struct hl_worker *w, struct hl_partition *p, struct
 {
     struct hl_engine *e = w->e;
     struct hl_applied applied[64];
-    size_t n = hl_engine_inputs(e);
-    for (size_t i = 0; i < n; i++) {
-        int64_t until = c->flags & HL_C_GRAVE ? p->applied[(c->applied - 1) * n + i] : hl_partition_applied_below(p, c, n, i);
-        applied[i] = (struct hl_applied){e->config->inputs[i].topic, until};
+    size_t inputs = hl_engine_inputs(e), n = 0;
+    for (size_t i = 0; i < inputs; i++) {
+        int64_t until = c->flags & HL_C_GRAVE ? p->applied[(c->applied - 1) * inputs + i] : hl_partition_applied_below(p, c, inputs, i);
+        if (until > 0) applied[n++] = (struct hl_applied){e->config->inputs[i].topic, until};
     }
     hl_buf_clear(&w->engine_buf);
     hl_buf_clear(&w->record_buf);

@@ -132,6 +132,13 @@ static enum hl_status metrics_open(struct hl_engine *e, struct hl_error *err)
     return HL_OK;
 }
 
+static void log_lines(enum hl_log_level level, char *lines)
+{
+    char quoted[800];
+    for (char *rest, *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        hl_log(level, "redis_settings", "reason=%s", hl_log_quote(quoted, sizeof(quoted), line));
+}
+
 static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
 {
     char warning[2048] = "", quoted[800];
@@ -154,8 +161,8 @@ static enum hl_status mirror_open(struct hl_engine *e, struct hl_error *err)
                "reason=%s effect=\"state is kept in the state topic; the copy in Redis follows when it is back\"",
                hl_log_quote(quoted, sizeof(quoted), away.message));
     }
-    for (char *rest, *line = status ? NULL : strtok_r(warning, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-        hl_log(HL_LOG_WARN, "redis_settings", "reason=%s", hl_log_quote(quoted, sizeof(quoted), line));
+    if (!status) log_lines(HL_LOG_WARN, warning);
+    if (!status && !hl_redis_advise(store, warning, sizeof(warning), &away)) log_lines(HL_LOG_INFO, warning);
     return hl_mirror_start(e, store, &e->mirror, err);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hotlead/adapter/avro.h"
 #include "hotlead/adapter/kafka.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
@@ -208,9 +209,10 @@ static void take_record(struct hl_mirror *m, const struct hl_record *r)
     if (c->n == 0) c->since_ns = hl_clock_mono_ns();
     struct span s = {.key = c->bytes.len, .key_len = r->key.len, .tombstone = hl_slice_is_null(r->value)};
     hl_buf_put(&c->bytes, r->key.data, r->key.len);
+    struct hl_slice core = s.tombstone ? r->value : hl_avro_state_core(r->value); /* the rest is for readers of the topic: more than half */
     s.value = c->bytes.len;
-    s.value_len = r->value.len;
-    if (!s.tombstone) hl_buf_put(&c->bytes, r->value.data, r->value.len);
+    s.value_len = core.len;
+    if (!s.tombstone) hl_buf_put(&c->bytes, core.data, core.len);
     HL_BUG_ON(c->bytes.failed);
     c->spans[c->n++] = s;
     if (c->n == BATCH_RECORDS || c->bytes.len >= BATCH_BYTES) write_batch(m, r->partition);

@@ -29,7 +29,11 @@ static void a_state_record_gives_back_engine_and_applied(void **state)
     size_t needed = 5 + 8 + 1 + 15 + 2 + 13 + 10 + 1; /* head, engine, the map */
     for (size_t cut = 0; cut < needed; cut++)
         assert_int_equal(hl_avro_get_state((struct hl_slice){(const char *)b.data, cut}, &engine, got, 4, &n), HL_E_DECODE);
-    assert_int_equal(hl_avro_get_state((struct hl_slice){(const char *)b.data, needed}, &engine, got, 4, &n), HL_OK);
+    struct hl_slice front = {(const char *)b.data, needed};
+    assert_int_equal(hl_avro_get_state(front, &engine, got, 4, &n), HL_OK);
+    assert_true(hl_slice_eq(hl_avro_state_core(hl_buf_slice(&b)), front));
+    assert_true(hl_slice_eq(hl_avro_state_core(front), front));
+    assert_true(hl_slice_eq(hl_avro_state_core(HL_SLICE_LIT("no state")), HL_SLICE_LIT("no state")));
     hl_buf_fini(&b);
     fx_fini(&f);
 }

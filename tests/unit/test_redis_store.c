@@ -176,7 +176,7 @@ static void a_marker_that_went_back_is_a_gap(void **state)
     const struct hl_store_record a = record("a", "1"), b = record("b", "2");
     uint64_t token = owned(s, P);
     assert_ok(s->write(s, P, token, -1, 10, &a, 1, &err));
-    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0");
+    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 8192");
     assert_int_equal(s->write(s, P, token, 10, 11, &b, 1, &err), HL_E_GAP);
     assert_value(s, "b", NULL);
     assert_int_equal(marker_of(s, P), 4);
@@ -391,6 +391,8 @@ static void a_key_of_a_wrong_type_is_said_with_its_name(void **state)
     struct seen seen = {0};
     assert_int_equal(s->load(s, P, -1, see, &seen, &err), HL_E_DECODE);
     assert_non_null(strstr(err.message, "{a group:7}:b"));
+    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 1024"); /* in as many buckets as there once were */
+    assert_int_equal(s->marker(s, P, &(int64_t){0}, &err), HL_E_DECODE);
     raw("SET {a%sgroup:%d}:marker nonsense", " ", P);
     assert_int_equal(s->marker(s, P, &(int64_t){0}, &err), HL_E_DECODE);
     assert_non_null(strstr(err.message, "{a group:7}:marker"));
@@ -440,6 +442,39 @@ static void the_check_warns_of_what_loses_contacts(void **state)
     snprintf(url, sizeof(url), "redis://127.0.0.1:%d", redis_server_free_port());
     s = store_at(url);
     assert_int_equal(hl_redis_check(s, warning, sizeof(warning), &err), HL_E_UNAVAILABLE);
+    s->free(s);
+}
+
+static void advice_is_given_until_the_server_keeps_contacts_packed(void **state)
+{
+    char advice[1024] = "untouched", wanted[512];
+    struct hl_store *s = store_at(server.url);
+    (void)state;
+    raw("CONFIG SET hash-max-ziplist-entries 128");
+    raw("CONFIG SET hash-max-ziplist-value 1024");
+    assert_ok(hl_redis_advise(s, advice, sizeof(advice), &err));
+    snprintf(wanted, sizeof(wanted), "contacts would take less memory, and load faster, with: redis-cli CONFIG SET hash-max-");
+    assert_non_null(strstr(advice, wanted));
+    assert_non_null(strstr(advice, "-entries 512; redis-cli CONFIG SET hash-max-"));
+    assert_non_null(strstr(advice, "-value 1024\n"));
+    raw("CONFIG SET hash-max-ziplist-entries 512");
+    raw("CONFIG SET hash-max-ziplist-value 64");
+    assert_ok(hl_redis_advise(s, advice, sizeof(advice), &err));
+    assert_non_null(strstr(advice, wanted));
+    raw("CONFIG SET hash-max-ziplist-value 1024");
+    assert_ok(hl_redis_advise(s, advice, sizeof(advice), &err));
+    assert_string_equal(advice, "");
+
+    raw("CONFIG SET hash-max-ziplist-value 64");
+    raw("ACL SETUSER lead on >pw ~* +client|setname");
+    char url[128];
+    snprintf(url, sizeof(url), "redis://lead:pw@127.0.0.1:%d", server.port);
+    struct hl_store *blind = store_at(url);
+    snprintf(advice, sizeof(advice), "untouched");
+    assert_ok(hl_redis_advise(blind, advice, sizeof(advice), &err));
+    assert_string_equal(advice, "");
+    blind->free(blind);
+    raw("ACL DELUSER lead");
     s->free(s);
 }
 
@@ -895,6 +930,7 @@ int main(void)
         TEST(a_key_of_a_wrong_type_is_said_with_its_name),
         TEST(a_full_server_is_unavailable_and_the_marker_stays),
         TEST(the_check_warns_of_what_loses_contacts),
+        TEST(advice_is_given_until_the_server_keeps_contacts_packed),
         TEST(an_acl_user_with_the_rights_that_are_named_can_do_all),
         TEST(a_password_that_changed_is_read_again),
         TEST(after_a_reconnect_the_marker_is_not_taken_for_granted),

@@ -76,5 +76,7 @@ struct hl_applied_slice {
 };
 enum hl_status hl_avro_get_state(struct hl_slice value, struct hl_slice *engine, struct hl_applied_slice *applied, size_t cap,
                                  size_t *n_applied) HL_WARN_UNUSED;
+/* The front of a framed ContactState, as far as hl_avro_get_state reads; all of what is no such. */
+struct hl_slice hl_avro_state_core(struct hl_slice value);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Keys of partition p share the hash tag {NAME:p}, so a partition is one slot and one order:
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
- *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high"
+ *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high buckets"
  *   {NAME:p}:b<i>     hash: contact id -> 8 bytes of digest, value; for i = hl_hash64(id) % HL_REDIS_BUCKETS
  *   {NAME:p}:<note>   notes of app/census.h: `census` and `flow`
  * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker.
@@ -16,7 +16,11 @@
 
 #include "hotlead/port/store.h"
 
-#define HL_REDIS_BUCKETS 1024
+#define HL_REDIS_BUCKETS 8192
+/* Settings of a server with which a bucket of three million contacts in a partition is packed. Measured with values of 108 bytes: 163 bytes a contact
+ * instead of 212, and HGETALL of all in a sixth of the time. */
+#define HL_REDIS_PACKED_ENTRIES 512
+#define HL_REDIS_PACKED_BYTES 1024
 
 struct hl_redis_config {
     const char *url;  /* see src/adapter/redis/url.h; user and password better by file */
@@ -33,5 +37,8 @@ enum hl_status hl_redis_new(const struct hl_redis_config *config, struct hl_stor
 /* Server checks at start, one line of warning each, "" when all is well: version, maxmemory-policy other than noeviction,
  * loading, replica, cluster. HL_E_UNAVAILABLE when away, HL_E_PERMISSION, or HL_E_CONFIG when it cannot get better by itself. */
 enum hl_status hl_redis_check(struct hl_store *s, char *warning, size_t cap, struct hl_error *err) HL_WARN_UNUSED;
+/* What would make the copy smaller and quicker to load, a line for each server, "" when there is nothing or it may not be known: hashes are kept
+ * packed (listpack, ziplist before Redis 7) only up to hash-max-listpack-entries and -value. Errors: those of the check. */
+enum hl_status hl_redis_advise(struct hl_store *s, char *advice, size_t cap, struct hl_error *err) HL_WARN_UNUSED;
 
 #endif

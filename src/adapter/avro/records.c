@@ -192,12 +192,27 @@ enum hl_status hl_avro_get_applied(struct hl_reader *r, struct hl_applied_slice 
     }
 }
 
+static enum hl_status read_core(struct hl_reader *r, struct hl_slice *engine, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
+{
+    if (hl_reader_u8(r) != 0 || r->failed) return HL_E_DECODE;
+    hl_reader_u32be(r);
+    *engine = hl_reader_bytes(r);
+    if (r->failed) return HL_E_DECODE;
+    return hl_avro_get_applied(r, applied, cap, n_applied);
+}
+
 enum hl_status hl_avro_get_state(struct hl_slice value, struct hl_slice *engine, struct hl_applied_slice *applied, size_t cap, size_t *n_applied)
 {
     struct hl_reader r = hl_reader_of(value);
-    if (hl_reader_u8(&r) != 0 || r.failed) return HL_E_DECODE;
-    hl_reader_u32be(&r);
-    *engine = hl_reader_bytes(&r);
-    if (r.failed) return HL_E_DECODE;
-    return hl_avro_get_applied(&r, applied, cap, n_applied);
+    return read_core(&r, engine, applied, cap, n_applied);
+}
+
+struct hl_slice hl_avro_state_core(struct hl_slice value)
+{
+    struct hl_reader r = hl_reader_of(value);
+    struct hl_slice engine;
+    struct hl_applied_slice applied[64];
+    size_t n;
+    if (read_core(&r, &engine, applied, HL_ARRAY_LEN(applied), &n)) return value;
+    return (struct hl_slice){value.data, (size_t)((const char *)r.p - value.data)};
 }

@@ -3,17 +3,17 @@
 #ifndef HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 #define HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 
-/* KEYS: owner, marker, then the bucket of each run. ARGV: token, from, to, then for each run a count and its fields: count > 0
+/* KEYS: owner, marker, then the bucket of each run. ARGV: token, from, to, number of buckets, then for each run a count and its fields: count > 0
  * sets that many id, sealed value pairs; count < 0 deletes that many ids. No id comes twice. A run fits unpack(), which the Lua
  * stack bounds. `n`, `x`, `y` are the count and the two sums of seals, see seal.h; 20,000 seals of 32 bits added up are exact in
  * a double. Answers OK, FENCED, GAP. */
 #define HL_REDIS_SCRIPT_WRITE                                                                                                    \
     "local call, seal = redis.call, struct.unpack\n"                                                                             \
     "if call('GET', KEYS[1]) ~= ARGV[1] then return 'FENCED' end\n"                                                              \
-    "local marker = call('GET', KEYS[2]) or '-1 0 0 0'\n"                                                                        \
-    "local at, n, x, y = string.match(marker, '^(%-?%d+) (%d+) (%d+) (%d+)$')\n"                                                 \
+    "local marker = call('GET', KEYS[2]) or '-1 0 0 0 ' .. ARGV[4]\n"                                                            \
+    "local at, n, x, y = string.match(marker, '^(%-?%d+) (%d+) (%d+) (%d+) ' .. ARGV[4] .. '$')\n"                               \
     "if at ~= ARGV[2] then return 'GAP' end\n"                                                                                   \
-    "local a = 4\n"                                                                                                              \
+    "local a = 5\n"                                                                                                              \
     "for k = 3, #KEYS do\n"                                                                                                      \
     "  local key, set = KEYS[k], tonumber(ARGV[a])\n"                                                                            \
     "  local last = a + (set > 0 and 2 * set or -set)\n"                                                                         \
@@ -34,7 +34,7 @@
     "  call(set > 0 and 'HSET' or 'HDEL', key, unpack(ARGV, a + 1, last))\n"                                                     \
     "  a = last + 1\n"                                                                                                           \
     "end\n"                                                                                                                      \
-    "call('SET', KEYS[2], string.format('%s %d %d %d', ARGV[3], n, x % 4294967296, y % 4294967296))\n"                           \
+    "call('SET', KEYS[2], string.format('%s %d %d %d %s', ARGV[3], n, x % 4294967296, y % 4294967296, ARGV[4]))\n"               \
     "return 'OK'"
 
 /* KEYS: marker, then the bucket of each id. ARGV: the position that the copy must have reached, then the ids. Answers an array: the value

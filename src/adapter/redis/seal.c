@@ -31,17 +31,17 @@ bool hl_redis_unseal(char *stored, size_t len, uint64_t id_hash, struct hl_slice
     return memcmp(found, right, HL_REDIS_SEAL) == 0;
 }
 
-bool hl_redis_marker_parse(struct hl_slice text, struct hl_redis_marker *out)
+bool hl_redis_marker_parse(struct hl_slice text, int64_t buckets, struct hl_redis_marker *out)
 {
-    int64_t n[4];
-    for (int i = 0; i < 4; i++) {
-        const char *blank = i < 3 && text.len ? memchr(text.data, ' ', text.len) : NULL;
+    int64_t n[5];
+    for (int i = 0; i < 5; i++) {
+        const char *blank = i < 4 && text.len ? memchr(text.data, ' ', text.len) : NULL;
         struct hl_slice word = {text.data, blank ? (size_t)(blank - text.data) : text.len};
-        if (i < 3 && !blank) return false;
+        if (i < 4 && !blank) return false;
         if (!hl_slice_parse_i64(word, &n[i])) return false;
         if (blank) text = (struct hl_slice){blank + 1, text.len - word.len - 1};
     }
-    if (n[0] < -1 || n[1] < 0 || n[2] < 0 || n[2] > UINT32_MAX || n[3] < 0 || n[3] > UINT32_MAX) return false;
+    if (n[0] < -1 || n[1] < 0 || n[2] < 0 || n[2] > UINT32_MAX || n[3] < 0 || n[3] > UINT32_MAX || n[4] != buckets) return false;
     *out = (struct hl_redis_marker){n[0], {(uint64_t)n[1], (uint32_t)n[2], (uint32_t)n[3]}};
     return true;
 }

@@ -286,7 +286,7 @@ static enum hl_status read_marker(struct redis_store *s, struct hl_redis_marker 
     if (status) return status;
     *out = (struct hl_redis_marker){.position = -1};
     bool ok = r->type == REDIS_REPLY_NIL;
-    if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, out);
+    if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, HL_REDIS_BUCKETS, out);
     freeReplyObject(r);
     if (ok) return HL_OK;
     hl_redis_link_close(s->link);
@@ -381,14 +381,15 @@ static char *put_run_fields(struct redis_store *s, const struct hl_store_record 
 static enum hl_status write_chunk(struct redis_store *s, const char *token, int64_t from, int64_t to,
                                   const struct hl_store_record *records, size_t n, struct hl_error *err)
 {
-    char text[3][NUMBER_CAP];
+    char text[4][NUMBER_CAP];
     size_t runs = 0;
-    if (!command_begin(s, 8 + 4 * n) || !reserve_sealed(s, records, n)) return no_memory(s, err);
+    if (!command_begin(s, 9 + 4 * n) || !reserve_sealed(s, records, n)) return no_memory(s, err);
     n = sort_by_bucket(s, records, n);
     for (size_t i = 0; i < n; i = run_end(s, records, i, n)) runs++;
     snprintf(text[0], NUMBER_CAP, "%zu", 2 + runs);
     snprintf(text[1], NUMBER_CAP, "%lld", (long long)from);
     snprintf(text[2], NUMBER_CAP, "%lld", (long long)to);
+    snprintf(text[3], NUMBER_CAP, "%d", HL_REDIS_BUCKETS);
     arg_text(s, "EVALSHA");
     arg_text(s, "");
     arg_text(s, text[0]);
@@ -398,6 +399,7 @@ static enum hl_status write_chunk(struct redis_store *s, const char *token, int6
     arg_text(s, token);
     arg_text(s, text[1]);
     arg_text(s, text[2]);
+    arg_text(s, text[3]);
     char *sealed = s->sealed;
     for (size_t i = 0, run = 0; i < n; run++) {
         size_t end = run_end(s, records, i, n);
@@ -998,16 +1000,61 @@ static enum hl_status check_server(const struct redis_store *s, struct hl_redis_
     return HL_OK;
 }
 
-enum hl_status hl_redis_check(struct hl_store *base, char *warning, size_t cap, struct hl_error *err)
+typedef enum hl_status look_fn(const struct redis_store *s, struct hl_redis_link *l, struct hl_buf *out, struct hl_error *err);
+
+/* Look at each server of the store; what `look` says of them, a line each, into text. */
+static enum hl_status look_at_servers(struct redis_store *s, look_fn *look, char *text, size_t cap, struct hl_error *err)
 {
-    struct redis_store *s = store_of(base);
     struct hl_buf out;
     hl_buf_init(&out);
     enum hl_status status = ready(s, 0, err);
-    if (!status && !s->cluster) status = check_server(s, s->link, &out, err);
+    if (!status && !s->cluster) status = look(s, s->link, &out, err);
     for (size_t i = 0; !status && s->cluster && hl_redis_cluster_node(s->cluster, i); i++)
-        status = check_server(s, hl_redis_cluster_node(s->cluster, i), &out, err);
-    if (!status) snprintf(warning, cap, "%.*s", HL_SLICE_ARG(hl_buf_slice(&out)));
+        status = look(s, hl_redis_cluster_node(s->cluster, i), &out, err);
+    if (!status) snprintf(text, cap, "%.*s", HL_SLICE_ARG(hl_buf_slice(&out)));
     hl_buf_fini(&out);
     return status;
+}
+
+enum hl_status hl_redis_check(struct hl_store *base, char *warning, size_t cap, struct hl_error *err)
+{
+    return look_at_servers(store_of(base), check_server, warning, cap, err);
+}
+
+/* The number of a setting in the answer to CONFIG GET, by the end of its name; *name is the whole of it, the newer one of two. INT64_MAX: it is not
+ * there. */
+static int64_t setting(const redisReply *r, const char *end, const char **name)
+{
+    int64_t n, found = INT64_MAX;
+    for (size_t i = 0; r->type == REDIS_REPLY_ARRAY && i + 1 < r->elements; i += 2) {
+        const redisReply *key = r->element[i], *value = r->element[i + 1];
+        size_t len = strlen(end);
+        if (key->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING || key->len < len) continue;
+        if (strcmp(key->str + key->len - len, end) != 0 || !hl_slice_parse_i64((struct hl_slice){value->str, value->len}, &n)) continue;
+        if (found == INT64_MAX || strstr(key->str, "listpack")) *name = key->str;
+        found = n;
+    }
+    return found;
+}
+
+static enum hl_status advise_on_server(const struct redis_store *s, struct hl_redis_link *l, struct hl_buf *out, struct hl_error *err)
+{
+    const char *argv[] = {"CONFIG", "GET", "hash-max-*"}, *entries = "", *bytes = "";
+    redisReply *r = NULL;
+    (void)s;
+    enum hl_status status = hl_redis_link_open(l, err);
+    if (!status) status = hl_redis_link_append(l, 3, argv, NULL, err);
+    if (!status) status = hl_redis_link_next(l, &r, err);
+    if (status) return status;
+    int64_t max_entries = setting(r, "-entries", &entries), max_bytes = setting(r, "-value", &bytes);
+    if (max_entries < HL_REDIS_PACKED_ENTRIES || max_bytes < HL_REDIS_PACKED_BYTES)
+        hl_buf_printf(out, "%s: contacts would take less memory, and load faster, with: redis-cli CONFIG SET %s %d; redis-cli CONFIG SET %s %d\n",
+                      l->where, entries, HL_REDIS_PACKED_ENTRIES, bytes, HL_REDIS_PACKED_BYTES);
+    freeReplyObject(r); /* a refusal, too: the right to CONFIG GET is a comfort */
+    return HL_OK;
+}
+
+enum hl_status hl_redis_advise(struct hl_store *base, char *advice, size_t cap, struct hl_error *err)
+{
+    return look_at_servers(store_of(base), advise_on_server, advice, cap, err);
 }
