@@ -23,7 +23,6 @@
 
 #define NS_PER_MS 1000000ll
 #define QUICK_COMMIT_NS 5000000ll /* a transition waits this long for company, where there is time for it */
-#define CALM_COMMIT_NS 20000000ll /* without transactions it waits for nothing, but the worker waits for such a commit itself */
 #define COMMIT_SHARE 4            /* a worker that is behind waits until the commit has taken but one part in this many of the time */
 #define EVENTS_PER_COMMIT 500000
 #define LATE_NS 1000000000ll /* a commit that takes longer is waited for: something is wrong, and who watches over us must hear what */
@@ -35,7 +34,7 @@ static int64_t commit_deadline_ns(const struct hl_worker *w)
     if (w->flight.on) return INT64_MAX; /* its end will wake us */
     if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
     int64_t wait = c->commit_max_interval_ms * NS_PER_MS;
-    int64_t quick = c->delivery == HL_EXACTLY_ONCE ? QUICK_COMMIT_NS : CALM_COMMIT_NS;
+    int64_t quick = c->delivery == HL_EXACTLY_ONCE ? QUICK_COMMIT_NS : wait; /* without transactions it waits for nothing, but the worker for a commit */
     if (w->behind && w->commit_ns * COMMIT_SHARE > quick) quick = w->commit_ns * COMMIT_SHARE;
     int64_t due = w->last_commit_ns + (w->outputs_since && quick < wait ? quick : wait), rested = w->landed_ns + HL_COMMIT_REST_NS;
     return due > rested ? due : rested;
