@@ -321,7 +321,7 @@ def markdown(results, rounds, written, args, load, variants=VARIANTS):
 
 def broker():
     """As in the tests, but members that start together share the first assignment: nothing is rebalanced while the clock runs."""
-    kafka = servers.Kafka(heap_mb=1024)
+    kafka = servers.Kafka(heap_mb=1024, lasting=True)
     with open(kafka.properties, "a") as f:
         f.write("group.initial.rebalance.delay.ms=1000\n")
     return kafka

@@ -86,7 +86,7 @@ suite reference python_suite tests/support reference
 suite perf python_suite tests/perf perf
 suite kustomize kustomize && suite deploy python_suite tests/deploy deploy 2
 if [ -z "$quick" ]; then
-    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 2
+    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 3
     [ -s "$results/faults.md" ] && cat "$results/faults.md"
 fi
 exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"

@@ -146,15 +146,28 @@ class Crash(Compared):
         self.crash_run(["one"], kills=3, seed=13, n=40_000, contacts=2000, repeats=True, delivery="low_latency")
 
     def test_kill_9_of_the_broker(self):
-        work, setup = harness.workload(40_000, 2000), harness.Setup()
-        with setup.run() as h:
-            gen_events.produce(harness.kafka().bootstrap, work.records(setup, 0, 2))
-            self.progress(setup, 0, {"one": h})
-            harness.kafka().kill()
-            harness.kafka().start()
-            gen_events.produce(harness.kafka().bootstrap, work.records(setup, 1, 2))
-            self.assertEqual(setup.finish(work.scorer, h), [0])
-        self.check(work, setup)
+        for attempt in range(4):
+            work, setup = harness.workload(40_000, 2000), harness.Setup()
+            with setup.run() as h:
+                gen_events.produce(harness.kafka().bootstrap, work.records(setup, 0, 2))
+                self.progress(setup, 0, {"one": h})
+                harness.kafka().kill()
+                harness.kafka().start()
+                lost = self.ends_lost_by_the_broker(setup)
+                if lost and attempt < 3:
+                    print(f"    the broker lost the ends of transactions in {', '.join(lost)} (see HotleadRestoring in k8s/RUNBOOK.md): once more")
+                    continue
+                gen_events.produce(harness.kafka().bootstrap, work.records(setup, 1, 2))
+                self.assertEqual(setup.finish(work.scorer, h), [0])
+            return self.check(work, setup)
+
+    def ends_lost_by_the_broker(self, setup):
+        """Output partitions that a transaction hides for longer than one may last. A broker that comes back after kill -9, under load, may complete
+        a commit without writing all of its ends: its list of transactions says CompleteCommit then, and the partition's producer that one is open."""
+        end = time.monotonic() + 30
+        while (hidden := harness.hidden(setup.out.values())) and time.monotonic() < end:
+            time.sleep(0.5)
+        return hidden
 
 
 class Feeder(threading.Thread):

@@ -360,7 +360,8 @@ class Http(unittest.TestCase):
                 held.append(s)
                 if i % 20 == 0:
                     self.assertEqual(h.get("/livez")[0], 200)
-            self.assertEqual([h.get(path)[0] for path in ("/livez", "/readyz", "/metrics")], [200, 200, 200])
+            h.wait_ready(10)   # the second worker may join the group only now, and partitions move
+            self.assertEqual([h.get(path)[0] for path in ("/livez", "/metrics")], [200, 200])
             self.assertEqual(h.stop(), 0)
 
 

@@ -248,6 +248,21 @@ def records(topic, partition=None, bootstrap=None):
         reader.close()
 
 
+def hidden(topics):
+    """Partitions of which read-committed readers do not see the end yet, as "TOPIC [PARTITION]"."""
+    from confluent_kafka import IsolationLevel
+    from confluent_kafka.admin import AdminClient, OffsetSpec
+    admin = AdminClient({"bootstrap.servers": kafka().bootstrap, "log_level": 0})
+    known = admin.list_topics(timeout=30).topics
+    ask = {TopicPartition(t, p): OffsetSpec.latest() for t in topics if t in known for p in known[t].partitions}
+    try:
+        ends = [{(p.topic, p.partition): f.result(30).offset for p, f in admin.list_offsets(ask, isolation_level=level).items()}
+                for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)]
+    except KafkaException as e:
+        return [f"those that do not answer: {e}"]
+    return [f"{t} [{p}]" for (t, p), seen in sorted(ends[0].items()) if seen < ends[1][t, p]]
+
+
 def read_all(topic):
     return list(records(topic))
 

@@ -123,10 +123,11 @@ class Kafka(Server):
     lib = KAFKA_LIB    # of another version: a folder with its jars
     format_args = ()   # of the storage tool, beyond what every broker needs
 
-    def __init__(self, heap_mb=768, **more):
-        """more: properties by name, with _ for the dots; None: as Kafka has it by itself."""
+    def __init__(self, heap_mb=768, lasting=False, **more):
+        """lasting: worth the time of Java's second compiler, which is half of what a broker takes in a test. more: properties by name, with _ for
+        the dots; None: as Kafka has it by itself."""
         super().__init__()
-        self.heap_mb = heap_mb
+        self.heap_mb, self.lasting = heap_mb, lasting
         controller, self.behind, self.proxied = free_port(), free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         settings = {
@@ -148,7 +149,7 @@ class Kafka(Server):
         self.properties.write_text("".join(f"{k}={v}\n" for k, v in settings.items() if v is not None))
 
     def java(self, main, *args, heap_mb=256):
-        return ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1" if heap_mb == 256 else "-Xms256m",
+        return ["java", f"-Xmx{heap_mb}m", "-XX:+UseSerialGC", "-Xms256m" if self.lasting else "-XX:TieredStopAtLevel=1",
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dlog4j2.level=WARN", "-cp", f"{self.lib}/*", main, *map(str, args)]
 
     def command(self):
@@ -188,7 +189,7 @@ class Redis(Server):
 
     def command(self):
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes" if self.append else "no",
-                "--dir", str(self.dir)]
+                "--dir", str(self.dir), "--hash-max-listpack-entries", "512", "--hash-max-listpack-value", "1024"]
 
     def cut_append_file(self, rng):
         """What a crash of the machine may do: of the newest writes some are missing, down to the byte. (bytes kept, bytes that were there)"""
