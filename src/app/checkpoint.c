@@ -207,7 +207,8 @@ static void committed(struct hl_worker *w)
  * max_replay makes it stall the others. */
 static enum hl_status write_rounds(struct hl_worker *w, bool drain, int64_t start, struct hl_error *err)
 {
-    int64_t share = (int64_t)((double)(start - w->last_commit_ns) * w->e->config->checkpoint_max_share);
+    int64_t share = (int64_t)((double)(start - w->rounds_ns) * w->e->config->checkpoint_max_share);
+    w->rounds_ns = start;
     struct budget b = {.drain = drain || w->bound.full, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
     enum hl_status status = HL_OK;
     size_t first = w->checkpoint_turn++;
@@ -228,6 +229,20 @@ enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error 
     return HL_OK;
 }
 
+/* Not with each commit that is made for the sake of a transition: what is written just before a commit is what it waits for. */
+static bool rounds_are_due(const struct hl_worker *w, int64_t start)
+{
+    return w->bound.full || start - w->rounds_ns >= w->e->config->commit_max_interval_ms * NS_PER_MS;
+}
+
+enum hl_status hl_write_moved(struct hl_worker *w, struct hl_error *err)
+{
+    enum hl_status status = HL_OK;
+    for (size_t i = 0; i < w->n_parts && !status; i++)
+        if (w->parts[i]->moved.n) status = write_moved(w, w->parts[i], err);
+    return status;
+}
+
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
 {
     if (w->n_parts == 0) return HL_OK;
@@ -236,8 +251,8 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
     int64_t start = hl_clock_mono_ns();
     /* transitions first: a state record that outlives its transition would hide that it was lost */
     if (!status && w->outputs_since) status = w->stream->settle(w->stream, err);
-    for (size_t i = 0; i < w->n_parts && !status; i++) status = write_moved(w, w->parts[i], err);
-    if (!status) status = write_rounds(w, drain, start, err);
+    if (!status) status = hl_write_moved(w, err);
+    if (!status && (drain || rounds_are_due(w, start))) status = write_rounds(w, drain, start, err);
     if (status) return status;
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
     if (status) return status;

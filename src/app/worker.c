@@ -281,7 +281,7 @@ static enum hl_status come_to_life(struct hl_worker *w, struct hl_error *err)
     for (size_t i = 0; i < w->n_parts && w->e->mirror; i++) hl_mirror_add(w->e->mirror, w->parts[i]->id, w->index);
     for (size_t i = 0; i < w->n_parts && !status; i++)
         if (hl_flow_begin(w->e->flow, w->parts[i]->id, hl_clock_wall_ms())) status = hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
-    w->last_commit_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
+    w->last_commit_ns = w->rounds_ns = w->checkpoint_due_ns = hl_clock_mono_ns();
     if (!status) hl_worker_hold(w, HL_HOLD_LIVE);
     return status;
 }
@@ -391,6 +391,7 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     if (!status) status = follow_assignment(w, err);
     if (!status && w->time_acts && !hl_bound_is_paused(&w->bound)) status = hl_timers_idle(w, err); /* what is not read brings no time */
     report_lag(w, now);
+    if (!status && !w->behind && w->e->config->delivery == HL_EXACTLY_ONCE) status = hl_write_moved(w, err);
     if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
     return !status && w->bound.max ? hl_bound_tend(w, n, err) : status;
 }

@@ -218,6 +218,7 @@ struct hl_worker {
     /* since the last commit */
     int64_t last_commit_ns; /* when it began */
     int64_t landed_ns;      /* when it ended */
+    int64_t rounds_ns;      /* when rounds of the checkpoint were written */
     int64_t commit_ns; /* what a commit takes, smoothed */
     bool behind;       /* the last poll brought so much that more is waiting */
     uint64_t events_since;
@@ -428,6 +429,8 @@ int hl_commit_wait_ms(const struct hl_worker *w, int64_t now_ns);
 /* Begin to commit everything since the last one, when that is over. drain: write out all dirty contacts first, so that the next owner replays
  * nothing, and wait for the end. */
 enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err);
+/* The states of those that changed stage, now instead of with the commit: where there are transactions, and time, they are with the brokers by then. */
+enum hl_status hl_write_moved(struct hl_worker *w, struct hl_error *err);
 /* See how the commit under way ended; wait false: if it has. */
 enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error *err);
 

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 import gen_events
 import harness
+import live
 import servers
 from harness import event
 
@@ -139,6 +140,7 @@ class Contacts(Ops):
         with s.run(**{"http": s.config["http"]}) as h:
             s.wait_done(h)
             servers.wait_for("a checkpoint", lambda: len(self.states(s)) >= 203, 30, every=0.3)
+            servers.wait_for("copy in Redis", lambda: not live.redis_differences(s, harness.redis()), 30, every=0.3)
             with self.subTest("show"):
                 self.show(s, config)
             with self.subTest("purge"):
