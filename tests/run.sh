@@ -65,9 +65,14 @@ setarch "$(uname -m)" -R true 2>/dev/null && steady="setarch $(uname -m) -R"
 tests() { # preset, extra arguments of ctest
     local preset=$1
     shift
-    $steady ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
+    $steady ctest --test-dir "build/$preset" -j "$((jobs + 1))" --output-on-failure --no-tests=error \
         --output-junit "$results/ctest-$preset.xml" "$@"
 }
+
+# Fetched or built while other suites run, and waited for where it is needed.
+declare -A begun
+begin() { "$1" >"build/$1.log" 2>&1 & begun[$1]=$!; }
+await() { wait "${begun[$1]}" || { cat "build/$1.log"; return 1; }; }
 
 python_suite() { # folder, name, lanes
     build/venv/bin/python tests/support/runner.py "$1" --junit "$results/$2.xml" --lanes "${3:-1}"
@@ -79,14 +84,16 @@ if [ -n "$packages" ]; then
     suite kafka-jars kafka_jars && suite build-dev build dev && suite packages python_suite tests/packages packages
     exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"
 fi
+begin kustomize
+[ -n "$quick" ] || begin kafka_jars
 suite build-dev build dev && suite ctest-dev tests dev -LE 'integration|bench'
 suite build-asan build asan && suite ctest-asan tests asan -LE 'integration|bench'
 suite build-tsan build tsan && suite ctest-tsan tests tsan -L '^(unit|prop|stress)$'
 suite reference python_suite tests/support reference
 suite perf python_suite tests/perf perf
-suite kustomize kustomize && suite deploy python_suite tests/deploy deploy 2
+suite kustomize await kustomize && suite deploy python_suite tests/deploy deploy 2
 if [ -z "$quick" ]; then
-    suite kafka-jars kafka_jars && suite integration python_suite tests/integration integration 3
+    suite kafka-jars await kafka_jars && suite integration python_suite tests/integration integration 3
     [ -s "$results/faults.md" ] && cat "$results/faults.md"
 fi
 exec python3 tests/support/sum_junit.py "$results" --seconds "$SECONDS"
