@@ -189,7 +189,7 @@ class Redis(Server):
 
     def command(self):
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes" if self.append else "no",
-                "--dir", str(self.dir), "--hash-max-listpack-entries", "512", "--hash-max-listpack-value", "1024"]
+                "--dir", str(self.dir), "--hash-max-listpack-entries", "128", "--hash-max-listpack-value", "1024"]
 
     def cut_append_file(self, rng):
         """What a crash of the machine may do: of the newest writes some are missing, down to the byte. (bytes kept, bytes that were there)"""

@@ -176,7 +176,7 @@ static void a_marker_that_went_back_is_a_gap(void **state)
     const struct hl_store_record a = record("a", "1"), b = record("b", "2");
     uint64_t token = owned(s, P);
     assert_ok(s->write(s, P, token, -1, 10, &a, 1, &err));
-    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 8192");
+    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 16384");
     assert_int_equal(s->write(s, P, token, 10, 11, &b, 1, &err), HL_E_GAP);
     assert_value(s, "b", NULL);
     assert_int_equal(marker_of(s, P), 4);
@@ -450,14 +450,14 @@ static void advice_is_given_until_the_server_keeps_contacts_packed(void **state)
     char advice[1024] = "untouched", wanted[512];
     struct hl_store *s = store_at(server.url);
     (void)state;
-    raw("CONFIG SET hash-max-ziplist-entries 128");
+    raw("CONFIG SET hash-max-ziplist-entries 64");
     raw("CONFIG SET hash-max-ziplist-value 1024");
     assert_ok(hl_redis_advise(s, advice, sizeof(advice), &err));
     snprintf(wanted, sizeof(wanted), "contacts would take less memory, and load faster, with: redis-cli CONFIG SET hash-max-");
     assert_non_null(strstr(advice, wanted));
-    assert_non_null(strstr(advice, "-entries 512; redis-cli CONFIG SET hash-max-"));
+    assert_non_null(strstr(advice, "-entries 128; redis-cli CONFIG SET hash-max-"));
     assert_non_null(strstr(advice, "-value 1024\n"));
-    raw("CONFIG SET hash-max-ziplist-entries 512");
+    raw("CONFIG SET hash-max-ziplist-entries 128");
     raw("CONFIG SET hash-max-ziplist-value 64");
     assert_ok(hl_redis_advise(s, advice, sizeof(advice), &err));
     assert_non_null(strstr(advice, wanted));
