@@ -65,7 +65,7 @@ setarch "$(uname -m)" -R true 2>/dev/null && steady="setarch $(uname -m) -R"
 tests() { # preset, extra arguments of ctest
     local preset=$1
     shift
-    $steady ctest --test-dir "build/$preset" -j "$((jobs + 1))" --output-on-failure --no-tests=error \
+    $steady ctest --test-dir "build/$preset" -j "$jobs" --output-on-failure --no-tests=error \
         --output-junit "$results/ctest-$preset.xml" "$@"
 }
 
