@@ -1,7 +1,7 @@
 /* The commit, and the checkpoint that rides in it.
  *
  * DESIGN  A round of the checkpoint starts between two batches: `cut` is where the inputs stand, and the contacts that are dirty then are its work.
- * Each commit writes a share of them, spread over the interval. A contact that changes before its turn is written as it is then; one that changes
+ * A commit each commit.max_interval writes a share of them, spread over the interval. A contact that changes before its turn is written as it is then; one that changes
  * after its turn goes to the list of the next round. When the list is empty, everything before `cut` is in the state topic, so low := cut, in the
  * same transaction as the last of these records. A contact that changed stage is written in the transaction of its transition, whatever its turn.
  *
@@ -209,7 +209,7 @@ static enum hl_status write_rounds(struct hl_worker *w, bool drain, int64_t star
 {
     int64_t share = (int64_t)((double)(start - w->rounds_ns) * w->e->config->checkpoint_max_share);
     w->rounds_ns = start;
-    struct budget b = {.drain = drain || w->bound.full, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
+    struct budget b = {.drain = drain, .deadline_ns = hl_clock_mono_ns() + share + NS_PER_MS};
     enum hl_status status = HL_OK;
     size_t first = w->checkpoint_turn++;
     for (size_t i = 0; i < w->n_parts && !status; i++) status = checkpoint_partition(w, w->parts[(first + i) % w->n_parts], &b, start, err);
@@ -229,17 +229,10 @@ enum hl_status hl_commit_finish(struct hl_worker *w, bool wait, struct hl_error 
     return HL_OK;
 }
 
-/* Not with each commit that is made for the sake of a transition: what is written just before a commit is what it waits for. */
-static bool rounds_are_due(const struct hl_worker *w, int64_t start)
-{
-    return w->bound.full || start - w->rounds_ns >= w->e->config->commit_max_interval_ms * NS_PER_MS;
-}
-
 enum hl_status hl_write_moved(struct hl_worker *w, struct hl_error *err)
 {
     enum hl_status status = HL_OK;
-    for (size_t i = 0; i < w->n_parts && !status; i++)
-        if (w->parts[i]->moved.n) status = write_moved(w, w->parts[i], err);
+    for (size_t i = 0; i < w->n_parts && !status; i++) status = write_moved(w, w->parts[i], err);
     return status;
 }
 
@@ -252,7 +245,9 @@ enum hl_status hl_commit(struct hl_worker *w, bool drain, struct hl_error *err)
     /* transitions first: a state record that outlives its transition would hide that it was lost */
     if (!status && w->outputs_since) status = w->stream->settle(w->stream, err);
     if (!status) status = hl_write_moved(w, err);
-    if (!status && (drain || rounds_are_due(w, start))) status = write_rounds(w, drain, start, err);
+    /* not with each commit that is made for the sake of a transition: what is written just before a commit is what it waits for */
+    bool all = drain || w->bound.full;
+    if (!status && (all || start - w->rounds_ns >= w->e->config->commit_max_interval_ms * NS_PER_MS)) status = write_rounds(w, all, start, err);
     if (status) return status;
     status = w->stream->commit(w->stream, w->positions, positions_of(w), err);
     if (status) return status;

@@ -241,7 +241,8 @@ class Crash(unittest.TestCase):
                 victim = rng.choice(names)
                 if point:
                     running[victim].kill()
-                    running[victim] = story.setup.run(victim, env={"HOTLEAD_FAILPOINTS": f"{point}=crash@{rng.randint(1, 20)}"}).wait_ready()   # with partitions: else the other one has done it all by then
+                    running[victim] = story.setup.run(victim, env={"HOTLEAD_FAILPOINTS": f"{point}=crash@{rng.randint(1, 20)}"})
+                    running[victim].wait_ready()   # with partitions: else the other one has done it all by then
                 story.send()
                 if point:
                     self.assertEqual(running[victim].wait_exit(60), -signal.SIGKILL, running[victim].log()[-2000:])

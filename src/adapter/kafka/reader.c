@@ -178,7 +178,8 @@ static enum hl_status stalled(const struct pass *s, struct hl_error *err)
     const struct hl_range *r = &s->ranges[i];
     return hl_error_set(err, HL_E_UNAVAILABLE, HL_RETRY, "kafka: %s [%d]: no progress for %d s at offset %lld: %s",
                         hl_kafka_topic_name(s->k, r->topic), r->partition, STALL_MS / 1000, (long long)r->position,
-                        s->target[i] < 0 ? "no answer to the fetch" : "an open transaction hides what follows, for longer than one may last; see kafka-transactions.sh find-hanging");
+                        s->target[i] < 0 ? "no answer to the fetch"
+                                         : "an open transaction hides what follows, for longer than one may last; see kafka-transactions.sh find-hanging");
 }
 
 static enum hl_status run(struct pass *s, hl_record_fn *fn, void *ctx, struct hl_error *err)

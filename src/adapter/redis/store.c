@@ -34,7 +34,7 @@
 
 #define DEFAULT_TIMEOUT_MS 2000
 #define MAX_HOPS 5 /* redirections of one command */
-#define WINDOW 16 /* commands on their way */
+#define WINDOW 256 /* commands on their way: of a few dozen contacts each, half of them asked for in one round trip */
 #define CHUNK_RECORDS 10000
 #define CHUNK_BYTES ((size_t)8 << 20)
 #define RUN_RECORDS 1000 /* 2,000 arguments of unpack(); Lua's limit is near 8,000 */
