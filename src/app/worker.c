@@ -372,6 +372,12 @@ static void report_lag(struct hl_worker *w, int64_t now)
     w->lag_due_ns = now + (known ? LAG_NS : LAG_NS / 20); /* what is not known yet will be soon */
 }
 
+/* Not with a bound on memory: who was written is taken for committed there, as soon as no commit is under way (bound.c). */
+static bool writes_moved_early(const struct hl_worker *w)
+{
+    return !w->behind && w->e->config->delivery == HL_EXACTLY_ONCE && !w->bound.max;
+}
+
 enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
 {
     size_t n;
@@ -391,7 +397,7 @@ enum hl_status hl_worker_step(struct hl_worker *w, struct hl_error *err)
     if (!status) status = follow_assignment(w, err);
     if (!status && w->time_acts && !hl_bound_is_paused(&w->bound)) status = hl_timers_idle(w, err); /* what is not read brings no time */
     report_lag(w, now);
-    if (!status && !w->behind && w->e->config->delivery == HL_EXACTLY_ONCE) status = hl_write_moved(w, err);
+    if (!status && writes_moved_early(w)) status = hl_write_moved(w, err);
     if (!status && w->n_parts && hl_commit_is_due(w, hl_clock_mono_ns())) status = hl_commit(w, false, err);
     return !status && w->bound.max ? hl_bound_tend(w, n, err) : status;
 }
