@@ -44,9 +44,10 @@ static void add_hot(struct hl_demo_report *r, const struct hl_contact *c, const 
         r->n_hottest++;
     else if (r->hottest[--i].score >= h.score)
         return;
-    for (uint16_t k = 0; k < c->n_rows; k++) {
-        const struct hl_score_rule *rule = &r->model->rules[c->rows[k].rule];
-        add_reason(&h, (struct hl_reason){rule->name, hl_row_value(&c->rows[k], rule, now)});
+    struct hl_row row;
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &r->model->rules[row.rule];
+        add_reason(&h, (struct hl_reason){rule->name, hl_row_value(&row, rule, now)});
     }
     for (; i > 0 && r->hottest[i - 1].score < h.score; i--) r->hottest[i] = r->hottest[i - 1];
     r->hottest[i] = h;

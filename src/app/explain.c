@@ -13,12 +13,12 @@ static hl_fixed raw_points(uint32_t times, hl_fixed points)
 
 static void explain_rows(struct hl_explanation *e)
 {
-    for (unsigned i = 0; i < e->c->n_rows; i++) {
-        const struct hl_row *row = &e->c->rows[i];
-        const struct hl_score_rule *rule = &e->m->rules[row->rule];
+    struct hl_row row;
+    for (size_t pos = 0; hl_contact_next_row(e->c, &pos, &row);) {
+        const struct hl_score_rule *rule = &e->m->rules[row.rule];
         struct hl_explained_row *r = &e->rows[e->n_rows++];
-        *r = (struct hl_explained_row){.rule = rule, .times = row->count, .now = hl_row_value(row, rule, e->at)};
-        r->raw = raw_points(row->count, rule->points);
+        *r = (struct hl_explained_row){.rule = rule, .times = row.count, .now = hl_row_value(&row, rule, e->at)};
+        r->raw = raw_points(row.count, rule->points);
         r->decay = hl_fixed_add(r->raw, -r->now);
         if (rule->group >= 0) e->groups[rule->group].rows = hl_fixed_add(e->groups[rule->group].rows, r->now);
         if (rule->group < 0) e->sum = hl_fixed_add(e->sum, r->now);
@@ -51,7 +51,7 @@ static void explain_fit(struct hl_explanation *e)
 enum hl_status hl_explain(const struct hl_contact *c, const struct hl_model *m, int64_t at, struct hl_explanation *out)
 {
     *out = (struct hl_explanation){.c = c, .m = m, .at = at > c->clock ? at : c->clock, .n_groups = m->n_groups};
-    out->rows = calloc(c->n_rows + 1u, sizeof(*out->rows));
+    out->rows = calloc(hl_contact_n_rows(c) + 1u, sizeof(*out->rows));
     out->groups = calloc(m->n_groups + 1, sizeof(*out->groups));
     out->fit = calloc(m->n_fit + 1, sizeof(*out->fit));
     if (!out->rows || !out->groups || !out->fit) return HL_E_NOMEM;

@@ -18,7 +18,7 @@ enum hl_status hl_subject_init(struct hl_subject *s, struct hl_slice id)
 
 void hl_subject_fini(struct hl_subject *s)
 {
-    if (s->c.id) hl_contact_fini(&s->c, &s->slab);
+    if (s->c.body) hl_contact_fini(&s->c, &s->slab);
     hl_slab_fini(&s->slab);
     free(s->event_id);
 }

@@ -39,9 +39,10 @@ static bool look(void *ctx, struct hl_contact *c)
     struct search *s = ctx;
     if (c->stamp == c->stage || s->n == s->limit) return false;
     const struct hl_model *m = hl_models_of(s->api->shadow->models, c->worker);
-    s->items[s->n++] = (struct differing){.id = {NULL, c->id_len}, .at = s->ids.len, .hash = c->hash, .worker = c->worker, .live = c->stamp, .shadow = c->stage,
+    struct hl_slice id = hl_contact_id(c);
+    s->items[s->n++] = (struct differing){.id = {NULL, id.len}, .at = s->ids.len, .hash = c->hash, .worker = c->worker, .live = c->stamp, .shadow = c->stage,
                                           .score = hl_score_at(c, m, s->now > c->clock ? s->now : c->clock).total};
-    hl_buf_put(&s->ids, c->id, c->id_len);
+    hl_buf_put(&s->ids, id.data, id.len);
     return false;
 }
 

@@ -58,7 +58,7 @@ static enum hl_status take_state(struct hl_worker *w, struct hl_slab *slab, stru
     if (!status) status = hl_join(c, slab, m, &from, &via->ev, mode, o);
     if (!status && o->buried) status = note_from(w, via);
     if (!status && o->buried) status = note_kin(w, &from);
-    if (from.id) hl_contact_fini(&from, slab);
+    if (from.body) hl_contact_fini(&from, slab);
     return status;
 }
 

@@ -300,7 +300,7 @@ static enum hl_status join(struct hl_shadow_worker *s, struct hl_slab *slab, str
     enum hl_status status = hl_contact_init(&from, slab, hl_hash64(via->from), via->from, c->partition);
     if (!status) status = hl_state_decode(&from, slab, s->model, via->state);
     if (!status) status = hl_join(c, slab, s->model, &from, &via->ev, HL_APPLY_LIVE, s->outcome);
-    if (from.id) hl_contact_fini(&from, slab);
+    if (from.body) hl_contact_fini(&from, slab);
     return status;
 }
 

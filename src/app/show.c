@@ -190,10 +190,11 @@ static void put_attribute_lines(const struct hl_contact *c, struct hl_buf *out)
 
 static void put_row_lines(const struct hl_contact *c, const struct hl_model *m, int64_t at, struct hl_buf *out)
 {
-    if (c->n_rows) hl_buf_printf(out, "\nrules of behavior that count%26s  %s\n", "points", "times");
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
-        hl_buf_printf(out, "  %-40.40s%12.*f  %5u\n", rule->name, DECIMALS, hl_fixed_to_double(hl_row_value(&c->rows[i], rule, at)), c->rows[i].count);
+    struct hl_row row;
+    if (hl_contact_n_rows(c)) hl_buf_printf(out, "\nrules of behavior that count%26s  %s\n", "points", "times");
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule];
+        hl_buf_printf(out, "  %-40.40s%12.*f  %5u\n", rule->name, DECIMALS, hl_fixed_to_double(hl_row_value(&row, rule, at)), row.count);
     }
 }
 

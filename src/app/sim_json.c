@@ -115,12 +115,15 @@ static void put_rows(struct hl_buf *b, const struct hl_contact *c, const struct 
 {
     hl_json_put_key(b, "rows");
     hl_buf_put_u8(b, '[');
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
-        hl_json_put_raw(b, i ? ",{\"rule\":" : "{\"rule\":");
+    struct hl_row row;
+    const char *before = "{\"rule\":";
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule];
+        hl_json_put_raw(b, before);
+        before = ",{\"rule\":";
         hl_json_put_text(b, hl_slice_of(rule->name));
-        put_points(b, "points", hl_row_value(&c->rows[i], rule, at));
-        hl_json_put_member_int(b, "count", c->rows[i].count);
+        put_points(b, "points", hl_row_value(&row, rule, at));
+        hl_json_put_member_int(b, "count", row.count);
         hl_buf_put_u8(b, '}');
     }
     hl_buf_put_u8(b, ']');

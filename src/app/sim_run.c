@@ -213,7 +213,7 @@ static bool precedes(const struct hl_sim_line *a, const struct hl_sim_line *b)
     if (a->event != b->event) return a->event < b->event;
     if (a->by_event != b->by_event) return b->by_event;
     if (a->at != b->at) return a->at < b->at;
-    return hl_slice_compare(a->id, b->id) < 0;
+    return hl_slice_compare(hl_contact_id(a->c), hl_contact_id(b->c)) < 0;
 }
 
 static struct hl_sim_lines *lines_of(struct hl_sim *sim, unsigned shard, bool alerts)

@@ -157,7 +157,7 @@ static bool note_alerts(struct hl_sim_shard *s, struct hl_sim_side *side, const 
         const struct hl_alert *a = &out->alerts[i];
         side->counts.alerts[a->sla - side->m->sla][a->event]++;
         if (!s->alerts.wanted || side != s->sides) continue;
-        struct hl_sim_line line = {at->event, by_event, at->moment, hl_contact_id(c), s->alerts.text.len, 0};
+        struct hl_sim_line line = {at->event, by_event, at->moment, c, s->alerts.text.len, 0};
         hl_sim_put_alert(&s->alerts.text, hl_contact_id(c), a);
         ok = add_line(&s->alerts, line);
     }
@@ -175,7 +175,7 @@ static bool note(struct hl_sim_shard *s, struct hl_sim_side *side, const struct 
         if (t->to == HL_STAGE_MQL && memo->first_mql_at == HL_NO_TIME) memo->first_mql_at = t->occurred_at;
         if (!s->transitions.wanted || side != s->sides) continue;
         struct hl_sim_transition record = {hl_contact_id(c), at->trigger, t, at->stream, side->m, at->source};
-        struct hl_sim_line line = {at->event, by_event, at->moment, hl_contact_id(c), s->transitions.text.len, 0};
+        struct hl_sim_line line = {at->event, by_event, at->moment, c, s->transitions.text.len, 0};
         hl_sim_put_transition(&s->transitions.text, &record);
         ok = add_line(&s->transitions, line);
     }

@@ -42,7 +42,7 @@ struct hl_sim_line {
     uint64_t event;     /* number of the event that brought it */
     bool by_event;      /* else by time: those come first, in the order of the two below */
     int64_t at;
-    struct hl_slice id; /* of the contact; stays */
+    const struct hl_contact *c;
     size_t text, len;   /* in the lines' text */
 };
 

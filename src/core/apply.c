@@ -11,6 +11,7 @@
 #include "hotlead/base/hash.h"
 #include "hotlead/core/join.h"
 #include "hotlead/core/touches.h"
+#include "ledger.h"
 #include "lifecycle.h"
 #include "match_cache_private.h"
 
@@ -32,20 +33,20 @@ const char *hl_result_name(enum hl_result r)
 
 /* ---- step 1 ---- */
 
-bool hl_contact_remember(struct hl_contact *c, uint64_t hash)
+enum hl_status hl_contact_remember(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, bool *known)
 {
-    if (hash == 0) hash = 1; /* 0 marks an unused place */
-    for (unsigned i = 0; i < HL_EVENT_IDS; i++)
-        if (c->event_ids[i] == hash) return false;
-    c->event_ids[c->event_id_pos] = hash;
-    c->event_id_pos = (uint8_t)((c->event_id_pos + 1) % HL_EVENT_IDS);
-    return true;
+    if (hash == 0) hash = 1; /* 0 is no hash in a stored state */
+    *known = hl_event_ids_has(c, hash);
+    return *known ? HL_OK : hl_event_ids_add(c, slab, hash);
 }
 
-/* False when the id is among the last ones; else it is one of them now. */
-static bool remember(struct hl_contact *c, struct hl_slice event_id)
+/* The result is that of a duplicate when the id is among the last ones; else it is one of them now. */
+static enum hl_status remember(struct hl_contact *c, struct hl_slab *slab, struct hl_slice event_id, struct hl_outcome *out)
 {
-    return hl_contact_remember(c, hl_hash64(event_id));
+    bool known;
+    enum hl_status status = hl_contact_remember(c, slab, hl_hash64(event_id), &known);
+    if (status == HL_OK && known) out->result = HL_RESULT_DUPLICATE;
+    return status;
 }
 
 /* ---- step 2 ---- */
@@ -71,7 +72,7 @@ static enum hl_status apply_attributes(struct hl_step *s)
     }
     if (changed) hl_contact_refit(s->c, s->m); /* most profiles say what is known */
     s->out->sinks |= changed || (s->c->flags & HL_C_HELD_FIT);
-    s->c->flags &= ~(uint32_t)HL_C_HELD_FIT;
+    s->c->flags &= (uint16_t)~HL_C_HELD_FIT;
     return HL_OK;
 }
 
@@ -82,22 +83,20 @@ static bool window_takes(struct hl_window *w, int64_t window, uint32_t max_times
     return count && *count < max_times && ++*count;
 }
 
-static enum hl_status score_rule(struct hl_step *s, uint16_t index)
+/* *pos: of an entry of this rule or a lower one. */
+static enum hl_status score_rule(struct hl_step *s, uint16_t index, size_t *pos)
 {
     const struct hl_score_rule *rule = &s->m->rules[index];
-    if (rule->max_times > 0) {
-        struct hl_window *w = hl_contact_window(s->c, s->slab, index);
-        if (!w) return HL_E_NOMEM;
-        if (!window_takes(w, s->ev->occurred_at / rule->window_ms, rule->max_times)) return HL_OK;
-    }
-    struct hl_row *row = hl_contact_row(s->c, s->slab, index);
-    if (!row) return HL_E_NOMEM;
-    uint32_t epoch = row->epoch;
-    hl_row_add(row, rule, s->ev->occurred_at);
+    struct hl_entry e;
+    hl_ledger_seek(s->c, pos, index, &e);
+    if (rule->max_times > 0 && !window_takes(&e.window, s->ev->occurred_at / rule->window_ms, rule->max_times)) return HL_OK;
+    uint32_t epoch = e.row.epoch;
+    hl_row_add(&e.row, rule, s->ev->occurred_at);
+    e.has_row = true;
     if (s->deed) hl_deed_add_rule(s->deed, index);
-    if (rule->points < 0 || row->epoch != epoch) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
-    if (row->count < UINT32_MAX) row->count++;
-    return HL_OK;
+    if (rule->points < 0 || e.row.epoch != epoch) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
+    if (e.row.count < UINT32_MAX) e.row.count++;
+    return hl_ledger_put(s->c, s->slab, pos, &e);
 }
 
 /* The event lies before a rejection that wiped the slate. */
@@ -109,10 +108,10 @@ static bool is_wiped(const struct hl_step *s)
 static enum hl_status apply_ledger(struct hl_step *s)
 {
     if (is_wiped(s)) return HL_OK;
-    size_t n = s->m->n_rules;
+    size_t n = s->m->n_rules, pos = 0;
     enum hl_status status = HL_OK;
     for (size_t i = hl_step_next_match(s, 0, n); i < n && status == HL_OK; i = hl_step_next_match(s, i + 1, n))
-        status = score_rule(s, (uint16_t)i);
+        status = score_rule(s, (uint16_t)i, &pos);
     return status;
 }
 
@@ -227,13 +226,21 @@ static enum hl_status erase(struct hl_contact *c, struct hl_slab *slab, const st
 
 /* ---- voiding ---- */
 
-static void take_back_window(struct hl_contact *c, const struct hl_score_rule *rule, uint16_t index, int64_t t)
+/* One match of the rule at time t that was added: the same integers, subtracted. A row without matches goes. */
+static enum hl_status take_back_rule(struct hl_step *s, uint16_t index, int64_t t)
 {
-    for (unsigned i = 0; i < c->n_windows; i++) {
-        struct hl_window *w = &c->windows[i];
-        for (unsigned k = 0; k < 2 && w->rule == index; k++)
-            if (w->window[k] == t / rule->window_ms && w->count[k]) w->count[k]--;
+    const struct hl_score_rule *rule = &s->m->rules[index];
+    struct hl_score_rule inverse = {.points = -rule->points, .half_life = rule->half_life};
+    struct hl_entry e;
+    size_t pos = 0;
+    hl_ledger_seek(s->c, &pos, index, &e);
+    for (unsigned k = 0; k < 2 && rule->max_times; k++)
+        if (e.window.window[k] == t / rule->window_ms && e.window.count[k]) e.window.count[k]--;
+    if (e.row.count) {
+        hl_row_add(&e.row, &inverse, t);
+        e.has_row = --e.row.count > 0;
     }
+    return hl_ledger_put(s->c, s->slab, &pos, &e);
 }
 
 /* Latches and facts that it set and that nothing newer has set since. */
@@ -247,18 +254,18 @@ static void take_back_newest(struct hl_contact_ext *ext, const struct hl_deed *d
     }
 }
 
-static void take_back(struct hl_step *s, const struct hl_deed *d)
+static enum hl_status take_back(struct hl_step *s, const struct hl_deed *d)
 {
     struct hl_contact *c = s->c;
     for (unsigned i = 0; i < d->n_rules; i++) {
-        const struct hl_score_rule *rule = &s->m->rules[d->rules[i]];
-        if (rule->max_times) take_back_window(c, rule, d->rules[i], d->at);
-        hl_contact_row_take_back(c, s->m, d->rules[i], d->at);
+        enum hl_status status = take_back_rule(s, d->rules[i], d->at);
+        if (status != HL_OK) return status;
     }
-    if (d->subscribed) c->flags &= ~(uint32_t)HL_C_SUBSCRIBED;
-    if (!c->ext) return;
+    if (d->subscribed) c->flags &= (uint16_t)~HL_C_SUBSCRIBED;
+    if (!c->ext) return HL_OK;
     c->ext->manual = hl_fixed_add(c->ext->manual, -d->manual);
     take_back_newest(c->ext, d);
+    return HL_OK;
 }
 
 static enum hl_status take_void(struct hl_step *s, enum hl_apply_mode mode)
@@ -272,7 +279,8 @@ static enum hl_status take_void(struct hl_step *s, enum hl_apply_mode mode)
     s->out->sinks = s->voids = true;
     hl_lifecycle_look_at_arms(s);
     s->score_before = hl_lifecycle_score(s);
-    take_back(s, &undone);
+    enum hl_status status = take_back(s, &undone);
+    if (status != HL_OK) return status;
     s->score_known = false;
     hl_lifecycle_look_at_arms(s);
     return mode == HL_APPLY_REPLAY ? HL_OK : hl_lifecycle_retract(s, &undone);
@@ -300,13 +308,11 @@ static bool is_same(const struct hl_contact *c, struct hl_slice id)
 }
 
 /* What comes to a pointer is for another; its own erasure is for both. */
-static enum hl_status pass_on(struct hl_contact *c, const struct hl_event *ev, struct hl_outcome *out)
+static enum hl_status pass_on(struct hl_contact *c, struct hl_slab *slab, const struct hl_event *ev, struct hl_outcome *out)
 {
     struct hl_slice into = hl_merged_into(c);
-    if (!remember(c, ev->event_id)) {
-        out->result = HL_RESULT_DUPLICATE;
-        return HL_OK;
-    }
+    enum hl_status status = remember(c, slab, ev->event_id, out);
+    if (status != HL_OK || out->result == HL_RESULT_DUPLICATE) return status;
     out->changed = true;
     if (ev->machine) return HL_OK;
     if (ev->type == HL_EVENT_CONTACT_MERGED && hl_slice_eq(hl_event_attribute(ev, HL_SLICE_LIT("into")), into)) return HL_OK; /* it did */
@@ -359,12 +365,10 @@ enum hl_status hl_apply(struct hl_contact *c, struct hl_slab *slab, const struct
     enum hl_stage to = HL_STAGE_ANONYMOUS;
     enum way way = way_of(c, ev, &to);
     if (way == HL_WAY_ERASE) return erase(c, slab, m, ev->occurred_at, out);
-    if (c->flags & HL_C_MERGED) return pass_on(c, ev, out);
-    c->flags &= ~(uint32_t)HL_C_ERASED;
-    if (!remember(c, ev->event_id)) {
-        out->result = HL_RESULT_DUPLICATE;
-        return HL_OK;
-    }
+    if (c->flags & HL_C_MERGED) return pass_on(c, slab, ev, out);
+    c->flags &= (uint16_t)~HL_C_ERASED;
+    enum hl_status status = remember(c, slab, ev->event_id, out);
+    if (status != HL_OK || out->result == HL_RESULT_DUPLICATE) return status;
     out->changed = true;
     if (way == HL_WAY_NONE) return HL_OK;
     if (way == HL_WAY_MERGE) return mode == HL_APPLY_LIVE ? merge(c, ev, out) : HL_OK; /* one that went is not replayed: a pointer was stored */

@@ -15,12 +15,14 @@
 
 #include "contact_private.h"
 #include "hotlead/core/score.h"
+#include "ledger.h"
 
 #define ENTRY_HEAD 11
 #define MAX_KEYS 64
 #define MAX_KEY_BYTES 255
 #define MAX_VALUE_BYTES HL_OWN_MAX
 #define DOMAIN_BYTES 256
+#define AS_BARE INT64_MIN /* fit: there were no attributes when it was worked out, and those that came since say nothing of it */
 
 struct entry {
     size_t at; /* offset of the entry in the block */
@@ -40,11 +42,8 @@ static void start(struct hl_contact *c)
 enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
 {
     memset(c, 0, sizeof *c);
-    if (id.len > UINT32_MAX) return HL_E_TOO_LARGE;
-    c->id = hl_slab_alloc(slab, id.len + (id.len == 0));
-    if (!c->id) return HL_E_NOMEM;
-    if (id.len) memcpy(c->id, id.data, id.len);
-    c->id_len = (uint32_t)id.len;
+    enum hl_status status = hl_body_new(c, slab, id);
+    if (status != HL_OK) return status;
     c->hash = hash;
     c->partition = partition;
     start(c);
@@ -66,33 +65,46 @@ static void free_handoff(struct hl_contact_ext *ext, struct hl_slab *slab)
     ext->owner_len = ext->n_clocks = ext->cap_clocks = 0;
 }
 
-static void free_lists(struct hl_contact *c, struct hl_slab *slab)
+static size_t attributes_bytes(const struct hl_contact *c)
 {
-    hl_slab_free(slab, c->rows, c->cap_rows * sizeof *c->rows);
-    hl_slab_free(slab, c->windows, c->cap_windows * sizeof *c->windows);
-    hl_slab_free(slab, c->attributes, c->attributes_cap);
+    return c->attributes ? sizeof *c->attributes + c->attributes->cap : 0;
+}
+
+static void free_attributes(struct hl_contact *c, struct hl_slab *slab)
+{
+    hl_slab_free(slab, c->attributes, attributes_bytes(c));
+    c->attributes = NULL;
+}
+
+static void free_ext(struct hl_contact *c, struct hl_slab *slab)
+{
+    if (!c->ext) return;
+    free_handoff(c->ext, slab);
+    hl_slab_free(slab, c->ext, ext_bytes(c->ext));
+    c->ext = NULL;
 }
 
 void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab)
 {
-    hl_slab_free(slab, c->id, c->id_len + (c->id_len == 0));
-    free_lists(c, slab);
-    if (c->ext) {
-        free_handoff(c->ext, slab);
-        hl_slab_free(slab, c->ext, ext_bytes(c->ext));
-    }
+    hl_body_free(c, slab);
+    free_attributes(c, slab);
+    free_ext(c, slab);
     memset(c, 0, sizeof *c);
+}
+
+/* What is in no block but the engine's, and the blocks. */
+static struct hl_contact shell(const struct hl_contact *c)
+{
+    return (struct hl_contact){.hash = c->hash, .body = c->body, .attributes = c->attributes, .ext = c->ext, .partition = c->partition, .worker = c->worker};
 }
 
 void hl_contact_restart(struct hl_contact *c, struct hl_slab *slab)
 {
-    struct hl_contact was = *c;
-    free_lists(c, slab);
-    if (c->ext) {
-        free_handoff(c->ext, slab);
-        hl_slab_free(slab, c->ext, ext_bytes(c->ext));
-    }
-    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .partition = was.partition, .worker = was.worker};
+    free_attributes(c, slab);
+    free_ext(c, slab);
+    hl_ledger_clear(c);
+    hl_event_ids_clear(c);
+    *c = shell(c);
     start(c);
 }
 
@@ -110,9 +122,7 @@ static size_t all_of_ext(const struct hl_contact_ext *ext)
 
 size_t hl_contact_bytes(const struct hl_contact *c)
 {
-    return sizeof *c + block_bytes(c->id, c->id_len + (c->id_len == 0)) + block_bytes(c->rows, c->cap_rows * sizeof *c->rows) +
-           block_bytes(c->windows, c->cap_windows * sizeof *c->windows) + block_bytes(c->attributes, c->attributes_cap) +
-           all_of_ext(c->ext);
+    return hl_slab_usable(sizeof *c) + block_bytes(c->body, hl_body_bytes(c)) + block_bytes(c->attributes, attributes_bytes(c)) + all_of_ext(c->ext);
 }
 
 struct hl_slice hl_contact_cut(struct hl_slice s, size_t max)
@@ -127,8 +137,8 @@ struct hl_slice hl_contact_cut(struct hl_slice s, size_t max)
 /* The entry at offset `at`; false at the end of the block. */
 static bool entry_at(const struct hl_contact *c, size_t at, struct entry *e)
 {
-    if (at >= c->attributes_len) return false;
-    const uint8_t *p = c->attributes + at;
+    if (!c->attributes || at >= c->attributes->len) return false;
+    const uint8_t *p = c->attributes->data + at;
     uint16_t value_len;
     memcpy(&value_len, p + 1, sizeof value_len);
     memcpy(&e->time, p + 3, sizeof e->time);
@@ -151,35 +161,41 @@ static bool entry_find(const struct hl_contact *c, struct hl_slice key, struct e
     return false;
 }
 
-/* Make room for `need` bytes in all. */
-static enum hl_status reserve(struct hl_contact *c, struct hl_slab *slab, size_t need)
+/* Make room for `more` bytes. */
+static enum hl_status reserve(struct hl_contact *c, struct hl_slab *slab, size_t more)
 {
-    if (need <= c->attributes_cap) return HL_OK;
-    size_t cap = hl_slab_usable(need);
-    uint8_t *block = hl_slab_alloc(slab, cap);
+    struct hl_attributes *old = c->attributes;
+    size_t need = (old ? old->len : 0) + more;
+    if (old && need <= old->cap) return HL_OK;
+    size_t bytes = hl_slab_usable(sizeof *old + need);
+    struct hl_attributes *block = hl_slab_alloc(slab, bytes);
     if (!block) return HL_E_NOMEM;
-    if (c->attributes_len) memcpy(block, c->attributes, c->attributes_len);
-    hl_slab_free(slab, c->attributes, c->attributes_cap);
+    *block = (struct hl_attributes){.fit = AS_BARE, .cap = (uint32_t)(bytes - sizeof *block)};
+    if (old) {
+        block->fit = old->fit;
+        block->len = old->len;
+        memcpy(block->data, old->data, old->len);
+        free_attributes(c, slab);
+    }
     c->attributes = block;
-    c->attributes_cap = (uint32_t)cap;
     return HL_OK;
 }
 
 enum hl_status hl_contact_reserve_attributes(struct hl_contact *c, struct hl_slab *slab, size_t n, size_t bytes)
 {
-    return reserve(c, slab, c->attributes_len + n * ENTRY_HEAD + bytes);
+    return reserve(c, slab, n * ENTRY_HEAD + bytes);
 }
 
 static void entry_append(struct hl_contact *c, struct hl_slice key, struct hl_slice value, int64_t time)
 {
-    uint8_t *p = c->attributes + c->attributes_len;
+    uint8_t *p = c->attributes->data + c->attributes->len;
     uint16_t value_len = (uint16_t)value.len;
     p[0] = (uint8_t)key.len;
     memcpy(p + 1, &value_len, sizeof value_len);
     memcpy(p + 3, &time, sizeof time);
     if (key.len) memcpy(p + ENTRY_HEAD, key.data, key.len);
     if (value.len) memcpy(p + ENTRY_HEAD + key.len, value.data, value.len);
-    c->attributes_len += (uint32_t)(ENTRY_HEAD + key.len + value.len);
+    c->attributes->len += (uint32_t)(ENTRY_HEAD + key.len + value.len);
 }
 
 /* Their times count, too: the younger one tells the domain. */
@@ -199,17 +215,18 @@ enum hl_status hl_contact_set_attribute(struct hl_contact *c, struct hl_slab *sl
     if (found && e.time > time) return HL_OK;
     if (found && hl_slice_eq(e.value, value)) {
         *changed |= is_about_mail(key);
-        memcpy(c->attributes + e.at + 3, &time, sizeof time);
+        memcpy(c->attributes->data + e.at + 3, &time, sizeof time);
         return HL_OK;
     }
     *changed = true;
     if (!found && n >= MAX_KEYS) return HL_E_TOO_LARGE;
-    size_t old = found ? entry_end(&e) - e.at : 0;
-    enum hl_status status = reserve(c, slab, c->attributes_len - old + ENTRY_HEAD + key.len + value.len);
+    size_t old = found ? entry_end(&e) - e.at : 0, now = ENTRY_HEAD + key.len + value.len;
+    enum hl_status status = now > old ? reserve(c, slab, now - old) : HL_OK;
     if (status != HL_OK) return status;
     if (found) {
-        memmove(c->attributes + e.at, c->attributes + e.at + old, c->attributes_len - e.at - old);
-        c->attributes_len -= (uint32_t)old;
+        struct hl_attributes *a = c->attributes;
+        memmove(a->data + e.at, a->data + e.at + old, a->len - e.at - old);
+        a->len -= (uint32_t)old;
     }
     entry_append(c, key, value, time);
     return HL_OK;
@@ -282,32 +299,42 @@ static uint8_t grade_of(const struct hl_model *m, hl_fixed fit)
 
 #define FIT_FLAGS ((uint32_t)(HL_C_MUST_HAVE | HL_C_DISQUALIFIED_TRAIT | HL_C_SUSPECT))
 
+static hl_fixed fit_of(const struct hl_contact *c, const struct hl_model *m)
+{
+    hl_fixed fit = 0;
+    for (size_t i = 0; i < m->n_fit; i++)
+        if (hl_contact_holds(c, &m->fit[i].when)) fit = hl_fixed_add(fit, m->fit[i].points);
+    return fit;
+}
+
+hl_fixed hl_contact_fit(const struct hl_contact *c, const struct hl_model *m)
+{
+    return c->attributes && c->attributes->fit != AS_BARE ? c->attributes->fit : m->bare.fit;
+}
+
 void hl_contact_refit(struct hl_contact *c, const struct hl_model *m)
 {
-    c->flags &= ~FIT_FLAGS;
-    if (c->attributes_len == 0 && m->bare.grade) { /* as everyone begins */
+    c->flags &= (uint16_t)~FIT_FLAGS;
+    if (!c->attributes) { /* as everyone begins */
         c->flags |= m->bare.flags;
-        c->fit = m->bare.fit;
         c->grade = m->bare.grade;
         return;
     }
     if (!hl_contact_first_rule(c, m->must_have, m->n_must_have, false)) c->flags |= HL_C_MUST_HAVE;
     if (hl_contact_first_rule(c, m->disqualify, m->n_disqualify, true)) c->flags |= HL_C_DISQUALIFIED_TRAIT;
     if (hl_contact_first_rule(c, m->suspect, m->n_suspect, true)) c->flags |= HL_C_SUSPECT;
-    c->fit = 0;
-    for (size_t i = 0; i < m->n_fit; i++)
-        if (hl_contact_holds(c, &m->fit[i].when)) c->fit = hl_fixed_add(c->fit, m->fit[i].points);
-    c->grade = grade_of(m, c->fit);
+    c->attributes->fit = fit_of(c, m);
+    c->grade = grade_of(m, c->attributes->fit);
 }
 
 void hl_contact_fit_bare(struct hl_model *m)
 {
-    struct hl_contact none = {.grade = 0};
-    m->bare.grade = 0;
-    hl_contact_refit(&none, m);
-    m->bare.flags = none.flags & FIT_FLAGS;
-    m->bare.fit = none.fit;
-    m->bare.grade = none.grade;
+    struct hl_attributes nothing = {.len = 0};
+    struct hl_contact bare = {.attributes = &nothing};
+    hl_contact_refit(&bare, m);
+    m->bare.flags = bare.flags;
+    m->bare.fit = nothing.fit;
+    m->bare.grade = bare.grade;
 }
 
 static void clear_ext(struct hl_contact_ext *ext)
@@ -332,80 +359,6 @@ struct hl_contact_ext *hl_contact_ext(struct hl_contact *c, struct hl_slab *slab
     return c->ext = ext;
 }
 
-/* First row whose rule is not below. */
-static unsigned row_place(const struct hl_contact *c, uint16_t rule)
-{
-    unsigned lo = 0, hi = c->n_rows;
-    if (hi == 0 || c->rows[hi - 1].rule < rule) return hi; /* stored rows come in order */
-    while (lo < hi) {
-        unsigned mid = (lo + hi) / 2;
-        if (c->rows[mid].rule < rule)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-/* A block with room for `want` items, of which n are there; *cap in items. The old one stays when memory is out. */
-static void *sized(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item, size_t want)
-{
-    size_t items = hl_slab_usable(want * item) / item;
-    if (items > UINT16_MAX) items = UINT16_MAX;
-    void *block = hl_slab_alloc(slab, items * item);
-    if (!block) return NULL;
-    if (n) memcpy(block, old, n * item);
-    hl_slab_free(slab, old, *cap * item);
-    *cap = (uint16_t)items;
-    return block;
-}
-
-/* A block with room for at least one more of `n` items. */
-static void *grown(struct hl_slab *slab, void *old, unsigned n, uint16_t *cap, size_t item)
-{
-    return n < *cap ? old : sized(slab, old, n, cap, item, n + 1 + n / 2);
-}
-
-enum hl_status hl_contact_reserve_rows(struct hl_contact *c, struct hl_slab *slab, size_t n)
-{
-    if (n <= c->cap_rows) return HL_OK;
-    struct hl_row *rows = sized(slab, c->rows, c->n_rows, &c->cap_rows, sizeof *rows, n);
-    if (rows) c->rows = rows;
-    return rows ? HL_OK : HL_E_NOMEM;
-}
-
-enum hl_status hl_contact_reserve_windows(struct hl_contact *c, struct hl_slab *slab, size_t n)
-{
-    if (n <= c->cap_windows) return HL_OK;
-    struct hl_window *windows = sized(slab, c->windows, c->n_windows, &c->cap_windows, sizeof *windows, n);
-    if (windows) c->windows = windows;
-    return windows ? HL_OK : HL_E_NOMEM;
-}
-
-struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)
-{
-    unsigned at = row_place(c, rule);
-    if (at < c->n_rows && c->rows[at].rule == rule) return &c->rows[at];
-    struct hl_row *rows = grown(slab, c->rows, c->n_rows, &c->cap_rows, sizeof *rows);
-    if (!rows) return NULL;
-    c->rows = rows;
-    memmove(rows + at + 1, rows + at, (c->n_rows - at) * sizeof *rows);
-    rows[at] = (struct hl_row){.rule = rule};
-    c->n_rows++;
-    return &rows[at];
-}
-
-void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, uint16_t rule, int64_t t)
-{
-    unsigned at = row_place(c, rule);
-    if (at == c->n_rows || c->rows[at].rule != rule || c->rows[at].count == 0) return;
-    struct hl_score_rule inverse = {.points = -m->rules[rule].points, .half_life = m->rules[rule].half_life};
-    hl_row_add(&c->rows[at], &inverse, t);
-    if (--c->rows[at].count) return;
-    c->n_rows--;
-    memmove(c->rows + at, c->rows + at + 1, (c->n_rows - at) * sizeof *c->rows);
-}
-
 bool hl_contact_is_buried(const struct hl_contact *c, int64_t occurred_at)
 {
     return c->ext && c->ext->erased_at != HL_NO_TIME && occurred_at <= c->ext->erased_at;
@@ -427,31 +380,21 @@ uint32_t *hl_window_slot(struct hl_window *w, int64_t window)
     return NULL;
 }
 
-struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule)
-{
-    for (unsigned i = 0; i < c->n_windows; i++)
-        if (c->windows[i].rule == rule) return &c->windows[i];
-    struct hl_window *windows = grown(slab, c->windows, c->n_windows, &c->cap_windows, sizeof *windows);
-    if (!windows) return NULL;
-    c->windows = windows;
-    windows[c->n_windows] = (struct hl_window){{-1, -1}, {0, 0}, rule};
-    return &windows[c->n_windows++];
-}
-
 void hl_contact_clear(struct hl_contact *c, struct hl_slab *slab)
 {
     int64_t erased_at = c->ext ? c->ext->erased_at : HL_NO_TIME;
-    free_lists(c, slab);
+    free_attributes(c, slab);
     if (c->ext) {
         free_handoff(c->ext, slab);
         clear_ext(c->ext);
         c->ext->erased_at = erased_at;
     }
+    hl_ledger_clear(c);
+    hl_body_shrink(c, slab);
     struct hl_contact was = *c;
-    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .ext = was.ext, .partition = was.partition,
-                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty, .refs = was.refs, .stamp = was.stamp,
-                             .clock = was.clock, .stage_since = was.stage_since, .seq = was.seq, .event_id_pos = was.event_id_pos};
-    memcpy(c->event_ids, was.event_ids, sizeof c->event_ids);
+    *c = shell(c);
+    c->applied = was.applied, c->dirty = was.dirty, c->refs = was.refs, c->stamp = was.stamp;
+    c->clock = was.clock, c->stage_since = was.stage_since, c->seq = was.seq;
     start(c);
 }
 
@@ -459,15 +402,17 @@ enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, cons
 {
     struct hl_contact_ext *ext = hl_contact_ext(c, slab, m);
     if (!ext) return HL_E_NOMEM;
-    free_lists(c, slab);
+    free_attributes(c, slab);
     free_handoff(ext, slab);
     clear_ext(ext);
+    ext->erased_at = at;
+    hl_ledger_clear(c);
+    hl_event_ids_clear(c);
+    hl_body_shrink(c, slab);
     struct hl_contact was = *c;
-    *c = (struct hl_contact){.hash = was.hash, .id = was.id, .id_len = was.id_len, .ext = ext, .partition = was.partition,
-                             .worker = was.worker, .applied = was.applied, .dirty = was.dirty, .refs = was.refs,
-                             .stamp = was.stamp};
+    *c = shell(c);
+    c->applied = was.applied, c->dirty = was.dirty, c->refs = was.refs, c->stamp = was.stamp;
     start(c);
     c->flags |= HL_C_ERASED;
-    ext->erased_at = at;
     return HL_OK;
 }

@@ -15,14 +15,12 @@ bool hl_contact_holds(const struct hl_contact *c, const struct hl_condition *whe
 /* The longest start of `s` of at most `max` bytes that ends between two characters of UTF-8. */
 struct hl_slice hl_contact_cut(struct hl_slice s, size_t max);
 
-/* Step 1: false when this is the hash of one of the last ids; else it is one of them now. */
-bool hl_contact_remember(struct hl_contact *c, uint64_t hash);
+/* Step 1: *known when this is the hash of one of the last ids; else it is one of them now. HL_E_NOMEM: nothing is changed. */
+enum hl_status hl_contact_remember(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, bool *known) HL_WARN_UNUSED;
 /* Step 2. */
 void hl_contact_advance_clock(struct hl_contact *c, int64_t t);
 
-/* Room for what is about to come, at once instead of by and by: so many rows, windows, attributes of so many bytes of keys and values. HL_E_NOMEM. */
-enum hl_status hl_contact_reserve_rows(struct hl_contact *c, struct hl_slab *slab, size_t n) HL_WARN_UNUSED;
-enum hl_status hl_contact_reserve_windows(struct hl_contact *c, struct hl_slab *slab, size_t n) HL_WARN_UNUSED;
+/* Room for what is about to come, at once instead of by and by: attributes of so many bytes of keys and values. HL_E_NOMEM. */
 enum hl_status hl_contact_reserve_attributes(struct hl_contact *c, struct hl_slab *slab, size_t n, size_t bytes) HL_WARN_UNUSED;
 
 #define HL_OWN_MAX 4096 /* bytes of a value */
@@ -36,7 +34,4 @@ bool hl_contact_is_buried(const struct hl_contact *c, int64_t occurred_at);
 
 /* The count of this window, which is opened where it is one of the two newest; NULL: it is too old. */
 uint32_t *hl_window_slot(struct hl_window *w, int64_t window);
-/* Window counts of a capped rule; made when absent. NULL: no memory. */
-struct hl_window *hl_contact_window(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);
-
 #endif

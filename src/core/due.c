@@ -55,14 +55,14 @@ struct decaying {
 static struct decaying decaying_of(const struct fall *f)
 {
     struct decaying d = {HL_NO_TIME, 0, 0, false};
-    for (unsigned i = 0; i < f->c->n_rows; i++) {
-        const struct hl_row *row = &f->c->rows[i];
-        const struct hl_score_rule *rule = &f->m->rules[row->rule];
-        int64_t end = hl_row_end(row, rule);
+    struct hl_row row;
+    for (size_t pos = 0; hl_contact_next_row(f->c, &pos, &row);) {
+        const struct hl_score_rule *rule = &f->m->rules[row.rule];
+        int64_t end = hl_row_end(&row, rule);
         if (end <= f->c->clock) continue;
         d.half_life_ms = d.end == HL_NO_TIME || d.half_life_ms == rule->half_life.ms ? rule->half_life.ms : 0;
-        d.points = hl_fixed_add(d.points, hl_row_value(row, rule, f->c->clock));
-        d.rises = d.rises || row->near_hi < 0;
+        d.points = hl_fixed_add(d.points, hl_row_value(&row, rule, f->c->clock));
+        d.rises = d.rises || row.near_hi < 0;
         if (end > d.end) d.end = end;
     }
     return d;
@@ -127,27 +127,25 @@ static int64_t finest_step(unsigned looks)
 
 /* Proofs that the score stays at or above exit for a while. */
 struct proofs {
-    struct hl_contact merged; /* f->c with merged rows */
-    struct hl_row rows[MERGED_ROWS];
-    hl_fixed slack; /* no score of `merged` is further from that of f->c */
+    struct hl_row rows[MERGED_ROWS]; /* those of f->c, merged */
+    unsigned n;     /* 0: it has too many */
+    hl_fixed slack; /* no score of them is further from that of f->c */
 };
 
 static void prepare(struct proofs *p, const struct fall *f)
 {
-    unsigned n = hl_rows_merge(f->c, f->m, p->rows, MERGED_ROWS);
-    p->merged = *f->c;
-    p->slack = 0;
-    if (n == 0) return;
-    p->merged.rows = p->rows;
-    p->merged.n_rows = (uint16_t)n;
-    p->slack = 2 * (hl_fixed)f->c->n_rows;
+    p->n = hl_rows_merge(f->c, f->m, p->rows, MERGED_ROWS);
+    p->slack = 2 * (hl_fixed)hl_contact_n_rows(f->c);
 }
 
 static bool stays(const struct proofs *p, const struct fall *f, int64_t from, int64_t to)
 {
-    hl_fixed floor = hl_score_floor(&p->merged, f->m, from, to);
-    if (floor >= f->exit + p->slack) return true;
-    return floor >= f->exit - p->slack && hl_score_floor(f->c, f->m, from, to) >= f->exit;
+    if (p->n > 0) {
+        hl_fixed floor = hl_score_floor_of(f->c, f->m, p->rows, p->n, from, to);
+        if (floor >= f->exit + p->slack) return true;
+        if (floor < f->exit - p->slack) return false;
+    }
+    return hl_score_floor(f->c, f->m, from, to) >= f->exit;
 }
 
 /* The march, from `t`, not below, to `end`. *at: how far proofs and looks have come, *fine: all of that to the millisecond. */

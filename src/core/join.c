@@ -13,6 +13,7 @@
 #include "hotlead/base/buf.h"
 #include "hotlead/base/hash.h"
 #include "hotlead/core/touches.h"
+#include "ledger.h"
 #include "lifecycle.h"
 
 #define INTO ((struct hl_slice){"\1into", 5})
@@ -36,9 +37,8 @@ enum hl_status hl_merge_away(struct hl_contact *c, struct hl_slab *slab, const s
 
 void hl_merge_back(struct hl_contact *c, struct hl_slab *slab)
 {
-    c->flags &= ~(uint32_t)HL_C_MERGED;
-    memset(c->event_ids, 0, sizeof c->event_ids);
-    c->event_id_pos = 0;
+    c->flags &= (uint16_t)~HL_C_MERGED;
+    hl_event_ids_clear(c);
     HL_BUG_ON(hl_contact_set_own(c, slab, INTO, HL_SLICE_LIT("")) != HL_OK); /* it shrinks */
 }
 
@@ -137,18 +137,17 @@ static void join_window(struct hl_window *w, int64_t window, uint32_t count)
 
 static enum hl_status join_ledger(struct hl_step *s, const struct hl_contact *from)
 {
-    for (unsigned i = 0; i < from->n_rows; i++) {
-        struct hl_row *row = hl_contact_row(s->c, s->slab, from->rows[i].rule);
-        if (!row) return HL_E_NOMEM;
-        hl_row_join(row, &from->rows[i]);
-    }
-    for (unsigned i = 0; i < from->n_windows; i++) {
-        struct hl_window *w = hl_contact_window(s->c, s->slab, from->windows[i].rule);
-        if (!w) return HL_E_NOMEM;
+    struct hl_entry more, e;
+    enum hl_status status = HL_OK;
+    for (size_t next = 0, pos = 0; status == HL_OK && hl_ledger_next(from, &next, &more);) {
+        hl_ledger_seek(s->c, &pos, more.row.rule, &e);
+        if (more.has_row) hl_row_join(&e.row, &more.row);
+        e.has_row |= more.has_row;
         for (unsigned k = 0; k < 2; k++)
-            if (from->windows[i].window[k] >= 0) join_window(w, from->windows[i].window[k], from->windows[i].count[k]);
+            if (more.window.window[k] >= 0) join_window(&e.window, more.window.window[k], more.window.count[k]);
+        status = hl_ledger_put(s->c, s->slab, &pos, &e);
     }
-    return HL_OK;
+    return status;
 }
 
 /* The newer one, and none from before a rejection of the contact. */
@@ -183,10 +182,10 @@ static enum hl_status take_over(struct hl_step *s, const struct hl_contact *from
 /* ---- all of it ---- */
 
 /* Its own id, so that it is not taken for the event itself, which may have come to both contacts. */
-static bool remember_join(struct hl_contact *c, const struct hl_contact *from, struct hl_slice event_id)
+static enum hl_status remember_join(struct hl_contact *c, struct hl_slab *slab, const struct hl_contact *from, struct hl_slice event_id, bool *known)
 {
     uint64_t both[2] = {from->hash, hl_hash64(event_id)};
-    return hl_contact_remember(c, hl_hash64((struct hl_slice){(const char *)both, sizeof both}));
+    return hl_contact_remember(c, slab, hl_hash64((struct hl_slice){(const char *)both, sizeof both}), known);
 }
 
 enum hl_status hl_join(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, const struct hl_contact *from, const struct hl_event *ev,
@@ -196,16 +195,16 @@ enum hl_status hl_join(struct hl_contact *c, struct hl_slab *slab, const struct 
     if (c->grade == 0) hl_contact_refit(c, m);
     out->buried = hl_contact_is_buried(c, ev->occurred_at);
     if (out->buried) return HL_OK;
-    c->flags &= ~(uint32_t)HL_C_ERASED;
-    if (!remember_join(c, from, ev->event_id)) {
-        out->result = HL_RESULT_DUPLICATE;
-        return HL_OK;
-    }
+    c->flags &= (uint16_t)~HL_C_ERASED;
+    bool known;
+    enum hl_status status = remember_join(c, slab, from, ev->event_id, &known);
+    if (status == HL_OK && known) out->result = HL_RESULT_DUPLICATE;
+    if (status != HL_OK || known) return status;
     hl_contact_advance_clock(c, ev->occurred_at);
     hl_contact_advance_clock(c, from->clock);
     struct hl_step s = {.c = c, .slab = slab, .m = m, .ev = ev, .out = out};
     hl_lifecycle_look_at_arms(&s);
-    enum hl_status status = take_over(&s, from);
+    status = take_over(&s, from);
     if (status != HL_OK) return status;
     s.score_known = false;
     out->result = HL_RESULT_SCORED;

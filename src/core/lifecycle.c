@@ -15,6 +15,7 @@
 
 #include "contact_private.h"
 #include "handoff.h"
+#include "ledger.h"
 
 static const char *const direction_names[] = {
 #define X(code, name) [HL_DIRECTION_##code] = name,
@@ -395,7 +396,7 @@ static enum hl_status enter_unqualified(struct hl_step *s)
     if (s->ev->occurred_at > ext->rejected_at) ext->rejected_at = s->ev->occurred_at;
     forget_until(ext, ext->rejected_at);
     if (s->m->reset_behavior) {
-        s->c->n_rows = 0;
+        hl_ledger_drop_rows(s->c);
         ext->manual = 0;
         if (s->m->voids_keep) hl_voids_clear(s->c, s->slab);
         s->score_known = false;
@@ -435,9 +436,10 @@ static void add_reasons(struct hl_transition *t, const struct hl_contact *c, con
 {
     for (size_t i = 0; i < m->n_fit; i++)
         if (hl_contact_first_rule(c, &m->fit[i], 1, true)) add_reason(t, m->fit[i].name, m->fit[i].points);
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
-        add_reason(t, rule->name, hl_row_value(&c->rows[i], rule, c->clock));
+    struct hl_row row;
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule];
+        add_reason(t, rule->name, hl_row_value(&row, rule, c->clock));
     }
     if (c->ext) add_reason(t, "manual", c->ext->manual);
 }

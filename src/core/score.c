@@ -1,6 +1,6 @@
 /* DESIGN
- * See struct hl_row for what a row holds. Rows are kept in the order of their rules, so that a row is found by bisection and
- * the stored state does not show the order of arrival.
+ * See struct hl_row for what a row holds. Rows are kept in the order of their rules (ledger.c), so that the stored state does not show the order
+ * of arrival.
  *
  * near is a 96-bit two's complement number. Points are always those of one rule, so all terms of a row have one sign; near
  * saturates at +-2^95 and far at +-2^63, and a saturating sum of terms of one sign does not depend on their order either. A row
@@ -182,46 +182,70 @@ int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule)
 unsigned hl_rows_merge(const struct hl_contact *c, const struct hl_model *m, struct hl_row *out, unsigned cap)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_row *row = &c->rows[i];
-        const struct hl_score_rule *rule = &m->rules[row->rule], *kin;
+    struct hl_row row;
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule], *kin;
         unsigned k = 0;
         for (; k < n; k++) {
             kin = &m->rules[out[k].rule];
-            if (kin->group == rule->group && kin->half_life.ms == rule->half_life.ms && out[k].epoch == row->epoch) break;
+            if (kin->group == rule->group && kin->half_life.ms == rule->half_life.ms && out[k].epoch == row.epoch) break;
         }
         if (k == cap) return 0;
         if (k == n)
-            out[n++] = *row;
+            out[n++] = row;
         else
-            near_put(&out[k], near_get(&out[k]) + near_get(row));
+            near_put(&out[k], near_get(&out[k]) + near_get(&row));
     }
     return n;
 }
 
-/* The score with its falling rows as of `late` and its rising ones as of `early`. Inline: where they are one time, half of it goes. */
-static inline __attribute__((always_inline)) struct hl_score score_between(const struct hl_contact *c, const struct hl_model *m,
-                                                                           int64_t early, int64_t late)
-{
-    hl_fixed groups[HL_MAX_GROUPS];
-    memset(groups, 0, m->n_groups * sizeof groups[0]);
-    struct hl_score s = {c->fit, c->ext ? c->ext->manual : 0, 0};
+/* A score on its way: falling rows as of `late`, rising ones as of `early`. */
+struct sum {
+    const struct hl_model *m;
+    int64_t early, late;
+    struct hl_score s;
     struct decays known[2];
-    known[0].n = known[1].n = 0;
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_row *row = &c->rows[i];
-        const struct hl_score_rule *rule = &m->rules[row->rule];
-        bool rises = early != late && row->near_hi < 0;
-        hl_fixed *sum = rule->group < 0 ? &s.behavior : &groups[rule->group];
-        *sum = hl_fixed_add(*sum, decayed(row, decay_find(&known[rises], &rule->half_life, row->epoch, rises ? early : late)));
-    }
-    for (size_t g = 0; g < m->n_groups; g++) {
-        bool capped = m->groups[g].has_max && groups[g] > m->groups[g].max;
-        s.behavior = hl_fixed_add(s.behavior, capped ? m->groups[g].max : groups[g]);
+    hl_fixed groups[HL_MAX_GROUPS];
+};
+
+static inline void sum_begin(struct sum *sum, const struct hl_contact *c, const struct hl_model *m, int64_t early, int64_t late)
+{
+    sum->m = m;
+    sum->early = early, sum->late = late;
+    sum->s = (struct hl_score){hl_contact_fit(c, m), c->ext ? c->ext->manual : 0, 0};
+    sum->known[0].n = sum->known[1].n = 0;
+    memset(sum->groups, 0, m->n_groups * sizeof sum->groups[0]);
+}
+
+static inline void sum_add(struct sum *sum, const struct hl_row *row)
+{
+    const struct hl_score_rule *rule = &sum->m->rules[row->rule];
+    bool rises = sum->early != sum->late && row->near_hi < 0;
+    hl_fixed *of = rule->group < 0 ? &sum->s.behavior : &sum->groups[rule->group];
+    *of = hl_fixed_add(*of, decayed(row, decay_find(&sum->known[rises], &rule->half_life, row->epoch, rises ? sum->early : sum->late)));
+}
+
+static inline struct hl_score sum_end(struct sum *sum)
+{
+    struct hl_score s = sum->s;
+    for (size_t g = 0; g < sum->m->n_groups; g++) {
+        const struct hl_group *group = &sum->m->groups[g];
+        s.behavior = hl_fixed_add(s.behavior, group->has_max && sum->groups[g] > group->max ? group->max : sum->groups[g]);
     }
     hl_fixed total = hl_fixed_add(s.fit, s.behavior);
     s.total = total > 0 ? total : 0;
     return s;
+}
+
+/* Inline: where the times are one, half of it goes. */
+static inline __attribute__((always_inline)) struct hl_score score_between(const struct hl_contact *c, const struct hl_model *m,
+                                                                           int64_t early, int64_t late)
+{
+    struct sum sum;
+    struct hl_row row;
+    sum_begin(&sum, c, m, early, late);
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) sum_add(&sum, &row);
+    return sum_end(&sum);
 }
 
 struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m, int64_t now)
@@ -232,4 +256,12 @@ struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m
 hl_fixed hl_score_floor(const struct hl_contact *c, const struct hl_model *m, int64_t from, int64_t to)
 {
     return score_between(c, m, from, to).total;
+}
+
+hl_fixed hl_score_floor_of(const struct hl_contact *c, const struct hl_model *m, const struct hl_row *rows, unsigned n, int64_t from, int64_t to)
+{
+    struct sum sum;
+    sum_begin(&sum, c, m, from, to);
+    for (unsigned i = 0; i < n; i++) sum_add(&sum, &rows[i]);
+    return sum_end(&sum).total;
 }

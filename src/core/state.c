@@ -33,6 +33,7 @@
 #include "contact_private.h"
 #include "handoff.h"
 #include "hotlead/core/score.h"
+#include "ledger.h"
 
 #define VERSION 1
 /* of the shortest there can be */
@@ -97,45 +98,40 @@ static void put_head(struct hl_buf *out, const struct hl_contact *c)
 
 static void put_event_ids(struct hl_buf *out, const struct hl_contact *c)
 {
-    uint8_t n = 0;
-    for (unsigned i = 0; i < HL_EVENT_IDS; i++) n += c->event_ids[i] != 0;
-    hl_buf_put_u8(out, n);
-    for (unsigned i = 0; i < HL_EVENT_IDS; i++) {
-        uint64_t id = c->event_ids[(c->event_id_pos + i) % HL_EVENT_IDS];
-        if (id) hl_buf_put_u64le(out, id);
-    }
+    hl_buf_put_u8(out, c->body->n_event_ids);
+    for (unsigned i = 0; i < c->body->n_event_ids; i++) hl_buf_put_u64le(out, hl_event_ids_at(c, i));
 }
 
 static void put_rows(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
 {
     int64_t half_life = 0;
-    hl_buf_put_varint(out, c->n_rows);
-    for (unsigned i = 0; i < c->n_rows; i++) {
-        const struct hl_row *row = &c->rows[i];
-        const struct hl_score_rule *rule = &m->rules[row->rule];
+    struct hl_row row;
+    hl_buf_put_varint(out, c->body->n_rows);
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule];
         hl_buf_put_u32be(out, rule->name_hash);
         hl_buf_put_varint(out, rule->half_life.ms == half_life ? 0 : 1 + (uint64_t)rule->half_life.ms);
         half_life = rule->half_life.ms;
-        hl_buf_put_varint(out, row->epoch);
-        hl_buf_put_long(out, row->near_hi);
-        hl_buf_put_varint(out, row->near_lo);
-        hl_buf_put_long(out, row->far);
-        hl_buf_put_varint(out, row->count);
+        hl_buf_put_varint(out, row.epoch);
+        hl_buf_put_long(out, row.near_hi);
+        hl_buf_put_varint(out, row.near_lo);
+        hl_buf_put_long(out, row.far);
+        hl_buf_put_varint(out, row.count);
     }
 }
 
 static void put_windows(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
 {
-    hl_buf_put_varint(out, c->n_windows);
-    for (unsigned i = 0; i < c->n_windows; i++) {
-        const struct hl_window *w = &c->windows[i];
-        const struct hl_score_rule *rule = &m->rules[w->rule];
-        uint8_t n = w->window[1] >= 0 ? 2 : 1;
+    struct hl_window w;
+    hl_buf_put_varint(out, c->body->n_windows);
+    for (size_t pos = 0; hl_contact_next_window(c, &pos, &w);) {
+        const struct hl_score_rule *rule = &m->rules[w.rule];
+        uint8_t n = w.window[1] >= 0 ? 2 : 1;
         hl_buf_put_u32be(out, rule->name_hash);
         hl_buf_put_u8(out, n);
         for (unsigned k = 0; k < n; k++) {
-            put_time(out, c, w->window[k] * rule->window_ms);
-            hl_buf_put_varint(out, w->count[k]);
+            put_time(out, c, w.window[k] * rule->window_ms);
+            hl_buf_put_varint(out, w.count[k]);
         }
     }
 }
@@ -233,6 +229,8 @@ struct decoder {
     struct hl_contact *c;
     struct hl_slab *slab;
     const struct hl_model *m;
+    size_t pos;    /* where the entry of a rule that is not below `rule` can be */
+    uint16_t rule;
 };
 
 /* A malformed value ends the reading like a missing one. */
@@ -307,35 +305,46 @@ static enum hl_status get_head(struct decoder *d)
     return flags & WAS_ERASED ? get_erasure(d) : HL_OK;
 }
 
-static void get_event_ids(struct decoder *d)
+static enum hl_status get_event_ids(struct decoder *d)
 {
     unsigned n = hl_reader_u8(&d->r);
     require(d, n <= HL_EVENT_IDS);
     for (unsigned i = 0; i < n && !d->r.failed; i++) {
-        d->c->event_ids[i] = hl_reader_u64le(&d->r);
-        require(d, d->c->event_ids[i] != 0);
+        uint64_t hash = hl_reader_u64le(&d->r);
+        require(d, hash != 0);
+        if (d->r.failed) break;
+        enum hl_status status = hl_event_ids_add(d->c, d->slab, hash);
+        if (status != HL_OK) return status;
     }
-    d->c->event_id_pos = (uint8_t)(n % HL_EVENT_IDS);
+    return HL_OK;
+}
+
+/* The place of a rule; rules mostly come in their order. */
+static void seek(struct decoder *d, uint16_t index, struct hl_entry *e)
+{
+    if (index <= d->rule) d->pos = 0;
+    d->rule = index;
+    hl_ledger_seek(d->c, &d->pos, index, e);
 }
 
 /* The row as it was stored, kept under the rule of today's model. */
 static enum hl_status keep_row(struct decoder *d, const struct hl_row *stored, int64_t half_life_ms, uint16_t index)
 {
-    unsigned before = d->c->n_rows;
-    struct hl_row *row = hl_contact_row(d->c, d->slab, index);
-    if (!row) return HL_E_NOMEM;
-    require(d, d->c->n_rows > before); /* else the rule was there already */
+    struct hl_entry e;
+    seek(d, index, &e);
+    require(d, !e.has_row); /* else the rule was there already */
     const struct hl_score_rule *rule = &d->m->rules[index];
     if (half_life_ms == rule->half_life.ms) {
-        *row = *stored;
+        e.row = *stored;
     } else { /* the half-life has changed: take over what the row is worth now */
         struct hl_score_rule then = {.half_life = hl_half_life_of(half_life_ms)};
         struct hl_score_rule now = {.half_life = rule->half_life, .points = hl_row_value(stored, &then, d->c->clock)};
-        hl_row_add(row, &now, d->c->clock);
-        row->count = stored->count;
+        hl_row_add(&e.row, &now, d->c->clock);
+        e.row.count = stored->count;
     }
-    row->rule = index;
-    return HL_OK;
+    e.row.rule = index;
+    e.has_row = true;
+    return hl_ledger_put(d->c, d->slab, &d->pos, &e);
 }
 
 /* A number of items to come; more than could be in what is left are none. */
@@ -350,7 +359,6 @@ static enum hl_status get_rows(struct decoder *d)
 {
     uint64_t n = get_count(d, ROW_BYTES);
     int64_t half_life_ms = 0;
-    if (hl_contact_reserve_rows(d->c, d->slab, n < d->m->n_rules ? n : d->m->n_rules) != HL_OK) return HL_E_NOMEM;
     for (uint64_t i = 0; i < n && !d->r.failed; i++) {
         uint16_t rule = hl_model_find_rule(d->m, hl_reader_u32be(&d->r));
         uint64_t changed = get_varint(d, 1 + MAX_HALF_LIFE_MS);
@@ -384,7 +392,6 @@ static struct hl_window rewindow(const struct hl_score_rule *rule, uint16_t inde
 static enum hl_status get_windows(struct decoder *d)
 {
     uint64_t n = get_count(d, WINDOW_BYTES);
-    if (hl_contact_reserve_windows(d->c, d->slab, n < d->m->n_rules ? n : d->m->n_rules) != HL_OK) return HL_E_NOMEM;
     for (uint64_t i = 0; i < n && !d->r.failed; i++) {
         uint16_t rule = hl_model_find_rule(d->m, hl_reader_u32be(&d->r));
         unsigned k = hl_reader_u8(&d->r);
@@ -397,11 +404,12 @@ static enum hl_status get_windows(struct decoder *d)
         }
         require(d, k == 1 || start[1] < start[0]);
         if (d->r.failed || rule == HL_NO_RULE || d->m->rules[rule].max_times == 0) continue;
-        unsigned before = d->c->n_windows;
-        struct hl_window *w = hl_contact_window(d->c, d->slab, rule);
-        if (!w) return HL_E_NOMEM;
-        require(d, d->c->n_windows > before);
-        *w = rewindow(&d->m->rules[rule], rule, start, count, k);
+        struct hl_entry e;
+        seek(d, rule, &e);
+        require(d, e.window.window[0] < 0);
+        e.window = rewindow(&d->m->rules[rule], rule, start, count, k);
+        enum hl_status status = hl_ledger_put(d->c, d->slab, &d->pos, &e);
+        if (status != HL_OK) return status;
     }
     return HL_OK;
 }
@@ -510,11 +518,11 @@ static enum hl_status get_ext(struct decoder *d)
 
 enum hl_status hl_state_decode(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, struct hl_slice bytes)
 {
-    struct decoder d = {hl_reader_of(bytes), c, slab, m};
+    struct decoder d = {.r = hl_reader_of(bytes), .c = c, .slab = slab, .m = m};
     enum hl_status status = get_head(&d);
     if (status != HL_OK) return status;
-    get_event_ids(&d);
-    status = get_rows(&d);
+    status = get_event_ids(&d);
+    if (status == HL_OK) status = get_rows(&d);
     if (status == HL_OK) status = get_windows(&d);
     if (status == HL_OK) status = get_attributes(&d);
     if (status == HL_OK) status = get_ext(&d);

@@ -2,7 +2,7 @@
  *   hash:   | stripe: high bits | ................ | bucket: low bits |
  *
  *   table -> stripe 0: | lock, slots, mask   | --> | slot | slot | slot | ...  linear probing, at most 3/4 full
- *                      | slab                |          \--> contact, 64-byte aligned, from the slab
+ *                      | slab                |          \--> contact, 80 bytes, from the slab
  *            stripe 1: ...
  *
  *   slot (8 bytes): | address of the contact, bits 47..4 | low 20 bits of its hash |     0: empty
@@ -34,8 +34,8 @@
 #define TAG_MASK ((UINT64_C(1) << 20) - 1)
 #define FIRST_BUCKETS ((size_t)8)
 #define AHEAD 8 /* contacts whose lines are on the way during a scan */
-#define MORE_BYTES ((size_t)384) /* id, rows and attributes of a typical contact */
-#define CONTACT_BYTES ((sizeof(struct hl_contact) + LINE - 1) & ~(LINE - 1))
+#define CONTACT_BYTES sizeof(struct hl_contact)
+#define BODY_BYTES ((size_t)112) /* of a typical contact */
 
 struct stripe {
     _Alignas(64) struct hl_lock lock;
@@ -251,7 +251,8 @@ static struct hl_contact *likely(const struct stripe *st, uint64_t hash)
 
 static void fetch(const void *block, size_t bytes)
 {
-    for (size_t n = 0; block && n < bytes; n += LINE) __builtin_prefetch((const char *)block + n, 1);
+    const char *line = (const char *)block - (uintptr_t)block % LINE, *end = (const char *)block + bytes;
+    for (; block && line < end; line += LINE) __builtin_prefetch(line, 1);
 }
 
 void hl_table_prefetch_contact(const struct hl_table *t, uint16_t worker, uint64_t hash)
@@ -259,10 +260,10 @@ void hl_table_prefetch_contact(const struct hl_table *t, uint16_t worker, uint64
     struct stripe *st = stripe_of(t, worker, hash);
     if (!hl_lock_try(&st->lock)) return;
     const struct hl_contact *c = likely(st, hash);
-    const char *room = st->slab.p, *back = st->slab.end;
+    const char *back = st->slab.end;
     hl_lock_release(&st->lock);
-    fetch(c ? (const char *)c : room, CONTACT_BYTES);
-    if (!c && back) fetch(back - MORE_BYTES, MORE_BYTES); /* it will be made, mostly */
+    if (c) fetch(c, CONTACT_BYTES);
+    else if (back) fetch(back - CONTACT_BYTES - BODY_BYTES, CONTACT_BYTES + BODY_BYTES); /* it will be made, mostly */
 }
 
 void hl_table_prefetch_blocks(const struct hl_table *t, uint16_t worker, uint64_t hash)
@@ -271,9 +272,7 @@ void hl_table_prefetch_blocks(const struct hl_table *t, uint16_t worker, uint64_
     if (!hl_lock_try(&st->lock)) return;
     const struct hl_contact *c = likely(st, hash);
     if (c) {
-        fetch(c->id, LINE);
-        fetch(c->rows, 2 * LINE);
-        fetch(c->windows, 2 * LINE);
+        fetch(c->body, 2 * LINE);
         fetch(c->ext, 2 * LINE);
     }
     hl_lock_release(&st->lock);
@@ -441,10 +440,9 @@ static const char *verify_slot(const struct hl_table *t, const struct stripe *st
 {
     uint64_t slot = slots_of(st)[i];
     const struct hl_contact *c = slot_contact(slot);
-    if ((uintptr_t)c % LINE) return "contact is not on a cache line";
     if ((slot ^ c->hash) & TAG_MASK) return "tag is not the hash's";
     if (stripe_of(t, c->worker, c->hash) != st) return "contact of another stripe";
-    if (!c->id && c->id_len) return "contact without its id";
+    if (!c->body) return "contact without its id";
     if (probe(st, c->worker, c->hash, hl_contact_id(c)) != i) return "contact is not found, or is there twice";
     return NULL;
 }

@@ -54,13 +54,11 @@ static void random_contact(struct fx *f, uint64_t *r)
     f->c.stage = HL_STAGE_MQL;
     f->c.kind = HL_KIND_PASSIVE;
     f->c.clock = FX_T0 + (int64_t)(fx_random(r) % FX_DAY);
-    f->c.fit = FX_POINTS(random_points(r, 30));
+    *fx_fit(f) = FX_POINTS(random_points(r, 30));
     for (unsigned n = (unsigned)(fx_random(r) % 12); n > 0; n--) {
         uint16_t rule = (uint16_t)(fx_random(r) % RULES);
-        struct hl_row *row = hl_contact_row(&f->c, &f->slab, rule);
-        assert_non_null(row);
         int64_t age = (int64_t)(fx_random(r) % (uint64_t)(fx_random(r) % 2 ? 60 * FX_DAY : FX_DAY));
-        hl_row_add(row, &f->m->rules[rule], f->c.clock - age);
+        fx_add(f, rule, f->c.clock - age);
     }
 }
 
@@ -88,7 +86,7 @@ static int64_t seen_below(struct fx *f, int64_t moment, hl_fixed depth, uint64_t
  * rounding. */
 static hl_fixed missable(const struct fx *f, const struct shape *shape)
 {
-    return shape->no_losses || shape->one_half_life ? 0 : 2 * f->c.n_rows;
+    return shape->no_losses || shape->one_half_life ? 0 : 2 * hl_contact_n_rows(&f->c);
 }
 
 static unsigned hold_against_the_score(const struct shape *shape, unsigned case_number, uint64_t seed)

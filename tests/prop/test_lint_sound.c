@@ -116,13 +116,13 @@ struct seen {
 
 static void look(struct fx *f, struct seen *s)
 {
-    double score = hl_fixed_to_double(fx_score(f, f->c.clock)), fit = hl_fixed_to_double(f->c.fit);
+    double score = hl_fixed_to_double(fx_score(f, f->c.clock)), fit = hl_fixed_to_double(hl_contact_fit(&f->c, f->m));
     for (unsigned k = 0; k < f->out.n_transitions; k++) {
         const struct hl_transition *t = &f->out.transitions[k];
         s->stages |= 1u << t->to;
         if (t->cause == HL_CAUSE_RULE) s->edges |= 1u << (t->rule[1] - '0');
     }
-    for (unsigned i = 0; i < f->c.n_rows; i++) s->rules |= 1u << f->c.rows[i].rule;
+    for (unsigned i = 0; i < hl_contact_n_rows(&f->c); i++) s->rules |= 1u << fx_row(&f->c, i).rule;
     s->stages |= 1u << f->c.stage;
     if (f->c.stage == HL_STAGE_MQL) s->kinds |= 1u << f->c.kind;
     if (score > s->score) s->score = score;

@@ -193,8 +193,8 @@ static void assert_same_life(const struct fx *f, const struct hl_contact *other,
         assert_int_equal(f->out.transitions[i].to, out->transitions[i].to);
         assert_ptr_equal(f->out.transitions[i].rule, out->transitions[i].rule);
     }
-    assert_int_equal(f->c.n_rows, other->n_rows);
-    for (unsigned i = 0; i < other->n_rows; i++) assert_int_equal(f->c.rows[i].rule, other->rows[i].rule);
+    assert_int_equal(hl_contact_n_rows(&f->c), hl_contact_n_rows(other));
+    for (unsigned i = 0; i < hl_contact_n_rows(other); i++) assert_int_equal(fx_row(&f->c, i).rule, fx_row(other, i).rule);
     assert_int_equal(hl_score_at(&f->c, f->m, f->c.clock).total, hl_score_at(other, f->m, other->clock).total);
     assert_true(!f->c.ext == !other->ext);
     for (size_t i = 0; other->ext && i < f->m->n_hand_raise + f->m->n_qualify; i++)

@@ -11,6 +11,7 @@
 
 #include "hotlead/base/hash.h"
 #include "hotlead/core/apply.h"
+#include "hotlead/core/score.h"
 
 #define FX_DAY INT64_C(86400000)
 #define FX_T0 (20000 * FX_DAY) /* in 2024 */
@@ -109,6 +110,43 @@ static inline struct hl_route *fx_route(struct fx *f, size_t n, const uint32_t *
         if (weights) r->weights[i] = weights[i];
     }
     return r;
+}
+
+/* The i-th row of a contact, and window; it has that many. */
+static inline struct hl_row fx_row(const struct hl_contact *c, unsigned i)
+{
+    struct hl_row row;
+    size_t pos = 0;
+    for (unsigned n = 0; n <= i; n++) assert_true(hl_contact_next_row(c, &pos, &row));
+    return row;
+}
+
+static inline void fx_same_rows(struct hl_row a, struct hl_row b)
+{
+    assert_memory_equal(&a, &b, sizeof a);
+}
+
+static inline struct hl_window fx_window(const struct hl_contact *c, unsigned i)
+{
+    struct hl_window window;
+    size_t pos = 0;
+    for (unsigned n = 0; n <= i; n++) assert_true(hl_contact_next_window(c, &pos, &window));
+    return window;
+}
+
+/* One match more in the row of a rule, and in nothing else. */
+static inline void fx_add(struct fx *f, uint16_t rule, int64_t t)
+{
+    struct hl_row row;
+    hl_contact_row(&f->c, rule, &row);
+    hl_row_add(&row, &f->m->rules[rule], t);
+    assert_int_equal(hl_contact_put_row(&f->c, &f->slab, &row), HL_OK);
+}
+
+/* Where the points for who it is are kept. */
+static inline hl_fixed *fx_fit(struct fx *f)
+{
+    return f->c.attributes ? &f->c.attributes->fit : &f->m->bare.fit;
 }
 
 static inline void fx_new_contact(struct fx *f)

@@ -44,7 +44,7 @@ static void a_machine_event_is_remembered_and_nothing_else(void **state)
     assert_int_equal(fx_apply(&f, &ev, HL_APPLY_LIVE), HL_RESULT_IGNORED);
     assert_true(f.out.changed);
     assert_int_equal(f.c.clock, 0);
-    assert_int_equal(f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&f.c), 0);
     assert_int_equal(fx_apply(&f, &ev, HL_APPLY_LIVE), HL_RESULT_DUPLICATE);
     fx_fini(&f);
 }
@@ -93,7 +93,7 @@ static void a_disqualified_contact_takes_clock_id_and_attributes_only(void **sta
     assert_true(f.c.flags & HL_C_MUST_HAVE);
     assert_true(hl_slice_eq_cstr(hl_contact_attribute(&f.c, HL_SLICE_LIT("country"), scratch), "US"));
     fx_say(&f, PAGE_VIEWED, FX_T0 + 1);
-    assert_int_equal(f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&f.c), 0);
     assert_int_equal(fx_say(&f, STAGE_SET, FX_T0 + 2, "stage", "lead"), HL_RESULT_SCORED);
     assert_int_equal(f.c.stage, HL_STAGE_LEAD);
     assert_int_equal(f.out.transitions[0].time_in_from_ms, 2);
@@ -173,8 +173,8 @@ static void a_capped_rule_counts_the_first_matches_of_the_two_newest_windows(voi
     PAGE_GIVES(FX_T0 + FX_DAY + 7, 6);
     PAGE_GIVES(FX_T0 + 4 * FX_DAY, 7);
     PAGE_GIVES(FX_T0 + 4 * FX_DAY, 7);
-    assert_int_equal(f.c.rows[0].count, 7);
-    assert_int_equal(f.c.n_windows, 1);
+    assert_int_equal(fx_row(&f.c, 0).count, 7);
+    assert_int_equal(f.c.body->n_windows, 1);
     fx_fini(&f);
 }
 
@@ -274,19 +274,19 @@ static void *counting_alloc(size_t n)
     return malloc(n);
 }
 
-static void a_row_that_exists_takes_an_event_without_allocating(void **state)
+static void rows_that_exist_take_events_without_allocating_but_for_longer_numbers(void **state)
 {
     struct fx f;
     (void)state;
     usual(&f);
     fx_seal(&f);
-    fx_say(&f, PAGE_VIEWED, FX_T0);
+    for (unsigned i = 0; i < HL_EVENT_IDS; i++) fx_say(&f, PAGE_VIEWED, FX_T0);
     memset(f.slab.free, 0, sizeof f.slab.free); /* whatever is asked for now has to come from the system */
     f.slab.p = f.slab.end;
     hl_slab_system_alloc = counting_alloc;
     for (int i = 0; i < 1000; i++) fx_say(&f, PAGE_VIEWED, FX_T0 + i * FX_DAY);
     hl_slab_system_alloc = malloc;
-    assert_int_equal(allocations, 0);
+    assert_in_range(allocations, 0, 1);
     fx_fini(&f);
 }
 
@@ -307,7 +307,7 @@ int main(void)
         cmocka_unit_test(a_stage_set_to_the_same_or_an_unknown_stage_only_leaves_its_id),
         cmocka_unit_test(replay_applies_and_looks_at_the_arms_but_never_moves),
         cmocka_unit_test(the_arms_are_looked_at_before_the_event_adds_its_points),
-        cmocka_unit_test(a_row_that_exists_takes_an_event_without_allocating),
+        cmocka_unit_test(rows_that_exist_take_events_without_allocating_but_for_longer_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/ledger.h"
 #include "core_fixture.h"
 #include "hotlead/core/due.h"
 
@@ -82,7 +83,7 @@ static void the_moment_of_one_half_life_is_where_the_formula_puts_it(void **stat
     int64_t moment = next(&f);
     assert_crossing(&f, moment, 30);
     fx_assert_near((double)(moment - FX_T0), 1.415037499278844 * (double)HALF, 1.5);
-    f.c.fit = FX_POINTS(20); /* 10 of 80 are enough: three half-lives, and 1 ms to be below and not at 30 */
+    *fx_fit(&f) = FX_POINTS(20); /* 10 of 80 are enough: three half-lives, and 1 ms to be below and not at 30 */
     moment = next(&f);
     assert_crossing(&f, moment, 30);
     assert_in_range(moment, FX_T0 + 3 * HALF, FX_T0 + 3 * HALF + 1);
@@ -269,12 +270,12 @@ static void a_score_that_rests_on_what_does_not_decay_never_falls(void **state)
     struct fx f;
     (void)state;
     set_up_mql(&f);
-    f.c.fit = FX_POINTS(30); /* at exit, and not below it, when all else is gone */
+    *fx_fit(&f) = FX_POINTS(30); /* at exit, and not below it, when all else is gone */
     assert_int_equal(next(&f), HL_NO_TIME);
-    f.c.fit -= 1;
+    *fx_fit(&f) -= 1;
     assert_crossing(&f, next(&f), 30);
-    f.c.n_rows = 0;
-    f.c.fit = FX_POINTS(40);
+    hl_ledger_clear(&f.c);
+    *fx_fit(&f) = FX_POINTS(40);
     assert_int_equal(next(&f), HL_NO_TIME);
     fx_fini(&f);
 }
@@ -343,7 +344,7 @@ static void of_several_falls_the_first_is_the_moment(void **state)
     struct fx f;
     (void)state;
     set_up_mql(&f);
-    f.c.n_rows = 0;
+    hl_ledger_clear(&f.c);
     static const struct {
         double points;
         int64_t half_life;
@@ -351,7 +352,7 @@ static void of_several_falls_the_first_is_the_moment(void **state)
     for (uint16_t i = 0; i < 3; i++) {
         f.m->rules[i].points = FX_POINTS(rows[i].points);
         f.m->rules[i].half_life = hl_half_life_of(rows[i].half_life);
-        hl_row_add(hl_contact_row(&f.c, &f.slab, i), &f.m->rules[i], FX_T0);
+        fx_add(&f, i, FX_T0);
     }
     int64_t moment = next(&f);
     assert_crossing(&f, moment, 30);
@@ -370,14 +371,14 @@ static void gains_and_losses_that_all_but_cancel_are_given_up_in_time(void **sta
     struct fx f;
     (void)state;
     set_up_mql(&f);
-    f.c.n_rows = 0;
-    f.c.fit = FX_POINTS(30);
+    hl_ledger_clear(&f.c);
+    *fx_fit(&f) = FX_POINTS(30);
     for (uint16_t i = 0; i < 2; i++) {
         f.m->rules[i].points = FX_POINTS(i ? -15 : 15);
         f.m->rules[i].half_life = hl_half_life_of(HALF - i);
-        hl_row_add(hl_contact_row(&f.c, &f.slab, i), &f.m->rules[i], FX_T0);
+        fx_add(&f, i, FX_T0);
     }
-    if (fx_score(&f, FX_T0) < FX_POINTS(30)) f.c.fit += FX_POINTS(0.001);
+    if (fx_score(&f, FX_T0) < FX_POINTS(30)) *fx_fit(&f) += FX_POINTS(0.001);
     int64_t moment = next(&f); /* the search ends; what it finds is a crossing */
     if (moment != HL_NO_TIME) assert_crossing(&f, moment, 30);
     fx_fini(&f);

@@ -20,7 +20,7 @@ static void full(struct fx *f)
     fx_say(f, SCORE_ADJUSTED, FX_T0 + 2, "points", "5");
     fx_say(f, MEETING_BOOKED, FX_T0 + 3);
     assert_int_equal(f->c.stage, HL_STAGE_MQL);
-    assert_true(f->c.n_rows && f->c.n_windows && f->c.attributes_len && hl_contact_owner(&f->c).data);
+    assert_true(f->c.body->n_rows && f->c.body->n_windows && f->c.attributes && hl_contact_owner(&f->c).data);
 }
 
 static void assert_same_as_new(const struct fx *f)
@@ -33,11 +33,13 @@ static void assert_same_as_new(const struct fx *f)
     assert_int_equal(c->seq, 0);
     assert_int_equal(c->clock, 0);
     assert_int_equal(c->stage_since, 0);
-    assert_int_equal(c->n_rows + c->n_windows + c->attributes_len + c->cap_rows + c->cap_windows + c->attributes_cap, 0);
+    assert_int_equal(c->body->n_rows + c->body->n_windows + c->body->ledger + c->body->n_event_ids, 0);
+    assert_null(c->attributes);
+    assert_in_range(c->body->cap, c->body->id_len, c->body->id_len + 15u);
+    for (unsigned i = c->body->id_len; i < c->body->cap; i++) assert_int_equal(c->body->data[i], 0);
     assert_true(c->timer == HL_NO_TIME);
     assert_int_equal(c->flags & (HL_C_SUBSCRIBED | HL_C_WAS_MQL | HL_C_HELD | HL_C_MUST_HAVE), 0);
     assert_int_equal(c->flags & (HL_C_ARMED_MQL | HL_C_ARMED_SQL), HL_C_ARMED_MQL | HL_C_ARMED_SQL);
-    for (unsigned i = 0; i < HL_EVENT_IDS; i++) assert_int_equal(c->event_ids[i], 0);
     assert_true(ext->manual == 0 && ext->rejected_at == HL_NO_TIME && ext->owner_at == HL_NO_TIME && !ext->owner && !ext->n_clocks);
     for (unsigned i = 0; i < HL_FACT_COUNT; i++) assert_true(ext->facts[i] == HL_NO_TIME);
     for (unsigned i = 0; i < 2; i++) assert_true(ext->latches[i] == HL_NO_TIME);

@@ -78,8 +78,8 @@ static void rows_are_to_the_bit_those_of_one_contact(void **state)
             assert_int_equal(hl_apply(fx_random(&r) % 2 ? &t.f.c : &t.other, &t.f.slab, t.f.m, NULL, &ev, HL_APPLY_REPLAY, &out), HL_OK);
         }
         join(&t, FX_T0);
-        assert_int_equal(t.f.c.n_rows, all.n_rows);
-        for (unsigned i = 0; i < all.n_rows; i++) assert_memory_equal(&t.f.c.rows[i], &all.rows[i], sizeof(struct hl_row));
+        assert_int_equal(hl_contact_n_rows(&t.f.c), hl_contact_n_rows(&all));
+        for (unsigned i = 0; i < hl_contact_n_rows(&all); i++) fx_same_rows(fx_row(&t.f.c, i), fx_row(&all, i));
         assert_int_equal(t.f.c.clock, all.clock);
         hl_contact_fini(&all, &t.f.slab);
         end(&t);
@@ -96,11 +96,11 @@ static void counts_of_windows_are_added_and_the_two_newest_stay(void **state)
     say_other(&t, HL_EVENT_PAGE_VIEWED, FX_T0 + 2 * FX_DAY, "", "");
     say_other(&t, HL_EVENT_PAGE_VIEWED, FX_T0 + 3 * FX_DAY, "", "");
     join(&t, FX_T0 + 3 * FX_DAY);
-    const struct hl_window *w = &t.f.c.windows[0];
-    assert_int_equal(w->window[0], FX_T0 / FX_DAY + 3);
-    assert_int_equal(w->count[0], 1);
-    assert_int_equal(w->window[1], FX_T0 / FX_DAY + 2);
-    assert_int_equal(w->count[1], 2);
+    struct hl_window w = fx_window(&t.f.c, 0);
+    assert_int_equal(w.window[0], FX_T0 / FX_DAY + 3);
+    assert_int_equal(w.count[0], 1);
+    assert_int_equal(w.window[1], FX_T0 / FX_DAY + 2);
+    assert_int_equal(w.count[1], 2);
     end(&t);
 }
 
@@ -200,9 +200,9 @@ static void who_was_erased_takes_nobody_over(void **state)
     say_other(&t, HL_EVENT_FILE_DOWNLOADED, FX_T0, "", "");
     assert_int_equal(join(&t, FX_T0 + 10), HL_RESULT_IGNORED);
     assert_true(t.f.out.buried);
-    assert_int_equal(t.f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&t.f.c), 0);
     assert_int_equal(join(&t, FX_T0 + 11), HL_RESULT_SCORED); /* a new life */
-    assert_int_equal(t.f.c.n_rows, 1);
+    assert_int_equal(hl_contact_n_rows(&t.f.c), 1);
     end(&t);
 }
 
@@ -234,7 +234,7 @@ static void a_pointer_keeps_its_event_ids_and_passes_on(void **state)
     assert_int_equal(fx_say(&f, PAGE_VIEWED, FX_T0), HL_RESULT_SCORED);
     assert_int_equal(f.out.onward, HL_ONWARD_EVENT);
     assert_true(hl_slice_eq_cstr(f.out.onward_to, "b"));
-    assert_int_equal(f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&f.c), 0);
     assert_int_equal(fx_say(&f, CONTACT_MERGED, FX_T0, "into", "b"), HL_RESULT_IGNORED); /* it did */
     assert_int_equal(fx_say(&f, CONTACT_MERGED, FX_T0, "into", "c"), HL_RESULT_SCORED);
     assert_int_equal(f.out.onward, HL_ONWARD_EVENT); /* b's affair */
@@ -294,7 +294,7 @@ static void a_replay_joins_and_moves_nobody(void **state)
     struct hl_event ev = {.event_id = HL_SLICE_LIT("m"), .contact_id = hl_contact_id(&t.f.c), .type = HL_EVENT_CONTACT_MERGED, .occurred_at = FX_T0};
     assert_int_equal(hl_join(&t.f.c, &t.f.slab, t.f.m, &t.other, &ev, HL_APPLY_REPLAY, &t.f.out), HL_OK);
     assert_int_equal(t.f.out.n_transitions, 0);
-    assert_int_equal(t.f.c.rows[0].count, 2);
+    assert_int_equal(fx_row(&t.f.c, 0).count, 2);
     struct hl_kv into = {HL_SLICE_LIT("into"), HL_SLICE_LIT("b")};
     ev.attributes = &into;
     ev.n_attributes = 1;

@@ -130,8 +130,7 @@ static int by_rank(const void *a, const void *b)
     const struct hl_contact *x = *(const struct hl_contact *const *)a, *y = *(const struct hl_contact *const *)b;
     if (x->ext->manual != y->ext->manual) return x->ext->manual > y->ext->manual ? -1 : 1;
     if ((x->kind == HL_KIND_ACTIVE) != (y->kind == HL_KIND_ACTIVE)) return x->kind == HL_KIND_ACTIVE ? -1 : 1;
-    int order = strncmp(x->id, y->id, x->id_len < y->id_len ? x->id_len : y->id_len);
-    return order ? order : (int)x->id_len - (int)y->id_len;
+    return hl_slice_compare(hl_contact_id(x), hl_contact_id(y));
 }
 
 static void any_number_in_any_order_gives_the_top_of_a_sort(void **state)

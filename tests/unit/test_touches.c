@@ -165,7 +165,7 @@ static void a_contact_with_full_attributes_goes_on(void **state)
     }
     send(&f, FX_T0, "/a");
     assert_false(hl_touches_get(&f.c, &t));
-    assert_int_equal(f.c.rows[0].count, 1);
+    assert_int_equal(fx_row(&f.c, 0).count, 1);
     fx_fini(&f);
 }
 

@@ -58,9 +58,9 @@ static void rows_and_windows_are_to_the_bit_what_they_would_be_without_it(void *
     say(&with, HL_EVENT_PAGE_VIEWED, "c", later);
     say(&without, HL_EVENT_PAGE_VIEWED, "c", later);
     assert_int_equal(undo(&with, "b", later), HL_RESULT_SCORED);
-    assert_int_equal(with.c.n_rows, 1);
-    assert_memory_equal(&with.c.rows[0], &without.c.rows[0], sizeof(struct hl_row));
-    assert_memory_equal(with.c.windows[0].count, without.c.windows[0].count, sizeof without.c.windows[0].count);
+    assert_int_equal(hl_contact_n_rows(&with.c), 1);
+    fx_same_rows(fx_row(&with.c, 0), fx_row(&without.c, 0));
+    for (int k = 0; k < 2; k++) assert_int_equal(fx_window(&with.c, 0).count[k], fx_window(&without.c, 0).count[k]);
     fx_fini(&with);
     fx_fini(&without);
 }
@@ -72,13 +72,13 @@ static void a_row_without_matches_goes_and_its_place_in_the_window_is_free(void 
     begin(&f, 8);
     for (int i = 0; i < 3; i++) say(&f, HL_EVENT_PAGE_VIEWED, (const char *[]){"a", "b", "c"}[i], FX_T0 + i);
     say(&f, HL_EVENT_PAGE_VIEWED, "over the cap", FX_T0 + 4);
-    assert_int_equal(f.c.rows[0].count, 3);
+    assert_int_equal(fx_row(&f.c, 0).count, 3);
     assert_int_equal(undo(&f, "over the cap", FX_T0 + 5), HL_RESULT_IGNORED); /* it did nothing */
     assert_true(f.out.unknown_void);
     for (int i = 0; i < 3; i++) assert_int_equal(undo(&f, (const char *[]){"a", "b", "c"}[i], FX_T0 + 5), HL_RESULT_SCORED);
-    assert_int_equal(f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&f.c), 0);
     say(&f, HL_EVENT_PAGE_VIEWED, "d", FX_T0 + 6);
-    assert_int_equal(f.c.rows[0].count, 1);
+    assert_int_equal(fx_row(&f.c, 0).count, 1);
     fx_fini(&f);
 }
 
@@ -192,7 +192,7 @@ static void a_rejection_is_undone_but_the_points_that_it_reset_are_gone(void **s
     assert_int_equal(undo(&f, "c", FX_T0 + 5), HL_RESULT_SCORED);
     assert_moved(&f, HL_STAGE_UNQUALIFIED, HL_STAGE_MQL);
     assert_int_equal(f.c.visit, 1); /* the same visit */
-    assert_int_equal(f.c.n_rows, 0);
+    assert_int_equal(hl_contact_n_rows(&f.c), 0);
     fx_fini(&f);
 }
 
@@ -283,10 +283,10 @@ static void no_more_are_kept_than_a_value_holds(void **state)
         say(&f, HL_EVENT_FILE_DOWNLOADED, id, FX_T0);
     }
     assert_int_equal(undo(&f, id, FX_T0), HL_RESULT_SCORED);
-    assert_int_equal(f.c.rows[0].count, 99);
+    assert_int_equal(fx_row(&f.c, 0).count, 99);
     say(&f, HL_EVENT_PAGE_VIEWED, "wide", FX_T0); /* more rules than a deed holds */
     assert_int_equal(undo(&f, "wide", FX_T0), HL_RESULT_IGNORED);
-    assert_int_equal(f.c.rows[0].count, 100);
+    assert_int_equal(fx_row(&f.c, 0).count, 100);
     fx_fini(&f);
 }
 

@@ -1,12 +1,11 @@
 /* The state of one contact. Lives in the table; every access under the lock of its stripe.
  *
- *   struct hl_contact --id----> bytes of the contact id
- *                     --rows--> ledger rows, one for each (rule)           [n_rows of cap_rows]
- *                     --windows> counts of capped rules                    [n_windows of cap_windows]
- *                     --attributes> packed entries, see contact.c          [attributes_len of attributes_cap bytes]
- *                     --ext---> latches, facts, manual points, owner, deadlines; absent for most contacts
+ *   struct hl_contact --body-----> id, hashes of the last events, ledger, packed     see core/ledger.c
+ *                     --attributes> packed entries, see core/contact.c; NULL: none, as of most contacts
+ *                     --ext-------> latches, facts, manual points, owner, deadlines; NULL: none, as of most contacts
  *
- * All blocks come from the stripe's slab. The address of a contact is stable until it is removed. */
+ * All blocks come from the stripe's slab. The address of a contact is stable until it is removed; what it points to moves when it grows, so
+ * slices of it (its id, too) last until the next change of the contact. */
 #ifndef HOTLEAD_CORE_CONTACT_H
 #define HOTLEAD_CORE_CONTACT_H
 
@@ -95,45 +94,54 @@ enum {
 
 #define HL_EVENT_IDS 8
 
+/* The block of a contact, as core/ledger.c keeps it. */
+struct hl_body {
+    uint32_t cap;     /* bytes of data that there is room for */
+    uint32_t ledger;  /* bytes of the entries */
+    uint16_t n_rows, n_windows;
+    uint16_t id_len;
+    uint8_t n_event_ids, next_event_id;
+    uint8_t data[];   /* id, event ids, entries of the ledger */
+};
+
+/* The block of a contact that has attributes, or had some. */
+struct hl_attributes {
+    hl_fixed fit;     /* cached */
+    uint32_t cap, len; /* bytes of data */
+    uint8_t data[];
+};
+
 struct hl_contact {
     uint64_t hash; /* hl_hash64 of the id */
-    char *id;
-    struct hl_row *rows;
-    struct hl_window *windows;
-    uint8_t *attributes;
+    struct hl_body *body;
+    struct hl_attributes *attributes;
     struct hl_contact_ext *ext;
     int64_t clock;       /* ms; 0 before the first event */
     int64_t timer;       /* the engine's, never stored: moment of its entry in the timers; HL_NO_TIME: none */
     int64_t stage_since; /* ms; time of entry into the stage (of the first event for anonymous) */
-    hl_fixed fit;        /* cached */
-    uint64_t event_ids[HL_EVENT_IDS]; /* hashes of the last ids, a ring; 0: unused */
     uint32_t seq;
-    uint32_t flags;
-    uint32_t id_len;
-    uint32_t attributes_len, attributes_cap;
     /* For the engine, never stored: index of the applied-offsets vector this contact was restored with, 0: none. */
     uint32_t applied;
+    uint16_t flags;
     uint16_t visit;
     uint16_t partition;
-    uint16_t n_rows, cap_rows;
-    uint16_t n_windows, cap_windows;
-    uint8_t event_id_pos;
-    uint8_t stage; /* enum hl_stage */
-    uint8_t kind;  /* enum hl_kind */
-    uint8_t grade; /* letter, cached */
-    uint8_t dirty; /* the engine's: which dirty list holds it, 0: clean */
-    uint8_t spare;
     uint16_t worker; /* whose it is: two workers may hold a contact of the same id for a while, see table.h */
     uint16_t refs;   /* the engine's: entries of its lists and timers that point here; at UINT16_MAX it is no longer counted, and stays */
+    uint8_t stage;   /* enum hl_stage */
+    uint8_t kind;    /* enum hl_kind */
+    uint8_t grade;   /* letter, cached; 0: never seen a model */
+    uint8_t dirty;   /* the engine's: which dirty list holds it, 0: clean */
     uint8_t stamp;   /* the engine's: when its state was last written, see app/bound.c */
+    uint8_t spare;
 };
 
 static inline struct hl_slice hl_contact_id(const struct hl_contact *c)
 {
-    return (struct hl_slice){c->id, c->id_len};
+    return c->body ? (struct hl_slice){(const char *)c->body->data, c->body->id_len} : HL_SLICE_NULL;
 }
 
-/* A fresh contact in caller's storage: anonymous, seq 0, visit 1, both arms set; copies the id. HL_E_NOMEM. */
+/* A fresh contact in caller's storage: anonymous, seq 0, visit 1, both arms set; copies the id. HL_E_NOMEM; HL_E_TOO_LARGE: an id of more than
+ * 65,535 bytes. */
 enum hl_status hl_contact_init(struct hl_contact *c, struct hl_slab *slab, uint64_t hash, struct hl_slice id, uint16_t partition)
     HL_WARN_UNUSED;
 /* As hl_contact_init left it, with the same id, partition and worker, for a newer state to be read into. */
@@ -142,6 +150,15 @@ void hl_contact_restart(struct hl_contact *c, struct hl_slab *slab);
 void hl_contact_fini(struct hl_contact *c, struct hl_slab *slab);
 /* Bytes of the blocks it owns, the struct itself included. */
 size_t hl_contact_bytes(const struct hl_contact *c);
+
+/* The ledger: rows and windows, by rule. Iterate with *pos = 0 first; false at the end. */
+bool hl_contact_next_row(const struct hl_contact *c, size_t *pos, struct hl_row *row);
+bool hl_contact_next_window(const struct hl_contact *c, size_t *pos, struct hl_window *window);
+unsigned hl_contact_n_rows(const struct hl_contact *c);
+/* The row of a rule; false: there is none. */
+bool hl_contact_row(const struct hl_contact *c, uint16_t rule, struct hl_row *row);
+/* Keep this row as that of its rule. HL_E_NOMEM: nothing is changed. */
+enum hl_status hl_contact_put_row(struct hl_contact *c, struct hl_slab *slab, const struct hl_row *row) HL_WARN_UNUSED;
 
 /* Attributes: per key the larger time wins, on a tie the later call. An empty value removes (and is remembered with its time).
  * Keys are at most 255 bytes, values at most 4096 (longer ones are cut at a UTF-8 boundary), at most 64 keys; a new key beyond that
@@ -154,6 +171,8 @@ struct hl_slice hl_contact_attribute(const struct hl_contact *c, struct hl_slice
 /* Iterate over the stored entries: start with *pos = 0; false at the end. Removed ones have a null value. */
 bool hl_contact_next_attribute(const struct hl_contact *c, size_t *pos, struct hl_slice *key, struct hl_slice *value, int64_t *time);
 
+/* Points for who it is, as the last refit left them. */
+hl_fixed hl_contact_fit(const struct hl_contact *c, const struct hl_model *m);
 /* Recompute fit, grade, must-have, disqualifying trait and suspect from the attributes. */
 void hl_contact_refit(struct hl_contact *c, const struct hl_model *m);
 

@@ -21,6 +21,8 @@ struct hl_score hl_score_at(const struct hl_contact *c, const struct hl_model *m
  * below this one, which takes each row at its lowest; it is the score at `to` itself unless a row with negative points
  * decays. */
 hl_fixed hl_score_floor(const struct hl_contact *c, const struct hl_model *m, int64_t from, int64_t to);
+/* The same of the contact as if its rows were these. */
+hl_fixed hl_score_floor_of(const struct hl_contact *c, const struct hl_model *m, const struct hl_row *rows, unsigned n, int64_t from, int64_t to);
 /* The rows of c with those of one group, half-life and epoch made one: gains and losses that decay alike are set off. Each row
  * that is made one with others changes a score by less than two units. Only for values, not for more events. 0: there are
  * more than `cap`, or none. */
@@ -30,10 +32,5 @@ int64_t hl_row_end(const struct hl_row *row, const struct hl_score_rule *rule);
 
 /* Add the matches of another row of the same rule: the row is to the bit what it would be if all had been its own. */
 void hl_row_join(struct hl_row *row, const struct hl_row *other);
-/* Take back one match of `rule` at time t that was added to the row: the same integers, subtracted. A row without matches goes. */
-void hl_contact_row_take_back(struct hl_contact *c, const struct hl_model *m, uint16_t rule, int64_t t);
-
-/* Row of a rule; made when absent. NULL: no memory. */
-struct hl_row *hl_contact_row(struct hl_contact *c, struct hl_slab *slab, uint16_t rule);
 
 #endif

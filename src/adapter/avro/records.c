@@ -132,12 +132,14 @@ void hl_avro_put_alert(struct hl_buf *out, uint32_t schema_id, struct hl_slice c
 
 static void put_rows(struct hl_buf *out, const struct hl_contact *c, const struct hl_model *m)
 {
-    if (c->n_rows) hl_buf_put_long(out, c->n_rows);
-    for (size_t i = 0; i < c->n_rows; i++) {
-        const struct hl_score_rule *rule = &m->rules[c->rows[i].rule];
+    struct hl_row row;
+    unsigned n = hl_contact_n_rows(c);
+    if (n) hl_buf_put_long(out, n);
+    for (size_t pos = 0; hl_contact_next_row(c, &pos, &row);) {
+        const struct hl_score_rule *rule = &m->rules[row.rule];
         put_text(out, rule->name);
-        hl_buf_put_double(out, hl_fixed_to_double(hl_row_value(&c->rows[i], rule, c->clock)));
-        hl_buf_put_long(out, c->rows[i].count);
+        hl_buf_put_double(out, hl_fixed_to_double(hl_row_value(&row, rule, c->clock)));
+        hl_buf_put_long(out, row.count);
     }
     hl_buf_put_long(out, 0);
 }
