@@ -262,9 +262,11 @@ static enum hl_status take_back(struct hl_step *s, const struct hl_deed *d)
         if (status != HL_OK) return status;
     }
     if (d->subscribed) c->flags &= (uint16_t)~HL_C_SUBSCRIBED;
-    if (!c->ext) return HL_OK;
-    c->ext->manual = hl_fixed_add(c->ext->manual, -d->manual);
-    take_back_newest(c->ext, d);
+    if (!c->ext && !d->manual) return HL_OK;
+    struct hl_contact_ext *ext = hl_contact_ext(c, s->slab, s->m); /* where manual points came to nothing, a stored state has none */
+    if (!ext) return HL_E_NOMEM;
+    ext->manual = hl_fixed_add(ext->manual, -d->manual);
+    take_back_newest(ext, d);
     return HL_OK;
 }
 

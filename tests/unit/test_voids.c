@@ -224,25 +224,44 @@ static void the_disqualified_stay_so(void **state)
     fx_fini(&f);
 }
 
+static void store_and_restore(struct fx *f)
+{
+    struct hl_buf b;
+    hl_buf_init(&b);
+    hl_state_encode(&f->c, f->m, &b);
+    hl_contact_fini(&f->c, &f->slab);
+    fx_new_contact(f);
+    assert_int_equal(hl_state_decode(&f->c, &f->slab, f->m, hl_buf_slice(&b)), HL_OK);
+    hl_buf_fini(&b);
+}
+
+static void manual_points_that_came_to_nothing_are_taken_back_one_by_one_after_a_restart_too(void **state)
+{
+    struct fx f;
+    (void)state;
+    begin(&f, 8);
+    fx_say(&f, SCORE_ADJUSTED, FX_T0, "points", "-17");
+    fx_say(&f, SCORE_ADJUSTED, FX_T0 + 1, "points", "17");
+    store_and_restore(&f);
+    assert_null(f.c.ext); /* there is nothing to be stored there */
+    assert_int_equal(undo(&f, "e1", FX_T0 + 2), HL_RESULT_SCORED);
+    assert_true(f.c.ext->manual == FX_POINTS(17));
+    fx_fini(&f);
+}
+
 static void deeds_are_stored_and_those_of_other_rules_are_not_believed(void **state)
 {
     struct fx f;
-    struct hl_buf b;
     (void)state;
     begin(&f, 8);
     say(&f, HL_EVENT_FILE_DOWNLOADED, "a", FX_T0);
     say(&f, HL_EVENT_FILE_DOWNLOADED, "b", FX_T0);
-    hl_buf_init(&b);
-    hl_state_encode(&f.c, f.m, &b);
-    hl_contact_fini(&f.c, &f.slab);
-    fx_new_contact(&f);
-    assert_int_equal(hl_state_decode(&f.c, &f.slab, f.m, hl_buf_slice(&b)), HL_OK);
+    store_and_restore(&f);
     assert_int_equal(undo(&f, "a", FX_T0), HL_RESULT_SCORED);
     assert_true(hl_score_at(&f.c, f.m, FX_T0).total == FX_POINTS(40));
     f.m->rules[1].points = FX_POINTS(41);
     f.m->voids_fingerprint = hl_voids_fingerprint(f.m);
     assert_int_equal(undo(&f, "b", FX_T0), HL_RESULT_IGNORED);
-    hl_buf_fini(&b);
     fx_fini(&f);
 }
 
@@ -303,6 +322,7 @@ int main(void)
         cmocka_unit_test(a_rejection_is_undone_but_the_points_that_it_reset_are_gone),
         cmocka_unit_test(a_later_move_is_not_undone),
         cmocka_unit_test(the_disqualified_stay_so),
+        cmocka_unit_test(manual_points_that_came_to_nothing_are_taken_back_one_by_one_after_a_restart_too),
         cmocka_unit_test(deeds_are_stored_and_those_of_other_rules_are_not_believed),
         cmocka_unit_test(what_cannot_be_read_is_not_known),
         cmocka_unit_test(no_more_are_kept_than_a_value_holds),
