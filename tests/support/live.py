@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+import uuid
 
 import fastavro
 
@@ -186,6 +187,13 @@ def front(record):
     return record[:f.tell()]
 
 
+def contact_id(field):
+    """Of a field in Redis: UUIDs are packed."""
+    if field[:1] == b"\1" and len(field) == 17:
+        return str(uuid.UUID(bytes=field[1:])).encode()
+    return field[1:] if field[:1] == b"\2" else field
+
+
 def redis_differences(setup, redis, limit=5):
     """The copy in Redis against the last records of the state topic, byte for byte, and its markers. Sentences."""
     newest, ends, copy = {}, collections.Counter(), {}
@@ -195,7 +203,7 @@ def redis_differences(setup, redis, limit=5):
     for key in redis.keys(f"{{{setup.group}:*"):
         if re.search(rb":b\d+$", key):
             pairs = redis.call("HGETALL", key)
-            copy.update((k, v[SEAL:]) for k, v in zip(pairs[::2], pairs[1::2]))
+            copy.update((contact_id(k), v[SEAL:]) for k, v in zip(pairs[::2], pairs[1::2]))
     newest = {k: front(v) for k, v in newest.items() if v is not None}
     wrong = [f"{k.decode()}: Redis {'has nothing' if k not in copy else 'has something else'}" for k in newest if copy.get(k) != newest[k]]
     wrong += [f"{k.decode()}: only in Redis" for k in copy.keys() - newest.keys()]

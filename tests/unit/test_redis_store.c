@@ -128,6 +128,48 @@ static void bytes_of_any_value_survive(void **state)
     s->free(s);
 }
 
+#define UUID "3f0b6c1e-7d52-4f39-9f0e-0d6c8a5f4b21"
+
+static enum hl_status count_ids(void *ctx, const struct hl_store_record *records, size_t n)
+{
+    unsigned *seen = ctx;
+    for (size_t i = 0; i < n; i++) {
+        *seen |= hl_slice_eq_cstr(records[i].id, UUID) ? 1u : hl_slice_eq_cstr(records[i].id, "\1odd") ? 2u : 4u;
+        assert_true(records[i].hash == hl_hash64(records[i].id));
+    }
+    return HL_OK;
+}
+
+static enum hl_status count_values(void *ctx, size_t i, struct hl_slice value)
+{
+    *(unsigned *)ctx |= value.len == i + 1 ? 1u << i : 0;
+    return HL_OK;
+}
+
+static void an_uuid_is_kept_packed_and_comes_back_as_it_was(void **state)
+{
+    struct hl_store *s = store_at(server.url);
+    (void)state;
+    uint64_t token = owned(s, P);
+    unsigned ids = 0, values = 0;
+    const struct hl_store_record r[] = {record(UUID, "1"), record("\1odd", "22"), record("ann", "333")};
+    assert_ok(s->write(s, P, token, -1, 1, r, 3, &err));
+    assert_int_equal(raw("HEXISTS {a%sgroup:%d}:b%u %b", " ", P, (unsigned)(r[0].hash % HL_REDIS_BUCKETS),
+                         "\1\x3f\x0b\x6c\x1e\x7d\x52\x4f\x39\x9f\x0e\x0d\x6c\x8a\x5f\x4b\x21", (size_t)17), 1);
+    assert_value(s, UUID, "1");
+    assert_value(s, "\1odd", "22");
+    assert_ok(s->load(s, P, 1, count_ids, &ids, &err));
+    assert_int_equal(ids, 7);
+    struct hl_store_wanted wanted[3];
+    for (int i = 0; i < 3; i++) wanted[i] = (struct hl_store_wanted){r[i].id, r[i].hash, 1, P};
+    assert_ok(s->fetch(s, wanted, 3, count_values, &values, &err));
+    assert_int_equal(values, 7);
+    const struct hl_store_record gone = record(UUID, NULL);
+    assert_ok(s->write(s, P, token, 1, 2, &gone, 1, &err));
+    assert_value(s, UUID, NULL);
+    s->free(s);
+}
+
 static void a_marker_can_move_without_records(void **state)
 {
     struct hl_store *s = store_at(server.url);
@@ -176,7 +218,7 @@ static void a_marker_that_went_back_is_a_gap(void **state)
     const struct hl_store_record a = record("a", "1"), b = record("b", "2");
     uint64_t token = owned(s, P);
     assert_ok(s->write(s, P, token, -1, 10, &a, 1, &err));
-    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 16384");
+    raw("SET {a%sgroup:%d}:marker %s", " ", P, "4 1 0 0 3");
     assert_int_equal(s->write(s, P, token, 10, 11, &b, 1, &err), HL_E_GAP);
     assert_value(s, "b", NULL);
     assert_int_equal(marker_of(s, P), 4);
@@ -916,6 +958,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_are_written_read_and_deleted),
         TEST(bytes_of_any_value_survive),
+        TEST(an_uuid_is_kept_packed_and_comes_back_as_it_was),
         TEST(a_marker_can_move_without_records),
         TEST(a_new_owner_fences_the_old_one),
         TEST(owners_of_other_partitions_are_not_fenced),

@@ -2,8 +2,9 @@
  *
  * Keys of partition p share the hash tag {NAME:p}, so a partition is one slot and one order:
  *   {NAME:p}:owner    random token of the newest owner: a server that lost its last writes cannot hand one out twice
- *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high buckets"
- *   {NAME:p}:b<i>     hash: contact id -> 8 bytes of digest, value; for i = hl_hash64(id) % HL_REDIS_BUCKETS
+ *   {NAME:p}:marker   position of the state topic, count and digest of the records: "position count low high layout"
+ *   {NAME:p}:b<i>     hash: contact id (an UUID packed, see adapter/redis/field.h) -> 8 bytes of digest, value; for i = hl_hash64(id) %
+ *                     HL_REDIS_BUCKETS
  *   {NAME:p}:<note>   notes of app/census.h: `census` and `flow`
  * NAME is the consumer group. Writes go through one script (EVALSHA) that checks owner and marker, writes, then moves the marker.
  * More than 10,000 records or 8 MiB are several such steps, of which only the last moves the position.
@@ -17,6 +18,7 @@
 #include "hotlead/port/store.h"
 
 #define HL_REDIS_BUCKETS 16384
+#define HL_REDIS_LAYOUT 3 /* of buckets and fields; a copy of another one is discarded, and made anew from the state topic */
 /* Settings of a server with which the buckets of a partition are packed, up to 1.5 million contacts in it. Measured with values of 108 bytes: 163 bytes a
  * contact instead of 212, and HGETALL of all in a fifth of the time. More entries would have to be read through for each write. */
 #define HL_REDIS_PACKED_ENTRIES 128

@@ -3,8 +3,8 @@
 #ifndef HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 #define HOTLEAD_ADAPTER_REDIS_SCRIPTS_H
 
-/* KEYS: owner, marker, then the bucket of each run. ARGV: token, from, to, number of buckets, then for each run a count and its fields: count > 0
- * sets that many id, sealed value pairs; count < 0 deletes that many ids. No id comes twice. A run fits unpack(), which the Lua
+/* KEYS: owner, marker, then the bucket of each run. ARGV: token, from, to, layout, then for each run a count and its fields: count > 0 sets
+ * that many pairs of field and sealed value; count < 0 deletes that many fields. No field comes twice. A run fits unpack(), which the Lua
  * stack bounds. `n`, `x`, `y` are the count and the two sums of seals, see seal.h; 20,000 seals of 32 bits added up are exact in
  * a double. Answers OK, FENCED, GAP. */
 #define HL_REDIS_SCRIPT_WRITE                                                                                                    \
@@ -37,7 +37,7 @@
     "call('SET', KEYS[2], string.format('%s %d %d %d %s', ARGV[3], n, x % 4294967296, y % 4294967296, ARGV[4]))\n"               \
     "return 'OK'"
 
-/* KEYS: marker, then the bucket of each id. ARGV: the position that the copy must have reached, then the ids. Answers an array: the value
+/* KEYS: marker, then the bucket of each id. ARGV: the position that the copy must have reached, then the fields. Answers an array: the value
  * of each, nil where there is none; or GAP. Changes nothing; a script, so that marker and values are of one moment. */
 #define HL_REDIS_SCRIPT_FETCH                                                                                                    \
     "local marker = redis.call('GET', KEYS[1]) or '-1'\n"                                                                        \

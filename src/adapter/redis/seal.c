@@ -31,7 +31,7 @@ bool hl_redis_unseal(char *stored, size_t len, uint64_t id_hash, struct hl_slice
     return memcmp(found, right, HL_REDIS_SEAL) == 0;
 }
 
-bool hl_redis_marker_parse(struct hl_slice text, int64_t buckets, struct hl_redis_marker *out)
+bool hl_redis_marker_parse(struct hl_slice text, int64_t layout, struct hl_redis_marker *out)
 {
     int64_t n[5];
     for (int i = 0; i < 5; i++) {
@@ -41,7 +41,7 @@ bool hl_redis_marker_parse(struct hl_slice text, int64_t buckets, struct hl_redi
         if (!hl_slice_parse_i64(word, &n[i])) return false;
         if (blank) text = (struct hl_slice){blank + 1, text.len - word.len - 1};
     }
-    if (n[0] < -1 || n[1] < 0 || n[2] < 0 || n[2] > UINT32_MAX || n[3] < 0 || n[3] > UINT32_MAX || n[4] != buckets) return false;
+    if (n[0] < -1 || n[1] < 0 || n[2] < 0 || n[2] > UINT32_MAX || n[3] < 0 || n[3] > UINT32_MAX || n[4] != layout) return false;
     *out = (struct hl_redis_marker){n[0], {(uint64_t)n[1], (uint32_t)n[2], (uint32_t)n[3]}};
     return true;
 }

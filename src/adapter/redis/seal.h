@@ -25,7 +25,7 @@ void hl_redis_seal(char *out, uint64_t id_hash, struct hl_slice value);
 /* The value in a stored record, counted into `sum`; false when the seal is not that of id and value. `stored` is written to
  * meanwhile, and left as it was. */
 bool hl_redis_unseal(char *stored, size_t len, uint64_t id_hash, struct hl_slice *value, struct hl_redis_sum *sum);
-/* "position count low high buckets", in decimal; false also where the records lie in another number of buckets. */
-bool hl_redis_marker_parse(struct hl_slice text, int64_t buckets, struct hl_redis_marker *out);
+/* "position count low high layout", in decimal; false also where the records lie in another way. */
+bool hl_redis_marker_parse(struct hl_slice text, int64_t layout, struct hl_redis_marker *out);
 
 #endif

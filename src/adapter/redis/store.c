@@ -26,6 +26,7 @@
 #include <sys/random.h>
 
 #include "cluster.h"
+#include "field.h"
 #include "hotlead/base/buf.h"
 #include "link.h"
 #include "scripts.h"
@@ -70,8 +71,8 @@ struct redis_store {
     int argc, argv_cap;
     uint32_t *order;            /* records of a chunk by bucket: CHUNK_RECORDS */
     char (*counts)[NUMBER_CAP]; /* of runs, as text: CHUNK_RECORDS */
-    char *sealed;               /* values of a chunk */
-    size_t sealed_cap;
+    char *made; /* fields and sealed values of a chunk */
+    size_t made_cap;
 };
 
 static struct redis_store *store_of(struct hl_store *s)
@@ -286,7 +287,7 @@ static enum hl_status read_marker(struct redis_store *s, struct hl_redis_marker 
     if (status) return status;
     *out = (struct hl_redis_marker){.position = -1};
     bool ok = r->type == REDIS_REPLY_NIL;
-    if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, HL_REDIS_BUCKETS, out);
+    if (r->type == REDIS_REPLY_STRING) ok = hl_redis_marker_parse((struct hl_slice){r->str, r->len}, HL_REDIS_LAYOUT, out);
     freeReplyObject(r);
     if (ok) return HL_OK;
     hl_redis_link_close(s->link);
@@ -332,17 +333,29 @@ static size_t sort_by_bucket(struct redis_store *s, const struct hl_store_record
     return kept;
 }
 
-/* Room for the sealed values of the chunk. */
-static bool reserve_sealed(struct redis_store *s, const struct hl_store_record *records, size_t n)
+/* Room for what is made of ids and values; nothing of it is in use. */
+static bool reserve_made(struct redis_store *s, size_t bytes)
+{
+    if (bytes <= s->made_cap) return true;
+    char *made = realloc(s->made, bytes);
+    if (!made) return false;
+    s->made = made;
+    s->made_cap = bytes;
+    return true;
+}
+
+static size_t made_of(const struct hl_store_record *records, size_t n)
 {
     size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) bytes += HL_REDIS_SEAL + records[i].value.len;
-    if (bytes <= s->sealed_cap) return true;
-    char *sealed = realloc(s->sealed, bytes);
-    if (!sealed) return false;
-    s->sealed = sealed;
-    s->sealed_cap = bytes;
-    return true;
+    for (size_t i = 0; i < n; i++) bytes += hl_redis_field_room(records[i].id) + HL_REDIS_SEAL + records[i].value.len;
+    return bytes;
+}
+
+/* The field of an id, made at *at, which goes on behind it. */
+static void arg_field(struct redis_store *s, struct hl_slice id, char **at)
+{
+    arg(s, hl_redis_field(id, *at));
+    *at += hl_redis_field_room(id);
 }
 
 /* End of the run that starts at `i` of the order: same bucket, same kind. */
@@ -359,22 +372,21 @@ static size_t run_end(const struct redis_store *s, const struct hl_store_record 
     return end;
 }
 
-/* Values are sealed from `sealed` on; where it ends. */
-static char *put_run_fields(struct redis_store *s, const struct hl_store_record *records, size_t i, size_t end, size_t run,
-                            char *sealed)
+/* Fields are made, and values sealed, from `at` on; where it ends. */
+static char *put_run_fields(struct redis_store *s, const struct hl_store_record *records, size_t i, size_t end, size_t run, char *at)
 {
     bool set = !hl_slice_is_null(records[s->order[i]].value);
     snprintf(s->counts[run], NUMBER_CAP, "%s%zu", set ? "" : "-", end - i);
     arg_text(s, s->counts[run]);
     for (; i < end; i++) {
         const struct hl_store_record *r = &records[s->order[i]];
-        arg(s, r->id);
+        arg_field(s, r->id, &at);
         if (!set) continue;
-        hl_redis_seal(sealed, r->hash, r->value);
-        arg(s, (struct hl_slice){sealed, HL_REDIS_SEAL + r->value.len});
-        sealed += HL_REDIS_SEAL + r->value.len;
+        hl_redis_seal(at, r->hash, r->value);
+        arg(s, (struct hl_slice){at, HL_REDIS_SEAL + r->value.len});
+        at += HL_REDIS_SEAL + r->value.len;
     }
-    return sealed;
+    return at;
 }
 
 /* One chunk (n <= CHUNK_RECORDS) by one EVALSHA. */
@@ -383,13 +395,13 @@ static enum hl_status write_chunk(struct redis_store *s, const char *token, int6
 {
     char text[4][NUMBER_CAP];
     size_t runs = 0;
-    if (!command_begin(s, 9 + 4 * n) || !reserve_sealed(s, records, n)) return no_memory(s, err);
+    if (!command_begin(s, 9 + 4 * n) || !reserve_made(s, made_of(records, n))) return no_memory(s, err);
     n = sort_by_bucket(s, records, n);
     for (size_t i = 0; i < n; i = run_end(s, records, i, n)) runs++;
     snprintf(text[0], NUMBER_CAP, "%zu", 2 + runs);
     snprintf(text[1], NUMBER_CAP, "%lld", (long long)from);
     snprintf(text[2], NUMBER_CAP, "%lld", (long long)to);
-    snprintf(text[3], NUMBER_CAP, "%d", HL_REDIS_BUCKETS);
+    snprintf(text[3], NUMBER_CAP, "%d", HL_REDIS_LAYOUT);
     arg_text(s, "EVALSHA");
     arg_text(s, "");
     arg_text(s, text[0]);
@@ -400,10 +412,10 @@ static enum hl_status write_chunk(struct redis_store *s, const char *token, int6
     arg_text(s, text[1]);
     arg_text(s, text[2]);
     arg_text(s, text[3]);
-    char *sealed = s->sealed;
+    char *at = s->made;
     for (size_t i = 0, run = 0; i < n; run++) {
         size_t end = run_end(s, records, i, n);
-        sealed = put_run_fields(s, records, i, end, run, sealed);
+        at = put_run_fields(s, records, i, end, run, at);
         i = end;
     }
     return run_script(s, &s->write_script, err);
@@ -480,8 +492,10 @@ static enum hl_status take_string(void *ctx, char *text, size_t len, struct hl_e
     struct hl_slice value;
     l->has_id = !l->has_id;
     if (l->has_id) {
-        hl_buf_put(&l->bytes, text, l->id_len[l->n] = len);
-        l->hash[l->n] = hl_hash64((struct hl_slice){text, len});
+        char uuid[HL_REDIS_UUID_TEXT];
+        struct hl_slice id = hl_redis_field_id((struct hl_slice){text, len}, uuid);
+        hl_buf_put(&l->bytes, id.data, l->id_len[l->n] = id.len);
+        l->hash[l->n] = hl_hash64(id);
         return HL_OK;
     }
     if (!hl_redis_unseal(text, len, l->hash[l->n], &value, &l->sum))
@@ -633,11 +647,12 @@ static enum hl_status redis_get(struct hl_store *base, int32_t partition, struct
     redisReply *r = NULL;
     enum hl_status status = ready(s, partition, err);
     if (status) return status;
-    if (!command_begin(s, 3)) return no_memory(s, err);
+    if (!command_begin(s, 3) || !reserve_made(s, hl_redis_field_room(id))) return no_memory(s, err);
     const char *key = key_of(s, hl_hash64(id) % HL_REDIS_BUCKETS);
+    char *at = s->made;
     arg_text(s, "HGET");
     arg_text(s, key);
-    arg(s, id);
+    arg_field(s, id, &at);
     status = ask(s, key, s->argc, s->argv, s->argv_len, 0, &r, err);
     if (status) return status;
     *value = NULL;
@@ -668,7 +683,10 @@ static size_t fetch_end(const struct fetching *f, size_t i)
 /* The command for a run stands in s->argv; `text` holds its numbers. */
 static bool put_fetch(struct redis_store *s, const struct fetching *f, size_t i, size_t end, char text[2][NUMBER_CAP])
 {
-    if (!command_begin(s, 5 + 2 * (end - i))) return false;
+    size_t bytes = 0;
+    for (size_t k = i; k < end; k++) bytes += hl_redis_field_room(f->wanted[k].id);
+    if (!command_begin(s, 5 + 2 * (end - i)) || !reserve_made(s, bytes)) return false;
+    char *at = s->made;
     snprintf(text[0], NUMBER_CAP, "%zu", 1 + end - i);
     snprintf(text[1], NUMBER_CAP, "%lld", (long long)f->wanted[i].position);
     arg_text(s, "EVALSHA");
@@ -677,7 +695,7 @@ static bool put_fetch(struct redis_store *s, const struct fetching *f, size_t i,
     arg_text(s, key_of(s, MARKER_KEY));
     for (size_t k = i; k < end; k++) arg_text(s, key_of(s, f->wanted[k].hash % HL_REDIS_BUCKETS));
     arg_text(s, text[1]);
-    for (size_t k = i; k < end; k++) arg(s, f->wanted[k].id);
+    for (size_t k = i; k < end; k++) arg_field(s, f->wanted[k].id, &at);
     return true;
 }
 
@@ -853,7 +871,7 @@ static void redis_free(struct hl_store *base)
     free(s->argv_len);
     free(s->order);
     free(s->counts);
-    free(s->sealed);
+    free(s->made);
     free(s);
 }
 
