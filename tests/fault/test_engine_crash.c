@@ -37,6 +37,11 @@
 #define RECORDS 700
 #define LIVES 60 /* of a scenario, before calm sets in */
 #define SCHEMA 7
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SCENARIOS 60
+#else
+#define SCENARIOS 240 /* a fault that one in a hundred shows is not to be missed */
+#endif
 #define BOUND_KIB 24 /* at least; all contacts would take about 60 */
 
 /* --- virtual time: takes the place of base/clock.c --- */
@@ -938,7 +943,7 @@ static void run(bool transactions, enum place place)
 {
     struct fake_stats s = {0};
     evictions = fetches = onward = reloads = 0;
-    uint64_t n = setting("HL_SCENARIOS", place == SOME_IN_STORE ? 240 : 60), first = setting("HL_SEED", 20261122), warm = 0;
+    uint64_t n = setting("HL_SCENARIOS", SCENARIOS), first = setting("HL_SEED", 20261122), warm = 0;
     for (running = first; running < first + n; running++) warm += scenario(transactions, place, true, running, &s);
     running = 0;
     print_stats(&s);
