@@ -221,6 +221,11 @@ static bool let_time_act(struct hl_sim_shard *s, struct hl_sim_side *side, const
         int64_t due = m.c->timer;
         if (due > m.at) ok = push(side, (struct hl_sim_moment){due, m.c}); /* it has moved on */
         if (due != m.at) continue;
+        if (hl_due_next(m.c, side->m) != m.at) { /* as it stood once */
+            m.c->timer = HL_NO_TIME;
+            ok = ok && set_moment(side, m.c);
+            continue;
+        }
         size_t i = b ? brought_by(b, m.at) : 0;
         struct place place = {b ? b->first + i : UINT64_MAX, b ? b->stream[i] : now, HL_SLICE_NULL, HL_SLICE_NULL, m.at};
         ok = act(s, side, m.c, &place, false);
@@ -241,7 +246,8 @@ static bool after(struct hl_sim_shard *s, struct hl_sim_side *side, const struct
 {
     struct place place = {b->first + i, b->stream[i], ev->event_id, ev->source, HL_NO_TIME};
     if (ev->type == s->bought && out->result == HL_RESULT_SCORED && !out->onward) note_purchase(&side->memos[c->applied], ev->occurred_at);
-    bool ok = note(s, side, c, out, &place, true) && (out->result != HL_RESULT_SCORED || set_moment(side, c));
+    bool may_be_sooner = out->sinks || c->timer == HL_NO_TIME; /* one that comes too early is asked again when its time comes */
+    bool ok = note(s, side, c, out, &place, true) && (out->result != HL_RESULT_SCORED || !may_be_sooner || set_moment(side, c));
     while (ok && c->timer != HL_NO_TIME && c->timer <= place.stream)
         ok = act(s, side, c, &place, true); /* the event came late: the moment has passed already */
     return ok;
