@@ -92,9 +92,9 @@ static enum hl_status score_rule(struct hl_step *s, uint16_t index, size_t *pos)
     if (rule->max_times > 0 && !window_takes(&e.window, s->ev->occurred_at / rule->window_ms, rule->max_times)) return HL_OK;
     uint32_t epoch = e.row.epoch;
     hl_row_add(&e.row, rule, s->ev->occurred_at);
-    e.has_row = true;
     if (s->deed) hl_deed_add_rule(s->deed, index);
-    if (rule->points < 0 || e.row.epoch != epoch) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
+    if (rule->points < 0 || (e.has_row && e.row.epoch != epoch)) s->out->sinks = true; /* a row that moves on forgets a trace of what it had */
+    e.has_row = true;
     if (e.row.count < UINT32_MAX) e.row.count++;
     return hl_ledger_put(s->c, s->slab, pos, &e);
 }
