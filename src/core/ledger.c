@@ -28,11 +28,6 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are packed by their low bytes");
 _Static_assert(ENTRY_MAX <= UINT8_MAX, "the length of an entry is one byte");
 
-size_t hl_entry_max(void)
-{
-    return ENTRY_MAX;
-}
-
 /* ---- the block ---- */
 
 static size_t used(const struct hl_body *b)

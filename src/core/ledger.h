@@ -20,8 +20,6 @@ void hl_body_free(struct hl_contact *c, struct hl_slab *slab);
 enum hl_status hl_body_reserve(struct hl_contact *c, struct hl_slab *slab, size_t more) HL_WARN_UNUSED;
 /* Give back what is not used. */
 void hl_body_shrink(struct hl_contact *c, struct hl_slab *slab);
-/* The most that an entry takes. */
-size_t hl_entry_max(void);
 
 void hl_event_ids_clear(struct hl_contact *c);
 bool hl_event_ids_has(const struct hl_contact *c, uint64_t hash);

@@ -7,7 +7,7 @@
  *
  *   slot (8 bytes): | address of the contact, bits 47..4 | low 20 bits of its hash |     0: empty
  *
- * Eight slots fill a cache line, so a look-up costs one line of the index and then the contact itself. The 20 bits of hash
+ * Eight slots fill a cache line, so a look-up costs one line of the index, and then the contact and its block. The 20 bits of hash
  * turn away nearly all strangers, and they are the home bucket of every stripe up to 2^20 buckets, so that growth does not
  * touch contacts either. Removal shifts the rest of the run back: no tombstones, look-ups never slow down with age.
  * Growth doubles one stripe. If memory for that is refused, the stripe goes on while one bucket stays empty (which is what
