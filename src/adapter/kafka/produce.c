@@ -271,6 +271,8 @@ enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     if (s->k->config.transactions) return HL_OK;
+    enum hl_status status = hl_kafka_hand_over(s, err);
+    if (status) return status;
     do hl_kafka_begin(s, "flush", 1000);
     while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT && !rd_kafka_fatal_error(s->producer, NULL, 0));
     hl_kafka_end(s);

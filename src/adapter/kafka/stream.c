@@ -200,6 +200,7 @@ static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct
     enum hl_status status = s->express ? take(s, &s->express_refill, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;
     if (!status) status = take(s, &s->refill, timeout_ms, records, cap, n, err);
     s->behind = *n >= cap / 4;
+    if (!status && !s->behind && !s->k->config.transactions) status = hl_kafka_hand_over(s, err); /* the backlog is over */
     if (!status) return HL_OK;
     stream_release(port, records, *n);
     *n = 0;
