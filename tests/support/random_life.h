@@ -28,15 +28,6 @@ static inline void fx_random_model(struct fx *f, uint64_t *r)
     fx_seal(f);
 }
 
-/* Of one of the last few events; good until it is asked for again. */
-static inline struct hl_slice fx_recent_id(const struct fx *f, uint64_t *r)
-{
-    static char id[16];
-    unsigned back = 1 + (unsigned)(fx_random(r) % 5);
-    int n = snprintf(id, sizeof id, "e%u", f->n_events > back ? f->n_events - back : 0);
-    return (struct hl_slice){id, (size_t)n};
-}
-
 /* One event at about `day` days after FX_T0; `kv` has room for two attributes. */
 static inline struct hl_event fx_random_event(struct fx *f, int day, struct hl_kv *kv, uint64_t *r)
 {
@@ -45,7 +36,6 @@ static inline struct hl_event fx_random_event(struct fx *f, int day, struct hl_k
         {"seniority", "vp"}, {"email", "a@B.example"}, {"email_domain", "c.example"}, {"title", "boss"},
     };
     enum hl_event_type type = (enum hl_event_type)(fx_random(r) % HL_EVENT_TYPE_COUNT);
-    if (fx_random(r) % 4 == 0) type = fx_random(r) % 2 ? HL_EVENT_SCORE_ADJUSTED : HL_EVENT_EVENT_VOIDED;
     if (type == HL_EVENT_LEAD_DISQUALIFIED && fx_random(r) % 8) type = HL_EVENT_PAGE_VIEWED;
     struct hl_event ev = fx_event(f, type, FX_T0 + day * FX_DAY - (int64_t)(fx_random(r) % (3 * FX_DAY)));
     for (unsigned i = 0; i < 2; i++) {
@@ -54,8 +44,7 @@ static inline struct hl_event fx_random_event(struct fx *f, int day, struct hl_k
     }
     if (type == HL_EVENT_STAGE_SET)
         kv[0] = (struct hl_kv){HL_SLICE_LIT("stage"), hl_slice_of(hl_stage_name((enum hl_stage)(fx_random(r) % HL_STAGE_COUNT)))};
-    if (type == HL_EVENT_SCORE_ADJUSTED) kv[0] = (struct hl_kv){HL_SLICE_LIT("points"), hl_slice_of(fx_random(r) % 2 ? "15.5" : "-15.5")};
-    if (type == HL_EVENT_EVENT_VOIDED) kv[0] = (struct hl_kv){HL_SLICE_LIT("event_id"), fx_recent_id(f, r)};
+    if (type == HL_EVENT_SCORE_ADJUSTED) kv[0] = (struct hl_kv){HL_SLICE_LIT("points"), HL_SLICE_LIT("15.5")};
     if (type == HL_EVENT_OWNER_ASSIGNED) kv[0] = (struct hl_kv){HL_SLICE_LIT("owner"), hl_slice_of(fx_random(r) % 3 ? "jo" : "")};
     ev.attributes = kv;
     ev.n_attributes = 2;
