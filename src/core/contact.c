@@ -380,6 +380,15 @@ uint32_t *hl_window_slot(struct hl_window *w, int64_t window)
     return NULL;
 }
 
+/* As every contact begins, at its place in the engine. */
+static void start_over(struct hl_contact *c)
+{
+    struct hl_contact was = *c;
+    *c = shell(c);
+    c->applied = was.applied, c->dirty = was.dirty, c->refs = was.refs, c->stamp = was.stamp;
+    start(c);
+}
+
 void hl_contact_clear(struct hl_contact *c, struct hl_slab *slab)
 {
     int64_t erased_at = c->ext ? c->ext->erased_at : HL_NO_TIME;
@@ -392,10 +401,8 @@ void hl_contact_clear(struct hl_contact *c, struct hl_slab *slab)
     hl_ledger_clear(c);
     hl_body_shrink(c, slab);
     struct hl_contact was = *c;
-    *c = shell(c);
-    c->applied = was.applied, c->dirty = was.dirty, c->refs = was.refs, c->stamp = was.stamp;
+    start_over(c);
     c->clock = was.clock, c->stage_since = was.stage_since, c->seq = was.seq;
-    start(c);
 }
 
 enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, const struct hl_model *m, int64_t at)
@@ -409,10 +416,7 @@ enum hl_status hl_contact_erase(struct hl_contact *c, struct hl_slab *slab, cons
     hl_ledger_clear(c);
     hl_event_ids_clear(c);
     hl_body_shrink(c, slab);
-    struct hl_contact was = *c;
-    *c = shell(c);
-    c->applied = was.applied, c->dirty = was.dirty, c->refs = was.refs, c->stamp = was.stamp;
-    start(c);
+    start_over(c);
     c->flags |= HL_C_ERASED;
     return HL_OK;
 }

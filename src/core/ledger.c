@@ -95,8 +95,7 @@ enum hl_status hl_body_reserve(struct hl_contact *c, struct hl_slab *slab, size_
 void hl_body_shrink(struct hl_contact *c, struct hl_slab *slab)
 {
     size_t bytes = used(c->body);
-    enum hl_status status = hl_slab_usable(sizeof *c->body + bytes) < hl_body_bytes(c) ? resize(c, slab, bytes) : HL_OK;
-    (void)status; /* without memory it stays as large as it is */
+    if (hl_slab_usable(sizeof *c->body + bytes) < hl_body_bytes(c)) (void)resize(c, slab, bytes); /* without memory it stays as large as it is */
     memset(c->body->data + bytes, 0, c->body->cap - bytes); /* what was erased is not left behind, either */
 }
 
@@ -313,37 +312,36 @@ static void unpack(const uint8_t *entry, struct hl_entry *e)
 
 /* ---- all of them ---- */
 
-bool hl_ledger_next(const struct hl_contact *c, size_t *pos, struct hl_entry *e)
+/* The entry at *pos, which goes on behind it; NULL at the end. */
+static const uint8_t *step(const struct hl_contact *c, size_t *pos)
 {
-    if (*pos >= c->body->ledger) return false;
+    if (*pos >= c->body->ledger) return NULL;
     const uint8_t *entry = entries(c) + *pos;
     *pos += length_at(entry);
-    unpack(entry, e);
-    return true;
+    return entry;
+}
+
+bool hl_ledger_next(const struct hl_contact *c, size_t *pos, struct hl_entry *e)
+{
+    const uint8_t *entry = step(c, pos);
+    if (entry) unpack(entry, e);
+    return entry;
 }
 
 bool hl_contact_next_row(const struct hl_contact *c, size_t *pos, struct hl_row *row)
 {
-    while (*pos < c->body->ledger) {
-        const uint8_t *entry = entries(c) + *pos;
-        *pos += length_at(entry);
-        if (!has_row(entry)) continue;
-        unpack_row(entry, row);
-        return true;
-    }
-    return false;
+    const uint8_t *entry = step(c, pos);
+    while (entry && !has_row(entry)) entry = step(c, pos);
+    if (entry) unpack_row(entry, row);
+    return entry;
 }
 
 bool hl_contact_next_window(const struct hl_contact *c, size_t *pos, struct hl_window *window)
 {
-    while (*pos < c->body->ledger) {
-        const uint8_t *entry = entries(c) + *pos;
-        *pos += length_at(entry);
-        if (!windows_of(entry)) continue;
-        unpack_window(entry, window);
-        return true;
-    }
-    return false;
+    const uint8_t *entry = step(c, pos);
+    while (entry && !windows_of(entry)) entry = step(c, pos);
+    if (entry) unpack_window(entry, window);
+    return entry;
 }
 
 unsigned hl_contact_n_rows(const struct hl_contact *c)
