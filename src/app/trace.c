@@ -6,17 +6,12 @@
 enum { VERSION = 0, TRACE_ID = 3, SPAN_ID = 36, FLAGS = 53, LENGTH = 55 };
 #define SAMPLED 1
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Copies n hexadecimal digits and ends them. False: other bytes, or only zeros, which the standard calls invalid. */
 static bool copy_id(const char *from, size_t n, char *to)
 {
     bool some = false;
     for (size_t i = 0; i < n; i++) {
-        if (digit(from[i]) < 0) return false;
+        if (hl_hex_digit(from[i]) < 0) return false;
         some |= from[i] != '0';
         to[i] = from[i];
     }
@@ -26,7 +21,7 @@ static bool copy_id(const char *from, size_t n, char *to)
 
 static int byte_at(const char *s)
 {
-    return digit(s[0]) < 0 || digit(s[1]) < 0 ? -1 : digit(s[0]) * 16 + digit(s[1]);
+    return hl_hex_digit(s[0]) < 0 || hl_hex_digit(s[1]) < 0 ? -1 : hl_hex_digit(s[0]) * 16 + hl_hex_digit(s[1]);
 }
 
 bool hl_trace_parse(struct hl_slice traceparent, struct hl_trace *out)

@@ -18,10 +18,9 @@ bool hl_grave_read_id(struct hl_slice id, uint64_t *hash)
     uint64_t v = 0;
     if (id.len != HL_GRAVE_ID_BYTES || memcmp(id.data, HL_GRAVE_MARK.data, HL_GRAVE_MARK.len) != 0) return false;
     for (size_t i = HL_GRAVE_MARK.len; i < HL_GRAVE_ID_BYTES; i++) {
-        char c = id.data[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-        if (digit > 15) return false;
-        if (i < HL_GRAVE_MARK.len + 16) v = v << 4 | digit;
+        int digit = hl_hex_digit(id.data[i]);
+        if (digit < 0) return false;
+        if (i < HL_GRAVE_MARK.len + 16) v = v << 4 | (unsigned)digit;
     }
     *hash = v;
     return true;

@@ -18,9 +18,13 @@
  * THREADS: guarded by the stripe of the contact. */
 #include "ledger.h"
 
+#include "hotlead/base/buf.h"
+
 #define HEAD 5
 #define NEAR_BYTES 12   /* where eight are not enough */
-#define ENTRY_MAX (HEAD + NEAR_BYTES + 8 + 4 + 4 + 2 * (10 + 5))
+#define WINDOWS_MAX (2 * (10 + 5))
+#define ENTRY_MAX (HEAD + NEAR_BYTES + 8 + 4 + 4 + WINDOWS_MAX)
+#define SPARE 8         /* numbers are written by eights, and a varint asks for ten bytes */
 #define FIRST_ROOM 40   /* of a new contact: what its first event leaves, mostly */
 #define MORE_ROOM 16    /* beyond what is asked for */
 #define ID_BYTES sizeof(uint64_t)
@@ -177,23 +181,6 @@ static uint8_t *store(uint8_t *p, uint64_t v, unsigned n)
     return p + n;
 }
 
-static uint64_t get_varint(const uint8_t **p)
-{
-    uint64_t v = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        uint8_t byte = *(*p)++;
-        v |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return v;
-    }
-}
-
-static uint8_t *put_varint(uint8_t *p, uint64_t v)
-{
-    for (; v >= 128; v >>= 7) *p++ = (uint8_t)(v | 128);
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 /* ---- an entry ---- */
 
 static uint16_t u16_at(const uint8_t *p)
@@ -251,15 +238,16 @@ static void unpack_row(const uint8_t *entry, struct hl_row *row)
 
 static void unpack_window(const uint8_t *entry, struct hl_window *w)
 {
-    const uint8_t *p = behind_row(entry);
+    struct hl_slice rest = {(const char *)behind_row(entry), (size_t)(entry + length_at(entry) - behind_row(entry))};
+    struct hl_reader r = hl_reader_of(rest);
     unsigned n = windows_of(entry);
     *w = (struct hl_window){{-1, -1}, {0, 0}, rule_at(entry)};
     if (n == 0) return;
-    w->window[0] = (int64_t)get_varint(&p);
-    w->count[0] = (uint32_t)get_varint(&p);
+    w->window[0] = (int64_t)hl_reader_varint(&r);
+    w->count[0] = (uint32_t)hl_reader_varint(&r);
     if (n == 1) return;
-    w->window[1] = w->window[0] - (int64_t)get_varint(&p);
-    w->count[1] = (uint32_t)get_varint(&p);
+    w->window[1] = w->window[0] - (int64_t)hl_reader_varint(&r);
+    w->count[1] = (uint32_t)hl_reader_varint(&r);
 }
 
 static uint8_t *pack_row(const struct hl_row *row, uint8_t *p, unsigned *sizes)
@@ -280,15 +268,17 @@ static uint8_t *pack_window(const struct hl_window *w, uint8_t *p, unsigned *siz
 {
     unsigned n = w->window[1] >= 0 ? 2 : 1;
     *sizes |= n << 14;
-    p = put_varint(p, (uint64_t)w->window[0]);
-    p = put_varint(p, w->count[0]);
-    if (n == 1) return p;
-    p = put_varint(p, (uint64_t)(w->window[0] - w->window[1]));
-    return put_varint(p, w->count[1]);
+    struct hl_buf b = hl_buf_over(p, WINDOWS_MAX + SPARE);
+    hl_buf_put_varint(&b, (uint64_t)w->window[0]);
+    hl_buf_put_varint(&b, w->count[0]);
+    if (n == 2) hl_buf_put_varint(&b, (uint64_t)(w->window[0] - w->window[1]));
+    if (n == 2) hl_buf_put_varint(&b, w->count[1]);
+    HL_DCHECK(!b.failed);
+    return p + b.len;
 }
 
 /* Length of the entry; 0: there is nothing in it. */
-static unsigned pack(const struct hl_entry *e, uint8_t out[ENTRY_MAX + 8])
+static unsigned pack(const struct hl_entry *e, uint8_t out[ENTRY_MAX + SPARE])
 {
     uint8_t *p = out + HEAD;
     unsigned sizes = 0;
@@ -360,7 +350,7 @@ void hl_ledger_seek(const struct hl_contact *c, size_t *pos, uint16_t rule, stru
 
 enum hl_status hl_ledger_put(struct hl_contact *c, struct hl_slab *slab, size_t *pos, const struct hl_entry *e)
 {
-    uint8_t packed[ENTRY_MAX + 8];
+    uint8_t packed[ENTRY_MAX + SPARE];
     unsigned n = pack(e, packed), was = 0;
     uint8_t *at = entries(c) + *pos;
     bool there = *pos < c->body->ledger && rule_at(at) == e->row.rule, had_row = there && has_row(at), had_window = there && windows_of(at);

@@ -40,6 +40,12 @@ static inline int hl_slice_compare(struct hl_slice a, struct hl_slice b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
+/* The value of a hexadecimal digit in lower case; -1: it is none. */
+static inline int hl_hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static inline bool hl_slice_eq_cstr(struct hl_slice a, const char *b)
 {
     return hl_slice_eq(a, hl_slice_of(b));

@@ -9,13 +9,6 @@ static bool is_dash(size_t i)
     return i == 8 || i == 13 || i == 18 || i == 23;
 }
 
-/* 16 where it is no digit as they are written here. */
-static unsigned digit_of(char c)
-{
-    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
-    return c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-}
-
 static bool pack_uuid(struct hl_slice id, char *out)
 {
     size_t n = 0;
@@ -26,8 +19,8 @@ static bool pack_uuid(struct hl_slice id, char *out)
             if (id.data[i++] != '-') return false;
             continue;
         }
-        unsigned high = digit_of(id.data[i]), low = digit_of(id.data[i + 1]);
-        if (high > 15 || low > 15) return false;
+        int high = hl_hex_digit(id.data[i]), low = hl_hex_digit(id.data[i + 1]);
+        if (high < 0 || low < 0) return false;
         out[n++] = (char)(high << 4 | low);
         i += 2;
     }
