@@ -118,7 +118,8 @@ static enum hl_status look(struct topics *x, struct hl_error *err)
     for (size_t i = 0; i < x->plan.n; i++) {
         struct hl_topic *t = &x->plan.topics[i];
         forget(t);
-        enum hl_status status = hl_kafka_admin_topic(x->kafka.admin, t->name, &t->partitions, &t->replication, err);
+        bool is_new = x->done[i] == CREATED && !x->dry;
+        enum hl_status status = (is_new ? hl_kafka_admin_await_topic : hl_kafka_admin_topic)(x->kafka.admin, t->name, &t->partitions, &t->replication, err);
         if (!status && t->partitions) status = hl_kafka_admin_settings(x->kafka.admin, t->name, keys, HL_TOPIC_SETTING_COUNT, t->values, err);
         if (status) return status;
     }

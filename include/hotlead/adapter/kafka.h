@@ -68,6 +68,9 @@ void hl_kafka_admin_free(struct hl_kafka_admin *a);
 /* *partitions 0: there is no such topic. Takes the state topic's and the inputs' count for those that are read below. */
 enum hl_status hl_kafka_admin_topic(struct hl_kafka_admin *a, const char *name, int32_t *partitions, int *replication, struct hl_error *err)
     HL_WARN_UNUSED;
+/* The same for a topic that was created just now: brokers hear of it by and by. Waits for it, 15 s at most. */
+enum hl_status hl_kafka_admin_await_topic(struct hl_kafka_admin *a, const char *name, int32_t *partitions, int *replication, struct hl_error *err)
+    HL_WARN_UNUSED;
 /* The values of the settings `keys` of a topic, malloc'ed; NULL: the broker does not tell. topic NULL: the broker's own. */
 enum hl_status hl_kafka_admin_settings(struct hl_kafka_admin *a, const char *topic, const char *const *keys, size_t n, char **values,
                                        struct hl_error *err) HL_WARN_UNUSED;

@@ -107,6 +107,18 @@ enum hl_status hl_kafka_admin_topic(struct hl_kafka_admin *a, const char *name, 
     return code ? refused(a, code, "Describe", name, err) : HL_OK;
 }
 
+enum hl_status hl_kafka_admin_await_topic(struct hl_kafka_admin *a, const char *name, int32_t *partitions, int *replication, struct hl_error *err)
+{
+    int64_t deadline = hl_clock_mono_ns() + ANSWER_MS * INT64_C(1000000);
+    enum hl_status status;
+    do {
+        status = hl_kafka_admin_topic(a, name, partitions, replication, err);
+        if (status == HL_E_PERMISSION || (!status && *partitions)) break;
+        rd_kafka_poll(a->rk, 100);
+    } while (hl_clock_mono_ns() < deadline && !hl_kafka_stopping(a->k));
+    return status;
+}
+
 /* The answer to what was asked on the queue; destroys the queue. *event is the caller's. */
 static enum hl_status answer(rd_kafka_queue_t *queue, const char *doing, rd_kafka_event_t **event, struct hl_error *err)
 {
