@@ -34,7 +34,7 @@ static int64_t commit_deadline_ns(const struct hl_worker *w)
     if (w->flight.on) return INT64_MAX; /* its end will wake us */
     if (w->events_since == 0 && w->outputs_since == 0) return w->checkpoint_due_ns;
     int64_t wait = c->commit_max_interval_ms * NS_PER_MS;
-    int64_t quick = c->delivery == HL_EXACTLY_ONCE ? QUICK_COMMIT_NS : wait; /* without transactions it waits for nothing, but the worker for a commit */
+    int64_t quick = c->delivery == HL_EXACTLY_ONCE ? QUICK_COMMIT_NS : wait; /* without transactions nothing waits for it */
     if (w->behind && w->commit_ns * COMMIT_SHARE > quick) quick = w->commit_ns * COMMIT_SHARE;
     int64_t due = w->last_commit_ns + (w->outputs_since && quick < wait ? quick : wait), rested = w->landed_ns + HL_COMMIT_REST_NS;
     return due > rested ? due : rested;

@@ -51,6 +51,7 @@ VARIANTS = [
     ("bad.unstable_offsets_read", [*ONCE, "BAD_UNSTABLE_OFFSETS"], ZOMBIE),
     ("bad.state_read_to_last_stable_only", [*ONCE, "BAD_STOP_AT_LAST_STABLE"], RESTORED),
     ("bad.low_latency_state_first", [*LATENCY, "BAD_STATE_FIRST"], LOST),
+    ("bad.low_latency_offsets_of_now", [*LATENCY, "BAD_OFFSETS_OF_NOW"], LOST),
     ("bad.low_latency_applied_not_checked", [*LATENCY, "BAD_NO_APPLIED_CHECK"], BEFORE),
     ("bad.low_latency_applied_is_next", [*LATENCY, "N0=2", "IDS_MAY_CHANGE", "BAD_APPLIED_IS_NEXT"], RESTORED),
     ("bad.redis_marker_not_checked", [*REDIS, "BAD_NO_MARKER_CHECK"], PREFIX),

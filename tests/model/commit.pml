@@ -70,6 +70,7 @@ typedef Contact {
     byte dirty;
     bit moved;
 }
+typedef Held { byte has, below[2] }
 typedef Worker {
     byte phase, gen;
     bit stale;          /* its producer is fenced: the coordinator has gone on to a newer epoch */
@@ -82,6 +83,10 @@ typedef Worker {
     bit warm;           /* the copy is used */
 #ifdef LOW_LATENCY
     byte queue[N], queue_seq[N], queued;    /* transitions not delivered yet */
+    bit flying;                             /* a commit is under way, of these positions and records: the worker goes on */
+    byte ahead;                             /* of the queue: what its records have to wait for */
+    byte to_next[2], to_low[2];
+    Held held[2];
 #endif
 }
 typedef Txn {
@@ -93,7 +98,6 @@ typedef Txn {
 }
 typedef Moved { byte event, seq, by; bit open }
 typedef Record { byte who, has, below[2], by; bit open }
-typedef Held { byte has, below[2] }
 
 Worker w[2];
 Txn txn[2];
@@ -120,6 +124,8 @@ bit mirror_owns[2];
 bit resent;             /* it happened */
 bit noticed;            /* worker 0 has to renew its producer */
 #define MAY_BEGIN(me) (txn[me].state != 2 && !(me == 0 && noticed))
+#elif defined(LOW_LATENCY)
+#define MAY_BEGIN(me) (!w[me].leaving)      /* who drains reads nothing more */
 #else
 #define MAY_BEGIN(me) (txn[me].state != 2)
 #endif
@@ -306,7 +312,8 @@ inline forget(me)
     }
 #ifdef LOW_LATENCY
     for (k : 0 .. N - 1) { w[me].queue[k] = 0; w[me].queue_seq[k] = 0 }
-    w[me].queued = 0;
+    w[me].queued = 0; w[me].flying = 0; w[me].ahead = 0;
+    for (k : 0 .. 1) { w[me].to_next[k] = 0; w[me].to_low[k] = 0; w[me].held[k].has = 0; w[me].held[k].below[0] = 0; w[me].held[k].below[1] = 0 }
 #endif
     w[me].todo = 0; w[me].since = 0; w[me].leaving = 0; w[me].drain = 0; w[me].target = 0; w[me].position = 0; w[me].warm = 0
 }
@@ -371,57 +378,48 @@ inline deliver(me)
     w[me].queue[N - 1] = 0; w[me].queue_seq[N - 1] = 0;
     k = 0;
     w[me].queued--;
+    w[me].ahead = (w[me].ahead -> w[me].ahead - 1 : 0);
     printf("worker %d: transition of event %d is delivered\n", me, moves[n_moves - 1].event);
     reader_polls()
 }
 
-/* The state record of contact `who`. */
+/* The state record of contact `who`, into `to`. */
+inline encode_state(me, to)
+{
+    to.has = w[me].c[who].has;
+    for (k : 0 .. 1) {
+#ifdef BAD_APPLIED_IS_NEXT
+        to.below[k] = w[me].next[k]
+#else
+        to.below[k] = MAX(w[me].c[who].below[k], w[me].next[k])
+#endif
+    }
+    k = 0;
+    w[me].c[who].dirty = CLEAN;
+    w[me].c[who].moved = 0
+}
+
 inline write_state(me)
 {
     assert(n_state < LOG);
     state[n_state].who = who;
-    state[n_state].has = w[me].c[who].has;
-    for (k : 0 .. 1) {
-#ifdef BAD_APPLIED_IS_NEXT
-        state[n_state].below[k] = w[me].next[k]
-#else
-        state[n_state].below[k] = MAX(w[me].c[who].below[k], w[me].next[k])
-#endif
-    }
-    k = 0;
 #ifdef LOW_LATENCY
+    state[n_state].has = w[me].held[who].has;
+    state[n_state].below[0] = w[me].held[who].below[0]; state[n_state].below[1] = w[me].held[who].below[1];
+    w[me].held[who].has = 0; w[me].held[who].below[0] = 0; w[me].held[who].below[1] = 0;
     state[n_state].by = 0;
     state[n_state].open = 0;
 #else
+    encode_state(me, state[n_state]);
     state[n_state].by = me;
     state[n_state].open = 1;
     txn[me].state = 1;
 #endif
     printf("worker %d writes state of contact %d: %d, applied below %d %d\n", me, who, state[n_state].has, state[n_state].below[0], state[n_state].below[1]);
     n_state++;
-    w[me].c[who].dirty = CLEAN;
-    w[me].c[who].moved = 0;
     w[me].todo = w[me].todo & ~(1 << who);
     state_fold();
     who = 0
-}
-
-/* What a commit writes: who moved, and `share` of the round. */
-inline plan(me, share)
-{
-    for (k : 0 .. 1) {
-        if
-#ifndef BAD_MOVED_NOT_WRITTEN
-        :: w[me].c[k].moved || (w[me].c[k].dirty == CURRENT && (share & (1 << k))) || (w[me].c[k].dirty != CLEAN && w[me].drain) ->
-#else
-        :: (w[me].c[k].dirty == CURRENT && (share & (1 << k))) || (w[me].c[k].dirty != CLEAN && w[me].drain) ->
-#endif
-            w[me].todo = w[me].todo | (1 << k)
-        :: else
-        fi
-    }
-    k = 0;
-    w[me].phase = WRITE
 }
 
 inline round(me)
@@ -446,6 +444,48 @@ inline round(me)
         k = 0
     :: else
     fi
+}
+
+#ifdef LOW_LATENCY
+/* A commit of what is there now begins: its records are made, and wait for the transitions before them. */
+inline take_off(me)
+{
+    for (who : 0 .. 1) {
+        if
+        :: w[me].todo & (1 << who) -> encode_state(me, w[me].held[who])
+        :: else
+        fi
+    }
+    who = 0;
+    round(me);
+    w[me].to_next[0] = w[me].next[0]; w[me].to_next[1] = w[me].next[1];
+    w[me].to_low[0] = w[me].low[0]; w[me].to_low[1] = w[me].low[1];
+    w[me].ahead = w[me].queued;
+    w[me].flying = 1;
+    w[me].since = 0
+}
+#endif
+
+/* What a commit writes: who moved, and `share` of the round. */
+inline plan(me, share)
+{
+    for (k : 0 .. 1) {
+        if
+#ifndef BAD_MOVED_NOT_WRITTEN
+        :: w[me].c[k].moved || (w[me].c[k].dirty == CURRENT && (share & (1 << k))) || (w[me].c[k].dirty != CLEAN && w[me].drain) ->
+#else
+        :: (w[me].c[k].dirty == CURRENT && (share & (1 << k))) || (w[me].c[k].dirty != CLEAN && w[me].drain) ->
+#endif
+            w[me].todo = w[me].todo | (1 << k)
+        :: else
+        fi
+    }
+    k = 0;
+#ifdef LOW_LATENCY
+    take_off(me)
+#else
+    w[me].phase = WRITE
+#endif
 }
 
 /* Fold of the state topic from the worker's position to its last stable record, then the inputs from the low-water to the committed offset. */
@@ -522,8 +562,13 @@ inline is_decided(me)
 /* A commit went well; who drained for a hand-over gives the partition back now. */
 inline commit_done(p)
 {
+#ifdef LOW_LATENCY
+    w[p].flying = 0;
+    w[p].to_next[0] = 0; w[p].to_next[1] = 0; w[p].to_low[0] = 0; w[p].to_low[1] = 0;
+#else
     w[p].since = 0;
     w[p].phase = LIVE;
+#endif
     if
     :: w[p].leaving ->
         if
@@ -668,6 +713,9 @@ end:
 
     /* commit: which contacts of the round are written now, or all, before the partition is handed over */
     :: atomic { w[me].phase == LIVE && MAY_BEGIN(me) &&
+#ifdef LOW_LATENCY
+               !w[me].flying &&
+#endif
                (w[me].since || w[me].low[0] != w[me].next[0] || w[me].low[1] != w[me].next[1]) ->
             if
             :: d_step { plan(me, 0) }
@@ -680,19 +728,22 @@ end:
 #ifdef LOW_LATENCY
     :: d_step { w[me].queued > 0 -> deliver(me) }
 #ifdef BAD_STATE_FIRST
-    :: d_step { w[me].phase == WRITE && w[me].todo != 0 ->
+    :: d_step { w[me].flying && w[me].todo != 0 ->
 #else
-    :: d_step { w[me].phase == WRITE && w[me].todo != 0 && w[me].queued == 0 ->
+    :: d_step { w[me].flying && w[me].todo != 0 && w[me].ahead == 0 ->
 #endif
             who = (w[me].todo & 1 -> 0 : 1);
             write_state(me)
         }
-    :: d_step { w[me].phase == WRITE && w[me].todo == 0 -> round(me); w[me].phase = OFFSETS }
-    :: d_step { w[me].phase == OFFSETS && w[me].queued == 0 ->
+    :: d_step { w[me].flying && w[me].todo == 0 && w[me].ahead == 0 ->
             if
             :: w[me].gen == gen ->
+#ifdef BAD_OFFSETS_OF_NOW
                 committed[0] = w[me].next[0]; committed[1] = w[me].next[1];
-                low[0] = w[me].low[0]; low[1] = w[me].low[1];
+#else
+                committed[0] = w[me].to_next[0]; committed[1] = w[me].to_next[1];
+#endif
+                low[0] = w[me].to_low[0]; low[1] = w[me].to_low[1];
                 printf("worker %d commits offsets %d %d, low-water %d %d\n", me, committed[0], committed[1], low[0], low[1]);
                 check_committed();
                 commit_done(me)

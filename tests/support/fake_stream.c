@@ -17,8 +17,9 @@ struct fake_stream {
     _Atomic bool *stop;
     struct pending *pending;
     size_t n_pending, cap_pending;
-    bool in_flight; /* a commit is: of the first so many pending records, and these positions */
-    size_t flying;
+    bool in_flight; /* a commit is: of the first so many pending records and those held back behind them, and these positions */
+    size_t first, held;
+    bool holds; /* between `settle` and `commit` */
     struct hl_position positions[FAKE_TOPICS * FAKE_PARTITIONS];
     size_t n_positions;
     enum member member;
@@ -166,22 +167,32 @@ bool fake_log_is_done(const struct fake_log *l)
 
 /* --- what is produced, and when it appears --- */
 
+/* Behind what was settled: not before the commit is under way, and all that came before is in the log. */
+static bool is_held_back(const struct fake_stream *s, size_t n_first, size_t i)
+{
+    return i >= s->first && i < s->first + s->held && (!s->in_flight || n_first);
+}
+
 /* Put those of the first n pending records for which `keep` of their partition is left into the log; the others stay pending. */
 static void deliver(struct fake_stream *s, size_t n, size_t keep[HL_OUT_COUNT][FAKE_PARTITIONS])
 {
-    size_t left = 0;
+    size_t left = 0, n_first = s->first, n_held = s->held;
     for (size_t i = 0; i < s->n_pending; i++) {
         struct pending *p = &s->pending[i];
-        if (i >= n || keep[p->out][p->partition] == 0) {
+        if (i >= n || keep[p->out][p->partition] == 0 || is_held_back(s, n_first, i)) {
             s->pending[left++] = *p;
             continue;
         }
+        n_first -= i < s->first;
+        n_held -= i >= s->first && i < s->first + s->held;
         keep[p->out][p->partition]--;
         append(&s->log->outputs[p->out][p->partition], p->record);
         if (p->out == HL_OUT_MERGES) fake_log_put(s->log, FAKE_MERGES, p->partition, fake_key(&p->record), fake_value(&p->record), p->record.timestamp_ms);
         if (p->out == HL_OUT_STATE) s->state_end[p->partition] = (int64_t)s->log->outputs[p->out][p->partition].n;
     }
     s->n_pending = left;
+    s->first = n_first;
+    s->held = n_held;
 }
 
 static void deliver_some(struct fake_stream *s)
@@ -204,9 +215,15 @@ static void deliver_first(struct fake_stream *s, size_t n)
             if (touched[o][p] && s->log->transactions) skip(&s->log->outputs[o][p]); /* the commit marker */
 }
 
-static void deliver_all(struct fake_stream *s)
+/* What was held back, and is not in the log yet, is gone. */
+static void drop_held(struct fake_stream *s)
 {
-    deliver_first(s, s->n_pending);
+    for (size_t i = s->first; i < s->first + s->held; i++) record_fini(&s->pending[i].record);
+    size_t behind = s->n_pending - s->first - s->held;
+    if (behind) memmove(s->pending + s->first, s->pending + s->first + s->held, behind * sizeof(*s->pending));
+    s->n_pending -= s->held;
+    s->first = s->held = 0;
+    s->holds = false;
 }
 
 /* What is left of it after an abort or a crash. */
@@ -218,8 +235,8 @@ static void discard(struct fake_stream *s)
         if (s->log->transactions && fake_random(s->log, 2)) skip(&s->log->outputs[p->out][p->partition]);
         record_fini(&p->record);
     }
-    s->n_pending = 0;
-    s->in_flight = false;
+    s->n_pending = s->first = s->held = 0;
+    s->in_flight = s->holds = false;
 }
 
 /* What must hold of any commit, whatever came before. */
@@ -238,7 +255,8 @@ static void commit_position(struct fake_stream *s, const struct hl_position *at)
 /* The commit has its effect. */
 static void land(struct fake_stream *s)
 {
-    deliver_first(s, s->flying);
+    deliver_first(s, s->first + s->held);
+    s->first = s->held = 0;
     for (size_t i = 0; i < s->n_positions; i++) commit_position(s, &s->positions[i]);
     s->in_flight = false;
     s->log->stats.commits++;
@@ -247,7 +265,10 @@ static void land(struct fake_stream *s)
 /* Nobody hears of it any more: it may have been in time, or not. */
 static void land_perhaps(struct fake_stream *s)
 {
-    if (s->in_flight && !s->kicked && !s->broken && fake_random(s->log, 2)) land(s);
+    if (!s->in_flight) return;
+    if (!s->kicked && !s->broken && fake_random(s->log, 2)) land(s);
+    if (s->in_flight) deliver_some(s);
+    if (s->in_flight) drop_held(s);
     s->in_flight = false;
 }
 
@@ -534,6 +555,8 @@ static enum hl_status fake_produce(struct hl_stream *port, enum hl_output out, i
     struct pending p = {out, partition, record_of(key, value)};
     p.record.headers = headers_of(headers, n_headers);
     s->pending[s->n_pending++] = p;
+    s->held += s->holds;
+    HL_BUG_ON(s->holds && out != HL_OUT_STATE);
     if (fake_random(s->log, 4) == 0) deliver_some(s);
     return HL_OK;
 }
@@ -543,8 +566,11 @@ static enum hl_status fake_settle(struct hl_stream *port, struct hl_error *err)
     struct fake_stream *s = (struct fake_stream *)port;
     enum hl_status status = ask(s, FAKE_SETTLE, false, s->log->transactions ? HL_OK : HL_E_IN_DOUBT, err);
     if (status == HL_E_IN_DOUBT) return spoil(s, status, err);
-    if (!status && !s->log->transactions) deliver_all(s);
-    return status;
+    if (status || s->log->transactions) return status;
+    HL_BUG_ON(s->in_flight || s->holds);
+    s->holds = true;
+    s->first = s->n_pending;
+    return HL_OK;
 }
 
 static enum hl_status conclude(struct fake_stream *s, struct hl_error *err)
@@ -564,15 +590,14 @@ static enum hl_status conclude(struct fake_stream *s, struct hl_error *err)
 static enum hl_status fake_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err)
 {
     struct fake_stream *s = (struct fake_stream *)port;
+    (void)err;
     HL_BUG_ON(s->in_flight);
     s->in_flight = true;
-    s->flying = s->n_pending;
+    if (!s->holds) s->first = s->n_pending;
+    s->holds = false;
     if (n) memcpy(s->positions, positions, n * sizeof(*positions));
     s->n_positions = n;
-    if (s->log->transactions) return HL_OK;
-    enum hl_status status = conclude(s, err);
-    s->in_flight = false;
-    return status;
+    return HL_OK;
 }
 
 static enum hl_status fake_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err)
@@ -598,7 +623,8 @@ static enum hl_status fake_abort(struct hl_stream *port, struct hl_error *err)
     enum hl_status status = ask(s, FAKE_ABORT, false, HL_E_UNAVAILABLE, err);
     if (status) return status;
     s->log->stats.aborts++;
-    if (!s->log->transactions && !s->broken) deliver_all(s);
+    drop_held(s);
+    if (!s->log->transactions && !s->broken) deliver_first(s, s->n_pending);
     discard(s);
     s->broken = false;
     return ask(s, FAKE_ABORT, true, HL_E_UNAVAILABLE, err);

@@ -87,11 +87,12 @@ struct hl_stream {
     /* Put one record into the open transaction (opens it); key, value and headers are copied. value null: tombstone. */
     enum hl_status (*produce)(struct hl_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                               const struct hl_header *headers, size_t n_headers, struct hl_error *err);
-    /* Low latency: wait until everything produced so far is acknowledged, so that what follows cannot outlive it. In a transaction: nothing to do. */
+    /* Low latency: what is produced from now until `commit`, states alone, is written when everything before it has been acknowledged, so that it cannot
+     * outlive it. In a transaction: nothing to do. */
     enum hl_status (*settle)(struct hl_stream *s, struct hl_error *err);
     /* Make everything produced since the last commit, and these positions, durable: in one transaction, or (low latency) wait for the
      * acknowledgements and then commit the offsets. Returns when it is under way, and none may be under way before; `finish` tells what came of it.
-     * What is produced meanwhile belongs to the next one. */
+     * What is produced meanwhile belongs to the next one; at low latency it may be written before this one ends. */
     enum hl_status (*commit)(struct hl_stream *s, const struct hl_position *positions, size_t n, struct hl_error *err);
     /* How the commit that is under way ended. wait false: only if that is known already; a poll returns early when it comes to be known. *done: it is
      * over, or there was none. An error is that of the commit, and it is over, too. */

@@ -17,12 +17,18 @@
  * If the commit fails, the worker drops what it did since along with what was to be committed, and recovers; so nothing of this needs to be undone.
  * The membership in the group is noted when the commit begins: after a rebalance the broker refuses it, as it must.
  *
- * Without transactions there is nothing to keep, and the commit is made by the worker itself.
+ * Without transactions, the worker goes on producing while a commit is under way: what comes is for the next one. What was produced between `settle` and
+ * `commit` (the states) is held until all that came before it has been delivered, so the committer hands it over itself. Deliveries are counted by what waits
+ * for them: those before this commit, those since, and those of states.
+ *
+ *     worker     transitions ... settle | states (held) | commit | transitions ...
+ *     committer                                           | await deliveries, hand over the states, await theirs, commit the offsets |
  *
  * WHY NOT two producers in turns: the second transaction could be committed and the first one not.
  *
  * THREADS  The committer owns the producer, and the flags about it, from `commit` to the end of the commit, which it announces under the mutex. The
- * worker then says what it waits for, to who watches over it; `tries` tells it that a call was made again. */
+ * worker then says what it waits for, to who watches over it; `tries` tells it that a call was made again. Without transactions the worker produces
+ * meanwhile, which librdkafka allows, and touches nothing else. Delivery reports are served by one thread at a time. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -39,6 +45,7 @@
 #define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
 #define TOGETHER_BYTES ((size_t)4 << 20) /* so much goes to the producer at once, where there is a backlog */
 #define KEPT_HEADERS 16
+#define DELIVERY_LOOK_MS 100
 
 enum work { AT_REST, ASKED, ENDED, CLOSING };
 
@@ -59,6 +66,9 @@ struct hl_kafka_committer {
     bool unfinished; /* the worker's own: began, and `finish` has not said how it ended */
     int64_t rest_until_ns; /* the worker's own: the next transaction begins then; 0: it may */
     struct hl_buf kept;
+    /* without transactions */
+    bool holds;         /* the worker's own: between `settle` and `commit` */
+    struct hl_buf held; /* what was produced then; the committer's while it is at work */
 };
 
 /* --- what the committer does --- */
@@ -112,6 +122,43 @@ static enum hl_status commit_transaction(struct hl_kafka_stream *s, struct hl_er
     return status ? status : end_transaction(s, err);
 }
 
+static enum hl_status undelivered(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    if (!atomic_load(&s->failed_deliveries) && !rd_kafka_fatal_error(s->producer, NULL, 0)) return HL_OK;
+    s->renew = true;
+    if (s->forbidden) return hl_kafka_forbidden(s->k, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", s->forbidden, err);
+    return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "kafka: %d records were not delivered", atomic_load(&s->failed_deliveries));
+}
+
+static enum hl_status await_deliveries(struct hl_kafka_stream *s, const atomic_int *left, struct hl_error *err)
+{
+    enum hl_status status = undelivered(s, err);
+    while (atomic_load(left) && !status) {
+        announce(s->committer, "flush", DELIVERY_LOOK_MS);
+        rd_kafka_poll(s->producer, DELIVERY_LOOK_MS);
+        status = undelivered(s, err);
+    }
+    return status;
+}
+
+static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_buf *b, struct hl_error *err);
+
+static enum hl_status commit_offsets(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    struct hl_kafka_committer *c = s->committer;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
+    enum hl_status status = await_deliveries(s, &s->undelivered[!s->since], err);
+    if (!status) status = hand_over(s, &c->held, err);
+    if (!status) status = await_deliveries(s, &s->undelivered[HL_KAFKA_STATES], err);
+    if (status) return status;
+    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
+    announce(c, "commit", SOCKET_MS);
+    rd_kafka_resp_err_t code = c->offsets->cnt ? rd_kafka_commit(s->consumer, c->offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
+    hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
+    return HL_E_ABORT;
+}
+
 static void *committer_main(void *arg)
 {
     struct hl_kafka_stream *s = arg;
@@ -122,7 +169,7 @@ static void *committer_main(void *arg)
         while (c->work == AT_REST || c->work == ENDED) pthread_cond_wait(&c->turn, &c->mutex);
         if (c->work == CLOSING) break;
         pthread_mutex_unlock(&c->mutex);
-        enum hl_status status = commit_transaction(s, &c->error);
+        enum hl_status status = (s->k->config.transactions ? commit_transaction : commit_offsets)(s, &c->error);
         pthread_mutex_lock(&c->mutex);
         c->status = status;
         c->ended_ns = hl_clock_mono_ns();
@@ -141,22 +188,23 @@ enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_erro
     if (!c) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     s->committer = c;
     hl_buf_init(&c->kept);
+    hl_buf_init(&c->held);
     pthread_mutex_init(&c->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->turn, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (!s->k->config.transactions) return HL_OK;
     c->started = pthread_create(&c->thread, NULL, committer_main, s) == 0;
     return c->started ? HL_OK : hl_error_set(err, HL_E_INTERNAL, HL_STOP, "the committer's thread does not start");
 }
 
 /* --- the worker's side --- */
 
-bool hl_kafka_is_to_keep(const struct hl_kafka_stream *s)
+/* What is produced now waits: a commit has begun, and `finish` has not said how it ended, or the producer rests from it, or there is a backlog. */
+static bool is_to_keep(const struct hl_kafka_stream *s)
 {
     const struct hl_kafka_committer *c = s->committer;
-    if (c->unfinished || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns)) return true;
+    if ((c->unfinished && s->k->config.transactions) || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns)) return true;
     bool waits = s->k->config.transactions || !s->express; /* without, those of the fast lane do not wait for a commit */
     return s->behind && waits && c->kept.len < TOGETHER_BYTES;
 }
@@ -167,6 +215,14 @@ static bool is_at_work(struct hl_kafka_committer *c)
     bool is = c->work == ASKED;
     pthread_mutex_unlock(&c->mutex);
     return is;
+}
+
+void hl_kafka_serve(struct hl_kafka_stream *s, int timeout_ms)
+{
+    struct hl_kafka_committer *c = s->committer;
+    bool is_its = !pthread_equal(pthread_self(), c->thread) && c->unfinished && is_at_work(c);
+    if (!is_its) rd_kafka_poll(s->producer, timeout_ms);
+    else if (timeout_ms) nanosleep(&(struct timespec){.tv_nsec = timeout_ms * 1000000l}, NULL);
 }
 
 /* Until the committer has ended, or made another call. */
@@ -213,6 +269,8 @@ void hl_kafka_commit_forget(struct hl_kafka_stream *s)
     let_go(s->committer);
     pthread_mutex_unlock(&s->committer->mutex);
     hl_buf_clear(&s->committer->kept);
+    hl_buf_clear(&s->committer->held);
+    s->committer->holds = false;
 }
 
 void hl_kafka_committer_close(struct hl_kafka_stream *s)
@@ -228,6 +286,7 @@ void hl_kafka_committer_close(struct hl_kafka_stream *s)
     pthread_cond_destroy(&c->turn);
     pthread_mutex_destroy(&c->mutex);
     hl_buf_fini(&c->kept);
+    hl_buf_fini(&c->held);
     free(c);
     s->committer = NULL;
 }
@@ -246,12 +305,10 @@ static struct hl_slice kept(struct hl_reader *r)
     return len < 0 ? HL_SLICE_NULL : hl_reader_take(r, (size_t)len);
 }
 
-enum hl_status hl_kafka_produce_later(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                      const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+static enum hl_status put_record(struct hl_buf *b, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err)
 {
-    struct hl_buf *b = &s->committer->kept;
     HL_BUG_ON(n_headers > KEPT_HEADERS);
-    if (b->len > KEPT_BYTES) hl_kafka_commit_await(s); /* it grows on a little, until the worker asks how the commit ended */
     hl_buf_put_long(b, (int64_t)out);
     hl_buf_put_long(b, partition);
     keep(b, key);
@@ -279,31 +336,60 @@ static enum hl_status hand_over_one(struct hl_kafka_stream *s, struct hl_reader 
     return hl_kafka_produce_now(s, out, partition, key, value, headers, n, err);
 }
 
-enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err)
+static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_buf *b, struct hl_error *err)
 {
-    s->committer->rest_until_ns = 0;
-    struct hl_reader r = hl_reader_of(hl_buf_slice(&s->committer->kept));
+    struct hl_reader r = hl_reader_of(hl_buf_slice(b));
     enum hl_status status = HL_OK;
     while (r.p < r.end && !status) status = hand_over_one(s, &r, err);
-    hl_buf_clear(&s->committer->kept);
+    hl_buf_clear(b);
     return status;
 }
 
-/* --- commit and finish --- */
-
-static enum hl_status commit_offsets(struct hl_kafka_stream *s, rd_kafka_topic_partition_list_t *offsets, struct hl_error *err)
+enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err)
 {
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
-    enum hl_status status = hl_kafka_settle(&s->port, err);
-    if (status) return status;
-    if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
-    hl_kafka_begin(s, "commit", SOCKET_MS);
-    rd_kafka_resp_err_t code = offsets->cnt ? rd_kafka_commit(s->consumer, offsets, 0) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    hl_kafka_end(s);
-    if (!code) return HL_FAILPOINT_ERROR(COMMIT_AFTER_END) ? unanswered(s, err) : HL_OK;
-    hl_error_set(err, HL_E_ABORT, HL_RETRY, "kafka: committing offsets: %s", rd_kafka_err2str(code));
-    return HL_E_ABORT;
+    s->committer->rest_until_ns = 0;
+    return hand_over(s, &s->committer->kept, err);
 }
+
+/* So many states that the worker waits itself for what they are behind. */
+static enum hl_status hold_no_more(struct hl_kafka_stream *s, struct hl_error *err)
+{
+    struct hl_kafka_committer *c = s->committer;
+    HL_BUG_ON(c->unfinished);
+    do hl_kafka_begin(s, "flush", 1000);
+    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT && !rd_kafka_fatal_error(s->producer, NULL, 0));
+    hl_kafka_end(s);
+    c->holds = false;
+    enum hl_status status = undelivered(s, err);
+    return status ? status : hand_over(s, &c->held, err);
+}
+
+enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                const struct hl_header *headers, size_t n_headers, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    struct hl_kafka_committer *c = s->committer;
+    if (c->holds) {
+        enum hl_status status = put_record(&c->held, out, partition, key, value, headers, n_headers, err);
+        return status || c->held.len <= KEPT_BYTES ? status : hold_no_more(s, err);
+    }
+    if (is_to_keep(s)) {
+        if (c->kept.len > KEPT_BYTES) hl_kafka_commit_await(s); /* it grows on a little, until the worker asks how the commit ended */
+        return put_record(&c->kept, out, partition, key, value, headers, n_headers, err);
+    }
+    enum hl_status status = hl_kafka_hand_over(s, err);
+    return status ? status : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
+}
+
+enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
+{
+    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
+    if (s->k->config.transactions) return HL_OK;
+    s->committer->holds = true;
+    return hl_kafka_hand_over(s, err);
+}
+
+/* --- commit and finish --- */
 
 /* What is left of it. */
 static void rest(const struct hl_kafka_committer *c)
@@ -320,17 +406,15 @@ enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position 
     rest(c);
     enum hl_status status = hl_kafka_hand_over(s, err);
     if (status) return status;
-    rd_kafka_topic_partition_list_t *offsets = hl_kafka_positions_list(s->k, positions, n);
-    status = s->k->config.transactions ? hl_kafka_begin_transaction(s, err) : commit_offsets(s, offsets, err);
-    if (status || !s->k->config.transactions) {
-        rd_kafka_topic_partition_list_destroy(offsets);
-        return status;
-    }
+    status = hl_kafka_begin_transaction(s, err);
+    if (status) return status;
+    c->holds = false;
+    s->since = !s->since;
     pthread_mutex_lock(&c->mutex);
-    c->offsets = offsets;
+    c->offsets = hl_kafka_positions_list(s->k, positions, n);
     c->group = rd_kafka_consumer_group_metadata(s->consumer);
     c->unfinished = true;
-    c->call = "send_offsets_to_transaction";
+    c->call = "commit";
     c->limit_ms = CALL_MS + SOCKET_MS;
     c->work = ASKED;
     pthread_cond_broadcast(&c->turn);
@@ -352,6 +436,6 @@ enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, st
     if (status && err) *err = c->error;
     let_go(c);
     pthread_mutex_unlock(&c->mutex);
-    if (!status) c->rest_until_ns = c->ended_ns + HL_COMMIT_REST_NS;
+    if (!status && s->k->config.transactions) c->rest_until_ns = c->ended_ns + HL_COMMIT_REST_NS;
     return status;
 }

@@ -26,7 +26,10 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 {
     (void)rk;
     struct hl_kafka_stream *s = opaque;
-    if (!m->err && m->_private) s->state_end[m->partition] = m->offset >= 0 ? m->offset + 1 : -1; /* not known when it was sent twice */
+    atomic_int *counted = m->_private;
+    if (!m->err && counted == &s->undelivered[HL_KAFKA_STATES])
+        s->state_end[m->partition] = m->offset >= 0 ? m->offset + 1 : -1; /* not known when it was sent twice */
+    atomic_fetch_sub_explicit(counted, 1, memory_order_release); /* what is written above is seen by who waits for it */
     if (!m->err || m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) return;
     char quoted[256];
     hl_log(HL_LOG_WARN, "delivery_failed", "topic=%s partition=%d reason=%s", rd_kafka_topic_name(m->rkt), m->partition,
@@ -159,6 +162,7 @@ enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error
     if (status) return status;
     s->renew = s->fenced = s->in_transaction = false;
     atomic_store(&s->failed_deliveries, 0);
+    for (size_t i = 0; i < HL_ARRAY_LEN(s->undelivered); i++) atomic_store(&s->undelivered[i], 0);
     s->forbidden = NULL;
     atomic_store(&s->stray, false);
     for (int o = 0; o < HL_OUT_COUNT; o++) {
@@ -228,7 +232,6 @@ static enum hl_status produce_failed(struct hl_kafka_stream *s, enum hl_output o
     rd_kafka_error_t *e = code == RD_KAFKA_RESP_ERR__STATE && s->in_transaction ? rd_kafka_begin_transaction(s->producer) : NULL;
     if (e && hl_kafka_is_forbidden(rd_kafka_error_code(e))) return hl_kafka_transaction_error(s, e, "writing", err);
     rd_kafka_error_destroy(e);
-    s->renew |= rd_kafka_fatal_error(s->producer, NULL, 0) != 0;
     hl_kafka_error(err, code, s->k->config.outputs[out]);
     if (err) err->code = HL_E_ABORT;
     return HL_E_ABORT;
@@ -239,49 +242,28 @@ enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output ou
 {
     enum hl_status status = hl_kafka_begin_transaction(s, err);
     if (status) return status;
+    atomic_int *counted = &s->undelivered[out == HL_OUT_STATE ? HL_KAFKA_STATES : s->since];
+    atomic_fetch_add_explicit(counted, 1, memory_order_relaxed);
     for (;;) {
         rd_kafka_headers_t *h = headers_of(headers, n_headers);
         rd_kafka_resp_err_t code = rd_kafka_producev(
             s->producer, RD_KAFKA_V_RKT(s->outputs[out]), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
             RD_KAFKA_V_KEY(hl_kafka_bytes(key), key.len), RD_KAFKA_V_VALUE(hl_kafka_bytes(value), value.len), RD_KAFKA_V_HEADERS(h),
-            RD_KAFKA_V_OPAQUE((out == HL_OUT_STATE ? s : NULL)), RD_KAFKA_V_END);
+            RD_KAFKA_V_OPAQUE(counted), RD_KAFKA_V_END);
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return HL_OK;
         rd_kafka_headers_destroy(h); /* ours again after a failure */
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) return produce_failed(s, out, code, err);
-        rd_kafka_poll(s->producer, 50);
-        if (hl_kafka_stopping(s->k) && rd_kafka_outq_len(s->producer) == 0) return hl_error_set(err, HL_E_ABORT, HL_STOP, "stopping");
+        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) status = produce_failed(s, out, code, err);
+        else hl_kafka_serve(s, 50);
+        if (!status && hl_kafka_stopping(s->k) && rd_kafka_outq_len(s->producer) == 0) status = hl_error_set(err, HL_E_ABORT, HL_STOP, "stopping");
+        if (!status) continue;
+        atomic_fetch_sub_explicit(counted, 1, memory_order_relaxed);
+        return status;
     }
-}
-
-enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                const struct hl_header *headers, size_t n_headers, struct hl_error *err)
-{
-    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    if (hl_kafka_is_to_keep(s)) return hl_kafka_produce_later(s, out, partition, key, value, headers, n_headers, err);
-    enum hl_status status = hl_kafka_hand_over(s, err);
-    return status ? status : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);
 }
 
 int64_t hl_kafka_state_end(struct hl_stream *port, int32_t partition)
 {
     return hl_kafka_stream_of(port)->state_end[partition];
-}
-
-enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err)
-{
-    struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    if (s->k->config.transactions) return HL_OK;
-    enum hl_status status = hl_kafka_hand_over(s, err);
-    if (status) return status;
-    do hl_kafka_begin(s, "flush", 1000);
-    while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT && !rd_kafka_fatal_error(s->producer, NULL, 0));
-    hl_kafka_end(s);
-    if (atomic_load(&s->failed_deliveries) || rd_kafka_fatal_error(s->producer, NULL, 0)) {
-        s->renew = true;
-        if (s->forbidden) return hl_kafka_forbidden(s->k, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "Write", s->forbidden, err);
-        return hl_error_set(err, HL_E_IN_DOUBT, HL_RETRY, "kafka: %d records were not delivered", atomic_load(&s->failed_deliveries));
-    }
-    return HL_OK;
 }
 
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err)

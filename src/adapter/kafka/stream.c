@@ -194,7 +194,7 @@ static enum hl_status rejoin(struct hl_kafka_stream *s, struct hl_error *err)
 static enum hl_status stream_poll(struct hl_stream *port, int timeout_ms, struct hl_record *records, size_t cap, size_t *n, struct hl_error *err)
 {
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
-    rd_kafka_poll(s->producer, 0); /* delivery reports */
+    hl_kafka_serve(s, 0);
     *n = 0;
     if (s->expelled) return rejoin(s, err);
     enum hl_status status = s->express ? take(s, &s->express_refill, 0, records, cap - cap / NORMAL_SHARE, n, err) : HL_OK;

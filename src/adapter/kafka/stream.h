@@ -13,6 +13,9 @@
 
 struct hl_kafka_committer;
 
+/* Records that have not been delivered, by what waits for them: 0 and 1, in turns, are what was produced before the commit that is under way, and since. */
+enum { HL_KAFKA_STATES = 2, HL_KAFKA_WAITS };
+
 struct hl_kafka_stream {
     struct hl_stream port;
     struct hl_kafka *k;
@@ -43,6 +46,8 @@ struct hl_kafka_stream {
     bool expelled;        /* the group says that another one has our instance id: the member is beyond use */
     int64_t expelled_ns[3];
     _Atomic int failed_deliveries;
+    atomic_int undelivered[HL_KAFKA_WAITS];
+    unsigned since; /* 0 or 1 */
     int64_t *state_end; /* by partition: behind the last state record that was acknowledged; 0: none was, -1: its place is not known */
     const char *forbidden; /* output topic that was not delivered to for want of permission; NULL: none */
     _Atomic bool first_try; /* the producer asks for its id, and nothing has been waited for yet */
@@ -82,12 +87,9 @@ void hl_kafka_know_topic(rd_kafka_t *rk, const char *name);
 
 enum hl_status hl_kafka_producer_open(struct hl_kafka_stream *s, struct hl_error *err);
 void hl_kafka_producer_close(struct hl_kafka_stream *s);
-enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                const struct hl_header *headers, size_t n_headers, struct hl_error *err);
-/* As hl_kafka_produce, and at once: no commit is under way. */
+/* As hl_kafka_produce, and at once; in a transaction, no commit is under way. */
 enum hl_status hl_kafka_produce_now(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
                                     const struct hl_header *headers, size_t n_headers, struct hl_error *err);
-enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err);
 int64_t hl_kafka_state_end(struct hl_stream *port, int32_t partition);
 /* Open a transaction, unless one is. */
 enum hl_status hl_kafka_begin_transaction(struct hl_kafka_stream *s, struct hl_error *err);
@@ -99,16 +101,17 @@ bool hl_kafka_is_to_repeat(struct hl_kafka_stream *s, rd_kafka_error_t *e);
 /* commit.c */
 enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_error *err);
 void hl_kafka_committer_close(struct hl_kafka_stream *s);
-/* What is produced now waits: a commit has begun, and `finish` has not said how it ended, or the producer rests from it. */
-bool hl_kafka_is_to_keep(const struct hl_kafka_stream *s);
+enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
+                                const struct hl_header *headers, size_t n_headers, struct hl_error *err);
+enum hl_status hl_kafka_settle(struct hl_stream *port, struct hl_error *err);
 /* What was kept goes to the producer. */
 enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err);
+/* Delivery reports; waits for them up to timeout_ms. While the committer is at work they are its to serve. */
+void hl_kafka_serve(struct hl_kafka_stream *s, int timeout_ms);
 /* Wait until the committer is at rest; how the commit ended stays for `finish`. */
 void hl_kafka_commit_await(struct hl_kafka_stream *s);
 /* Forget the commit, and what was produced for the one after it. */
 void hl_kafka_commit_forget(struct hl_kafka_stream *s);
-enum hl_status hl_kafka_produce_later(struct hl_kafka_stream *s, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                      const struct hl_header *headers, size_t n_headers, struct hl_error *err);
 enum hl_status hl_kafka_commit(struct hl_stream *port, const struct hl_position *positions, size_t n, struct hl_error *err);
 enum hl_status hl_kafka_finish(struct hl_stream *port, bool wait, bool *done, struct hl_error *err);
 enum hl_status hl_kafka_abort(struct hl_stream *port, struct hl_error *err);
