@@ -46,11 +46,24 @@ static void what_the_user_sets_counts_more_than_a_default_and_less_than_what_mus
     expect(HL_KAFKA_CONSUMER, "isolation.level", "read_committed");
 }
 
+static void at_low_latency_nothing_waits_for_company(void **state)
+{
+    (void)state;
+    expect(HL_KAFKA_PRODUCER, "linger.ms", "100"); /* a commit sends at once what is there */
+    expect(HL_KAFKA_WRITER, "linger.ms", "1");
+    k.config.transactions = false;
+    expect(HL_KAFKA_PRODUCER, "linger.ms", "0");
+    k.config.properties = &(struct hl_kafka_property){"linger.ms", "3"};
+    k.config.n_properties = 1;
+    expect(HL_KAFKA_PRODUCER, "linger.ms", "3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_transaction_that_has_to_wait_for_the_last_one_asks_again_soon, setup),
         cmocka_unit_test_setup(what_the_user_sets_counts_more_than_a_default_and_less_than_what_must_be, setup),
+        cmocka_unit_test_setup(at_low_latency_nothing_waits_for_company, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,7 +12,7 @@
  *
  * In a backlog, all is kept until the commit: each partition that a record goes to while the transaction is open is registered with the brokers, and librdkafka
  * 2.0's main thread turns for the millisecond that it waits for others to join it. Handed over together they are one request: 0.93 of the CPU of an event.
- * Without transactions likewise, until the commit or the end of the backlog: with a linger.ms of 1 they would be a request for each few records.
+ * Without transactions likewise, until the commit or the end of the backlog: without a linger.ms they would be a request for each few records.
  *
  * If the commit fails, the worker drops what it did since along with what was to be committed, and recovers; so nothing of this needs to be undone.
  * The membership in the group is noted when the commit begins: after a rebalance the broker refuses it, as it must.
@@ -35,16 +35,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "hotlead/base/buf.h"
 #include "hotlead/base/clock.h"
 #include "hotlead/base/failpoint.h"
+#include "kept.h"
 #include "stream.h"
 
 #define SOCKET_MS 60000 /* socket.timeout.ms: within it, a call may wait for one answer whatever limit it was given */
 #define LOOK_NS 200000000
 #define KEPT_BYTES ((size_t)32 << 20) /* more than this, and the worker waits */
 #define TOGETHER_BYTES ((size_t)4 << 20) /* so much goes to the producer at once, where there is a backlog */
-#define KEPT_HEADERS 16
 #define DELIVERY_LOOK_MS 100
 
 enum work { AT_REST, ASKED, ENDED, CLOSING };
@@ -65,10 +64,10 @@ struct hl_kafka_committer {
     int64_t ended_ns; /* when it was */
     bool unfinished; /* the worker's own: began, and `finish` has not said how it ended */
     int64_t rest_until_ns; /* the worker's own: the next transaction begins then; 0: it may */
-    struct hl_buf kept;
+    struct hl_kafka_kept kept;
     /* without transactions */
     bool holds;         /* the worker's own: between `settle` and `commit` */
-    struct hl_buf held; /* what was produced then; the committer's while it is at work */
+    struct hl_kafka_kept held; /* what was produced then; the committer's while it is at work */
 };
 
 /* --- what the committer does --- */
@@ -141,14 +140,12 @@ static enum hl_status await_deliveries(struct hl_kafka_stream *s, const atomic_i
     return status;
 }
 
-static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_buf *b, struct hl_error *err);
-
 static enum hl_status commit_offsets(struct hl_kafka_stream *s, struct hl_error *err)
 {
     struct hl_kafka_committer *c = s->committer;
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_OFFSETS)) return hl_error_set(err, HL_E_ABORT, HL_RETRY, "failpoint");
     enum hl_status status = await_deliveries(s, &s->undelivered[!s->since], err);
-    if (!status) status = hand_over(s, &c->held, err);
+    if (!status) status = hl_kafka_kept_hand_over(&c->held, s, err);
     if (!status) status = await_deliveries(s, &s->undelivered[HL_KAFKA_STATES], err);
     if (status) return status;
     if (HL_FAILPOINT_ERROR(COMMIT_BEFORE_END)) return unanswered(s, err);
@@ -187,13 +184,12 @@ enum hl_status hl_kafka_committer_open(struct hl_kafka_stream *s, struct hl_erro
     pthread_condattr_t monotonic;
     if (!c) return hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory");
     s->committer = c;
-    hl_buf_init(&c->kept);
-    hl_buf_init(&c->held);
     pthread_mutex_init(&c->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->turn, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    if (hl_kafka_kept_init(&c->kept, (size_t)s->k->n_partitions, err) || hl_kafka_kept_init(&c->held, (size_t)s->k->n_partitions, err)) return HL_E_NOMEM;
     c->started = pthread_create(&c->thread, NULL, committer_main, s) == 0;
     return c->started ? HL_OK : hl_error_set(err, HL_E_INTERNAL, HL_STOP, "the committer's thread does not start");
 }
@@ -206,7 +202,7 @@ static bool is_to_keep(const struct hl_kafka_stream *s)
     const struct hl_kafka_committer *c = s->committer;
     if ((c->unfinished && s->k->config.transactions) || (c->rest_until_ns && hl_clock_mono_ns() < c->rest_until_ns)) return true;
     bool waits = s->k->config.transactions || !s->express; /* without, those of the fast lane do not wait for a commit */
-    return s->behind && waits && c->kept.len < TOGETHER_BYTES;
+    return s->behind && waits && c->kept.bytes < TOGETHER_BYTES;
 }
 
 static bool is_at_work(struct hl_kafka_committer *c)
@@ -268,8 +264,8 @@ void hl_kafka_commit_forget(struct hl_kafka_stream *s)
     pthread_mutex_lock(&s->committer->mutex);
     let_go(s->committer);
     pthread_mutex_unlock(&s->committer->mutex);
-    hl_buf_clear(&s->committer->kept);
-    hl_buf_clear(&s->committer->held);
+    hl_kafka_kept_clear(&s->committer->kept);
+    hl_kafka_kept_clear(&s->committer->held);
     s->committer->holds = false;
 }
 
@@ -285,70 +281,16 @@ void hl_kafka_committer_close(struct hl_kafka_stream *s)
     if (c->started) pthread_join(c->thread, NULL);
     pthread_cond_destroy(&c->turn);
     pthread_mutex_destroy(&c->mutex);
-    hl_buf_fini(&c->kept);
-    hl_buf_fini(&c->held);
+    hl_kafka_kept_fini(&c->kept);
+    hl_kafka_kept_fini(&c->held);
     free(c);
     s->committer = NULL;
-}
-
-/* --- records that are kept: | output | partition | key | value | headers: name, value ... |, lengths before the bytes, -1 for null --- */
-
-static void keep(struct hl_buf *b, struct hl_slice s)
-{
-    hl_buf_put_long(b, hl_slice_is_null(s) ? -1 : (int64_t)s.len);
-    if (s.len) hl_buf_put(b, s.data, s.len);
-}
-
-static struct hl_slice kept(struct hl_reader *r)
-{
-    int64_t len = hl_reader_long(r);
-    return len < 0 ? HL_SLICE_NULL : hl_reader_take(r, (size_t)len);
-}
-
-static enum hl_status put_record(struct hl_buf *b, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
-                                 const struct hl_header *headers, size_t n_headers, struct hl_error *err)
-{
-    HL_BUG_ON(n_headers > KEPT_HEADERS);
-    hl_buf_put_long(b, (int64_t)out);
-    hl_buf_put_long(b, partition);
-    keep(b, key);
-    keep(b, value);
-    hl_buf_put_long(b, (int64_t)n_headers);
-    for (size_t i = 0; i < n_headers; i++) {
-        hl_buf_put(b, headers[i].name, strlen(headers[i].name) + 1);
-        keep(b, headers[i].value);
-    }
-    return b->failed ? hl_error_set(err, HL_E_NOMEM, HL_STOP, "out of memory") : HL_OK;
-}
-
-static enum hl_status hand_over_one(struct hl_kafka_stream *s, struct hl_reader *r, struct hl_error *err)
-{
-    struct hl_header headers[KEPT_HEADERS];
-    enum hl_output out = (enum hl_output)hl_reader_long(r);
-    int32_t partition = (int32_t)hl_reader_long(r);
-    struct hl_slice key = kept(r), value = kept(r);
-    size_t n = (size_t)hl_reader_long(r);
-    for (size_t i = 0; i < n; i++) {
-        headers[i].name = (const char *)r->p;
-        hl_reader_take(r, strlen(headers[i].name) + 1);
-        headers[i].value = kept(r);
-    }
-    return hl_kafka_produce_now(s, out, partition, key, value, headers, n, err);
-}
-
-static enum hl_status hand_over(struct hl_kafka_stream *s, struct hl_buf *b, struct hl_error *err)
-{
-    struct hl_reader r = hl_reader_of(hl_buf_slice(b));
-    enum hl_status status = HL_OK;
-    while (r.p < r.end && !status) status = hand_over_one(s, &r, err);
-    hl_buf_clear(b);
-    return status;
 }
 
 enum hl_status hl_kafka_hand_over(struct hl_kafka_stream *s, struct hl_error *err)
 {
     s->committer->rest_until_ns = 0;
-    return hand_over(s, &s->committer->kept, err);
+    return hl_kafka_kept_hand_over(&s->committer->kept, s, err);
 }
 
 /* So many states that the worker waits itself for what they are behind. */
@@ -361,7 +303,7 @@ static enum hl_status hold_no_more(struct hl_kafka_stream *s, struct hl_error *e
     hl_kafka_end(s);
     c->holds = false;
     enum hl_status status = undelivered(s, err);
-    return status ? status : hand_over(s, &c->held, err);
+    return status ? status : hl_kafka_kept_hand_over(&c->held, s, err);
 }
 
 enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int32_t partition, struct hl_slice key, struct hl_slice value,
@@ -370,12 +312,12 @@ enum hl_status hl_kafka_produce(struct hl_stream *port, enum hl_output out, int3
     struct hl_kafka_stream *s = hl_kafka_stream_of(port);
     struct hl_kafka_committer *c = s->committer;
     if (c->holds) {
-        enum hl_status status = put_record(&c->held, out, partition, key, value, headers, n_headers, err);
-        return status || c->held.len <= KEPT_BYTES ? status : hold_no_more(s, err);
+        enum hl_status status = hl_kafka_kept_put(&c->held, out, partition, key, value, headers, n_headers, err);
+        return status || c->held.bytes <= KEPT_BYTES ? status : hold_no_more(s, err);
     }
     if (is_to_keep(s)) {
-        if (c->kept.len > KEPT_BYTES) hl_kafka_commit_await(s); /* it grows on a little, until the worker asks how the commit ended */
-        return put_record(&c->kept, out, partition, key, value, headers, n_headers, err);
+        if (c->kept.bytes > KEPT_BYTES) hl_kafka_commit_await(s); /* it grows on a little, until the worker asks how the commit ended */
+        return hl_kafka_kept_put(&c->kept, out, partition, key, value, headers, n_headers, err);
     }
     enum hl_status status = hl_kafka_hand_over(s, err);
     return status ? status : hl_kafka_produce_now(s, out, partition, key, value, headers, n_headers, err);

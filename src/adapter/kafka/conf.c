@@ -33,6 +33,10 @@ static const struct setting PRODUCER_DEFAULTS[] = {
 static const struct setting TRANSACTION_DEFAULTS[] = {
     {"linger.ms", "100"}, {NULL, NULL},
 };
+/* Without transactions a record is read as soon as it is there. What is produced in a backlog comes in runs, and so in large requests all the same. */
+static const struct setting LATENCY_DEFAULTS[] = {
+    {"linger.ms", "0"}, {NULL, NULL},
+};
 static const struct setting COMMON_DEFAULTS[] = {
     {"client.id", "hotlead"}, {"reconnect.backoff.max.ms", "2000"}, {"log.connection.close", "false"}, {NULL, NULL},
 };
@@ -126,7 +130,7 @@ rd_kafka_conf_t *hl_kafka_conf(const struct hl_kafka *k, enum hl_kafka_role role
     bool producer = role == HL_KAFKA_PRODUCER || role == HL_KAFKA_WRITER;
     bool ok = set_all(conf, COMMON_DEFAULTS, err) && set_all(conf, producer ? PRODUCER_DEFAULTS : CONSUMER_DEFAULTS, err);
     if (ok && !producer && hl_kafka_has_queue_backoff()) ok = set_all(conf, CONSUMER_DEFAULTS_2_2, err);
-    if (ok && role == HL_KAFKA_PRODUCER && k->config.transactions) ok = set_all(conf, TRANSACTION_DEFAULTS, err);
+    if (ok && role == HL_KAFKA_PRODUCER) ok = set_all(conf, k->config.transactions ? TRANSACTION_DEFAULTS : LATENCY_DEFAULTS, err);
     for (size_t i = 0; ok && i < k->config.n_properties; i++)
         ok = set(conf, k->config.properties[i].key, k->config.properties[i].value, err);
     if (ok && !producer)

@@ -1,5 +1,5 @@
-/* Private: the session of one worker, in four files: stream.c consumes, express.c lets inputs of high priority go first, produce.c produces,
- * commit.c commits, on a thread of its own. */
+/* Private: the session of one worker, in five files: stream.c consumes, express.c lets inputs of high priority go first, produce.c produces,
+ * commit.c commits, on a thread of its own, kept.c keeps what has to wait for that. */
 #ifndef HL_KAFKA_STREAM_H
 #define HL_KAFKA_STREAM_H
 
