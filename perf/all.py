@@ -97,6 +97,7 @@ def picture(measured):
 
 def report(measured, args):
     """Write what there is; the text of the page."""
+    args.out.mkdir(parents=True, exist_ok=True)
     out = args.out / f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}-all.md"
     text = "\n".join(heading("perf/run.sh all" + " --brief" * args.brief, args.build) +
                      ["", table(measured), "", f"![how much of each target is reached]({out.with_suffix('.svg').name})", ""])
@@ -112,7 +113,7 @@ def main():
     p.add_argument("--brief", action="store_true", help="half an hour: fewer rounds, fewer events")
     p.add_argument("--only", action="append", choices=PARTS, default=[], help="may be repeated")
     p.add_argument("--from", action="append", dest="files", type=pathlib.Path, default=[], metavar="FILE", help="measurements (JSON) of an earlier run; nothing is run but what --only names")
-    p.add_argument("--out", type=pathlib.Path, default=ROOT / "perf/results")
+    p.add_argument("--out", type=pathlib.Path, default=ROOT / "perf/results", help="folder (perf/results)")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "perf", help=argparse.SUPPRESS)
     args = p.parse_args()
     measured = [m for f in args.files for m in json.loads(f.read_text())]
