@@ -163,7 +163,7 @@ class Reload(unittest.TestCase):
         print(f"    {sent} models, {applied} applied, {len({v for vs in seen.values() for v in vs})} seen on transitions")
 
     def test_a_bad_model_changes_nothing_and_says_what_is_wrong(self):
-        setup = harness.Setup(partitions=2, inputs=["web.engagement"])
+        setup = harness.Setup(partitions=2, inputs=["web.engagement"], threads=1)   # a second worker that joins late is a rebalance
         send = lambda who: gen_events.produce(harness.kafka().bootstrap, gen_events.avro_records(
             [harness.event(who, "form_submitted", attributes=harness.GOOD_FIT, form="demo")], setup.inputs))
         bad = {
@@ -174,6 +174,7 @@ class Reload(unittest.TestCase):
             "what cannot be meant": (A.replace("at_least: 1001, points", "at_least: 1001, at_most: 5, points"), r"model\.yaml:20:\d+: .*no number can be both"),
         }
         with setup.run() as h:
+            refused = lambda: [line for line in h.log().splitlines() if "event=model_refused" in line]
             h.wait_ready()
             self.assertEqual(h.metric("hotlead_model_last_reload_successful"), 1)
             for n, (what, (text, message)) in enumerate(bad.items(), 1):
@@ -181,7 +182,7 @@ class Reload(unittest.TestCase):
                     write_model(setup, text)
                     hup(h)
                     await_reload(h, "refused", n)
-                    self.assertRegex(h.log().splitlines()[-1], "level=error event=model_refused .*effect=\"the model in use scores on\"")
+                    self.assertRegex(refused()[-1], "level=error event=model_refused .*effect=\"the model in use scores on\"")
                     self.assertRegex(h.log(), message)
                     self.assertRegex(json.loads(h.get("/v1/model")[1])["refused"], message)
                     self.assertRegex(json.loads(h.get("/v1/status")[1])["model_refused"], message)
@@ -191,7 +192,7 @@ class Reload(unittest.TestCase):
             os.remove(setup.dir / "model.yaml")
             hup(h)
             await_reload(h, "refused", len(bad) + 1)
-            self.assertIn("model.yaml: No such file or directory", h.log().splitlines()[-1])
+            self.assertIn("model.yaml: No such file or directory", refused()[-1])
             send("ann")
             setup.wait_done(h)
             write_model(setup, A)   # the old one again: nothing is refused any more
@@ -223,13 +224,14 @@ class Reload(unittest.TestCase):
 
     def test_kill_9_around_a_reload_loses_nothing(self):
         work = harness.workload(60_000, 2500)
-        for point in ("reload.begin=crash@2", "reload.committed=crash", "recovery.begin=crash@3", "recovery.in_redis=crash@2000", "recovery.before_assign=crash@3", None):
+        for point in ("reload.begin=crash@2", "reload.committed=crash", "recovery.begin=crash@3", "recovery.in_redis=crash@100", "recovery.before_assign=crash@3", None):
             with self.subTest(point):
                 setup = harness.Setup()
                 gen_events.produce(harness.kafka().bootstrap, work.records(setup, 0, 2))
                 h = setup.run(env={"HOTLEAD_FAILPOINTS": point} if point else None)
                 try:
                     servers.wait_for("some commits", lambda: setup.committed() > 5000 or h.child.poll() is not None, 60)
+                    servers.wait_for("a copy in Redis", lambda: len(harness.redis().keys(f"{{{setup.group}:*}}:marker")) == setup.partitions, 60)
                     write_model(setup, A.replace('"it.1"', '"it.9"'))
                     hup(h)
                     if point:

@@ -139,7 +139,8 @@ class Kafka(Server):
             "auto.create.topics.enable": "false", "default.replication.factor": 1, "min.insync.replicas": 1,
             "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 4,
             "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
-            "transaction.state.log.num.partitions": 4, "group.initial.rebalance.delay.ms": 0,
+            "transaction.state.log.num.partitions": 4,
+            "group.initial.rebalance.delay.ms": 300,   # so that the workers of a process join together: with 0, a second one brings a rebalance after 3 s
             "message.max.bytes": 4 * 1024 * 1024, "log.retention.hours": -1, "num.network.threads": 2, "num.io.threads": 2,
             "log.cleaner.dedupe.buffer.size": 4 * 1024 * 1024, "log.cleaner.threads": 1, "group.min.session.timeout.ms": 1000,
             "broker.session.timeout.ms": 2000, "broker.heartbeat.interval.ms": 500,
