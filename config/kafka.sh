@@ -26,7 +26,7 @@ auto.create.topics.enable=false
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
+group.initial.rebalance.delay.ms=300
 END
 kafka() { java -Xmx512m -Dorg.slf4j.simpleLogger.defaultLogLevel=error -Dlog4j2.level=ERROR -cp "$here/build/kafka/lib/*" "$@"; }
 [ -e "$data/log/meta.properties" ] || kafka kafka.tools.StorageTool format --cluster-id aG90bGVhZC10cnktb3V0MQ --config "$data/server.properties" >/dev/null
