@@ -230,8 +230,9 @@ class Reload(unittest.TestCase):
                 gen_events.produce(harness.kafka().bootstrap, work.records(setup, 0, 2))
                 h = setup.run(env={"HOTLEAD_FAILPOINTS": point} if point else None)
                 try:
-                    servers.wait_for("some commits", lambda: setup.committed() > 5000 or h.child.poll() is not None, 60)
-                    servers.wait_for("a copy in Redis", lambda: len(harness.redis().keys(f"{{{setup.group}:*}}:marker")) == setup.partitions, 60)
+                    copies = lambda: len(harness.redis().keys(f"{{{setup.group}:*}}:marker"))
+                    servers.wait_for("some commits, and a copy in Redis", lambda: h.child.poll() is not None
+                                     or (setup.committed() > 5000 and copies() == setup.partitions), 60)
                     write_model(setup, A.replace('"it.1"', '"it.9"'))
                     hup(h)
                     if point:

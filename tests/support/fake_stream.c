@@ -167,10 +167,15 @@ bool fake_log_is_done(const struct fake_log *l)
 
 /* --- what is produced, and when it appears --- */
 
+static bool is_held(const struct fake_stream *s, size_t i)
+{
+    return i >= s->first && i < s->first + s->held;
+}
+
 /* Behind what was settled: not before the commit is under way, and all that came before is in the log. */
 static bool is_held_back(const struct fake_stream *s, size_t n_first, size_t i)
 {
-    return i >= s->first && i < s->first + s->held && (!s->in_flight || n_first);
+    return is_held(s, i) && (!s->in_flight || n_first);
 }
 
 /* Put those of the first n pending records for which `keep` of their partition is left into the log; the others stay pending. */
@@ -184,7 +189,7 @@ static void deliver(struct fake_stream *s, size_t n, size_t keep[HL_OUT_COUNT][F
             continue;
         }
         n_first -= i < s->first;
-        n_held -= i >= s->first && i < s->first + s->held;
+        n_held -= is_held(s, i);
         keep[p->out][p->partition]--;
         append(&s->log->outputs[p->out][p->partition], p->record);
         if (p->out == HL_OUT_MERGES) fake_log_put(s->log, FAKE_MERGES, p->partition, fake_key(&p->record), fake_value(&p->record), p->record.timestamp_ms);

@@ -178,11 +178,8 @@ class Kafka(Server):
         topics = [NewTopic(n, num_partitions=partitions, replication_factor=1, config=config or {}) for n in names]
         for future in admin.create_topics(topics).values():
             future.result(30)
-        deadline = time.monotonic() + 30
-        while missing := set(names) - {t.topic for t in admin.list_topics(timeout=10).topics.values() if len(t.partitions) == partitions and not t.error}:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"created, and the broker does not know them: {sorted(missing)}")
-            time.sleep(0.05)
+        known = lambda: {t.topic for t in admin.list_topics(timeout=10).topics.values() if len(t.partitions) == partitions and not t.error}
+        wait_for(f"the broker to know {', '.join(names)}", lambda: known() >= set(names), 30)
 
 
 class Redis(Server):

@@ -121,7 +121,7 @@ static enum hl_status commit_transaction(struct hl_kafka_stream *s, struct hl_er
     return status ? status : end_transaction(s, err);
 }
 
-static enum hl_status undelivered(struct hl_kafka_stream *s, struct hl_error *err)
+static enum hl_status check_deliveries(struct hl_kafka_stream *s, struct hl_error *err)
 {
     if (!atomic_load(&s->failed_deliveries) && !rd_kafka_fatal_error(s->producer, NULL, 0)) return HL_OK;
     s->renew = true;
@@ -131,11 +131,11 @@ static enum hl_status undelivered(struct hl_kafka_stream *s, struct hl_error *er
 
 static enum hl_status await_deliveries(struct hl_kafka_stream *s, const atomic_int *left, struct hl_error *err)
 {
-    enum hl_status status = undelivered(s, err);
+    enum hl_status status = check_deliveries(s, err);
     while (atomic_load(left) && !status) {
         announce(s->committer, "flush", DELIVERY_LOOK_MS);
         rd_kafka_poll(s->producer, DELIVERY_LOOK_MS);
-        status = undelivered(s, err);
+        status = check_deliveries(s, err);
     }
     return status;
 }
@@ -302,7 +302,7 @@ static enum hl_status hold_no_more(struct hl_kafka_stream *s, struct hl_error *e
     while (rd_kafka_flush(s->producer, 1000) == RD_KAFKA_RESP_ERR__TIMED_OUT && !rd_kafka_fatal_error(s->producer, NULL, 0));
     hl_kafka_end(s);
     c->holds = false;
-    enum hl_status status = undelivered(s, err);
+    enum hl_status status = check_deliveries(s, err);
     return status ? status : hl_kafka_kept_hand_over(&c->held, s, err);
 }
 
